@@ -1,0 +1,36 @@
+/** Unix time in whole seconds, from wherever the process takes its time. */
+export interface Clock {
+  now(): number
+}
+
+/**
+ * A time that runs at another pace than the wall clock, for demonstrations and tests: a pure function of the
+ * wall clock, so that every process of a run agrees without talking, and a restart continues where time is.
+ */
+export interface Pace {
+  /** Virtual Unix seconds at `wallStart`. */
+  start: number
+  /** Wall clock in Unix milliseconds at `start`. */
+  wallStart: number
+  /** Virtual seconds per second. */
+  speed: number
+  /** Virtual time stops here, if given. It never overtakes the wall clock in any case. */
+  end?: number
+}
+
+/** Virtual time in whole Unix seconds at the wall time `wallMs`. */
+export function virtualTime(pace: Pace, wallMs: number): number {
+  const elapsed = Math.max(0, (wallMs - pace.wallStart) / 1000) * pace.speed
+  return Math.floor(Math.min(pace.start + elapsed, pace.end ?? Infinity, wallMs / 1000))
+}
+
+/** The wall time in Unix milliseconds at which virtual time reaches `time`; Infinity when it never does. */
+export function wallTime(pace: Pace, time: number): number {
+  if (pace.end !== undefined && time > pace.end) return Infinity
+  return Math.max(pace.wallStart + ((time - pace.start) / pace.speed) * 1000, time * 1000)
+}
+
+/** A clock at the given pace, or the wall clock without one. */
+export function createClock(pace: Pace | undefined, wallNow: () => number): Clock {
+  return { now: () => (pace ? virtualTime(pace, wallNow()) : Math.floor(wallNow() / 1000)) }
+}
