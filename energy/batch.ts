@@ -1,0 +1,145 @@
+import type { GenerationRecord, HouseholdRecord, Rules } from "../protocol/evidence.ts"
+import type { Hex } from "../protocol/hex.ts"
+import type { MeterStatement } from "../protocol/statement.ts"
+import { boundaryAt, type MeterInterval, meterIntervals } from "./intervals.ts"
+import type { Anchor } from "./judge.ts"
+import { netOf, shareProportionally } from "./sharing.ts"
+
+/** A reading that counts, with the digest a statement quotes it by. */
+export interface CountedReading extends Anchor {
+  digest: Hex
+}
+
+/** One meter's part of a batch: what counted since the batch before. */
+export interface MeterPart {
+  meterId: Hex
+  household: Hex
+  startTime: number
+  startWh: bigint
+  /** The last reading that counted in any batch before; undefined if there was none. */
+  before: CountedReading | undefined
+  /** Readings that count and are not later than the batch's time, in order. */
+  counted: readonly CountedReading[]
+}
+
+export interface BatchResult {
+  generation: GenerationRecord[]
+  /** By household, sorted; only households with a meter of their own consumption have records. */
+  households: { household: Hex; records: HouseholdRecord[] }[]
+  statements: MeterStatement[]
+}
+
+/** A meter is public when it measures generation alone; any other shows how a household lives. */
+export function isPublic(registers: { importedWh?: bigint; exportedWh?: bigint }): boolean {
+  return registers.importedWh === undefined && registers.exportedWh === undefined
+}
+
+/** Where a site's first batch begins: the boundary at or before its first meter's commissioning. */
+export function firstBoundary(startTimes: readonly number[], intervalSeconds: number): number {
+  return boundaryAt(Math.min(...startTimes), intervalSeconds)
+}
+
+/**
+ * From readings that count to intervals, shares and statements. Pure, and independent of the order of meters.
+ * @param from the time of the batch before (or `firstBoundary`). @param to the batch's time, a boundary.
+ */
+export function computeBatch(
+  parts: readonly MeterPart[],
+  from: number,
+  to: number,
+  rules: Rules,
+): BatchResult {
+  const meters = [...parts]
+    .sort((a, b) => order(a.meterId, b.meterId))
+    .flatMap((part) => {
+      const last = part.counted.at(-1) ?? part.before
+      return last ? [{ part, last, open: isPublic(last.registers) }] : []
+    })
+    .map((meter) => ({
+      ...meter,
+      intervals: meterIntervals(pointsOf(meter.part), from, to, rules.intervalSeconds),
+    }))
+
+  const generation = meters
+    .filter((meter) => meter.open)
+    .flatMap(({ part, intervals }) =>
+      intervals.map(({ start, energy }) => ({
+        meterId: part.meterId,
+        start,
+        generatedWh: energy?.generatedWh,
+      })),
+    )
+  const statements = meters.flatMap(({ part, last }): MeterStatement[] =>
+    last.registers.generatedWh === undefined
+      ? []
+      : [
+          {
+            kind: 1,
+            meterId: part.meterId,
+            generatedWh: last.registers.generatedWh,
+            time: last.time,
+            reading: last.digest,
+          },
+        ],
+  )
+  const owners = [...new Set(meters.filter((meter) => !meter.open).map((meter) => meter.part.household))].sort(order)
+  const own = owners.map((household) => ({
+    household,
+    records: householdRecords(
+      meters.filter((meter) => meter.part.household === household).map((meter) => meter.intervals),
+    ),
+  }))
+  return { generation, households: share(own), statements }
+}
+
+/** A generation meter stood at its start register when it was commissioned. */
+function pointsOf(part: MeterPart): Anchor[] {
+  if (part.before) return [part.before, ...part.counted]
+  const first = part.counted[0]
+  if (first?.registers.generatedWh === undefined || first.time === part.startTime || !isPublic(first.registers))
+    return [...part.counted]
+  return [{ time: part.startTime, registers: { generatedWh: part.startWh } }, ...part.counted]
+}
+
+type OwnRecord = { start: number; energy: { generatedWh: bigint; importedWh: bigint; exportedWh: bigint } | undefined }
+
+/** Adds up a household's meters; where one of them has a gap, the household has one. */
+function householdRecords(meters: readonly MeterInterval[][]): OwnRecord[] {
+  return meters[0]!.map(({ start }, i) => {
+    const energy = { generatedWh: 0n, importedWh: 0n, exportedWh: 0n }
+    for (const intervals of meters) {
+      const part = intervals[i]!.energy
+      if (!part) return { start, energy: undefined }
+      energy.generatedWh += part.generatedWh ?? 0n
+      energy.importedWh += part.importedWh ?? 0n
+      energy.exportedWh += part.exportedWh ?? 0n
+    }
+    return { start, energy }
+  })
+}
+
+/** Shares each interval's surplus among the households whose energy is known in it. */
+function share(own: readonly { household: Hex; records: OwnRecord[] }[]): BatchResult["households"] {
+  const shared = own.map(({ household }) => ({ household, records: [] as HouseholdRecord[] }))
+  const intervals = own[0]?.records ?? []
+  intervals.forEach(({ start }, i) => {
+    const nets = own.flatMap(({ household, records }) => {
+      const energy = records[i]!.energy
+      return energy ? [netOf(household, energy.exportedWh, energy.importedWh)] : []
+    })
+    const shares = new Map(shareProportionally(nets).map((part) => [part.household, part]))
+    own.forEach(({ household, records }, h) => {
+      const energy = records[i]!.energy
+      const part = shares.get(household)
+      shared[h]!.records.push({
+        start,
+        energy: energy && part && { ...energy, givenWh: part.givenWh, receivedWh: part.receivedWh },
+      })
+    })
+  })
+  return shared
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

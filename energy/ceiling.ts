@@ -1,0 +1,9 @@
+/**
+ * The most energy, in whole Wh, that a meter may have counted in `seconds` at `ratedW`, with the headroom that
+ * policy allows (in basis points, 1/10,000) and one Wh for the register's own rounding. The oracle contract
+ * computes the same bound before it mints.
+ */
+export function ceilingWh(ratedW: number, seconds: number, headroomBasisPoints: number): bigint {
+  if (seconds <= 0) return 0n
+  return (BigInt(ratedW) * BigInt(seconds) * BigInt(10_000 + headroomBasisPoints)) / 36_000_000n + 1n
+}

@@ -1,0 +1,319 @@
+import * as dagCbor from "@ipld/dag-cbor"
+import { z } from "zod"
+import {
+  type Block,
+  type BlockSource,
+  BrokenBlock,
+  CID,
+  cborBlock,
+  fetchBlock,
+  fetchCbor,
+  rawBlock,
+} from "./block.ts"
+import { equalBytes, fromHex, type Hex, toHex } from "./hex.ts"
+import { Scheme } from "./meter.ts"
+import { type Identity, type Recipient, seal, unseal } from "./seal.ts"
+import type { MeterStatement } from "./statement.ts"
+
+/** The rules that a batch was computed by. */
+export interface Rules {
+  version: 1
+  intervalSeconds: number
+  sharingKey: "proportional"
+  headroomBasisPoints: number
+  clockToleranceSeconds: number
+}
+
+/** A reading as the gateway took it in. The order of arrival is kept. */
+export interface ReceivedReading {
+  /** Unix seconds by the gateway's clock. */
+  received: number
+  /** The reading's bytes, verbatim. */
+  bytes: Uint8Array
+}
+
+/** A meter's authentic readings since the batch before, counted ones and doubtful ones, in order of arrival. */
+export interface MeterReadings {
+  meterId: Hex
+  scheme: Scheme
+  publicKey: Uint8Array
+  readings: ReceivedReading[]
+}
+
+/** Generation of one meter in one interval; undefined is a gap. */
+export interface GenerationRecord {
+  meterId: Hex
+  start: number
+  generatedWh: bigint | undefined
+}
+
+/** A household's energy in one interval, all its meters together. Undefined energy is a gap. */
+export interface HouseholdRecord {
+  start: number
+  energy:
+    | {
+        generatedWh: bigint
+        importedWh: bigint
+        exportedWh: bigint
+        /** Of what it exported, what neighbours used; and of what it imported, what came from neighbours. */
+        givenWh: bigint
+        receivedWh: bigint
+      }
+    | undefined
+}
+
+/** What shows a household's consumption: encrypted to the community's auditors and the household. */
+export interface HouseholdEvidence {
+  household: Hex
+  meters: MeterReadings[]
+  records: HouseholdRecord[]
+}
+
+export interface Evidence {
+  chainId: number
+  oracle: Hex
+  site: number
+  number: bigint
+  /** The batch's time: an interval boundary, Unix seconds. */
+  time: number
+  /** Root block of the batch before; null for the first. */
+  previous: CID | null
+  rules: Rules
+  /** Meters that measure generation alone: public. */
+  meters: MeterReadings[]
+  generation: GenerationRecord[]
+  /** In the order in which the tree's leaves were given. */
+  statements: MeterStatement[]
+  root: Hex
+  households: HouseholdEvidence[]
+}
+
+/** Evidence as read: without a key for it, a household's part stays sealed. */
+export interface OpenedEvidence extends Omit<Evidence, "households"> {
+  cid: CID
+  households: HouseholdEvidence[]
+  /** Households whose part no given identity could open. */
+  sealed: Hex[]
+}
+
+const format = "commonwatt/evidence/1"
+
+/** Readings in one block: about 120 kB, so that a box with little memory builds and serves one at a time. */
+const readingsPerChunk = 1000
+
+/**
+ * Makes the blocks of a batch's evidence; the last one is the root.
+ * @param recipientsOf who may open a household's part.
+ */
+export async function buildEvidence(
+  evidence: Evidence,
+  recipientsOf: (household: Hex) => readonly Recipient[],
+): Promise<{ root: CID; blocks: Block[] }> {
+  const blocks: Block[] = []
+  const put = (block: Block): CID => {
+    blocks.push(block)
+    return block.cid
+  }
+  const sealed = []
+  for (const { household, meters, records } of evidence.households) {
+    const content = dagCbor.encode({
+      meters: meters.map((meter) => ({ ...meterHead(meter), readings: meter.readings.map(readingOut) })),
+      records: records.map(recordOut),
+    })
+    const block = rawBlock(await seal(content, recipientsOf(household)))
+    sealed.push({ household: fromHex(household, 20), content: put(block) })
+  }
+  const root = cborBlock({
+    format,
+    chain: evidence.chainId,
+    oracle: fromHex(evidence.oracle, 20),
+    site: evidence.site,
+    number: evidence.number,
+    time: evidence.time,
+    previous: evidence.previous,
+    rules: evidence.rules,
+    meters: evidence.meters.map((meter) => ({
+      ...meterHead(meter),
+      count: meter.readings.length,
+      readings: chunks(meter.readings).map((chunk) => put(cborBlock(chunk.map(readingOut)))),
+    })),
+    generation: put(
+      cborBlock(
+        evidence.generation.map(({ meterId, start, generatedWh }) => [
+          fromHex(meterId, 32),
+          start,
+          generatedWh ?? null,
+        ]),
+      ),
+    ),
+    statements: put(
+      cborBlock(
+        evidence.statements.map((statement) => [
+          statement.kind,
+          fromHex(statement.meterId, 32),
+          statement.generatedWh,
+          statement.time,
+          fromHex(statement.reading, 32),
+        ]),
+      ),
+    ),
+    root: fromHex(evidence.root, 32),
+    sealed,
+  })
+  put(root)
+  return { root: root.cid, blocks }
+}
+
+/**
+ * Reads a batch's evidence, checking every block against its address and every field against the format.
+ * Judges nothing beyond that: whether it is true is for the rules to say.
+ * @throws BrokenBlock naming the block and what is wrong with it.
+ */
+export async function readEvidence(
+  cid: CID,
+  source: BlockSource,
+  identities: readonly Identity[],
+): Promise<OpenedEvidence> {
+  const head = await readRoot(cid, source)
+  const meters: MeterReadings[] = []
+  for (const meter of head.meters) {
+    const readings: ReceivedReading[] = []
+    for (const chunk of meter.readings)
+      readings.push(...parse(chunk, readingsShape, await fetchCbor(source, chunk)).map(readingIn))
+    if (readings.length !== meter.count)
+      throw new BrokenBlock(cid, `names ${meter.count} readings of meter ${toHex(meter.meter)}, its chunks hold ${readings.length}`)
+    meters.push({ ...meterHeadIn(meter), readings })
+  }
+  const households: HouseholdEvidence[] = []
+  const sealed: Hex[] = []
+  for (const { household, content } of head.sealed) {
+    const opened = await unseal(await fetchBlock(source, content), identities)
+    if (!opened) sealed.push(toHex(household))
+    else households.push({ household: toHex(household), ...openHousehold(content, opened) })
+  }
+  return {
+    cid,
+    chainId: head.chain,
+    oracle: toHex(head.oracle),
+    site: head.site,
+    number: head.number,
+    time: head.time,
+    previous: head.previous,
+    rules: head.rules,
+    meters,
+    generation: parse(head.generation, generationShape, await fetchCbor(source, head.generation)).map(
+      ([meterId, start, generatedWh]) => ({
+        meterId: toHex(meterId),
+        start,
+        generatedWh: generatedWh ?? undefined,
+      }),
+    ),
+    statements: parse(head.statements, statementsShape, await fetchCbor(source, head.statements)).map(
+      ([kind, meterId, generatedWh, time, reading]) => ({
+        kind,
+        meterId: toHex(meterId),
+        generatedWh,
+        time,
+        reading: toHex(reading),
+      }),
+    ),
+    root: toHex(head.root),
+    households,
+    sealed,
+  }
+}
+
+/** Reads the root block alone. @throws BrokenBlock */
+export async function readRoot(cid: CID, source: BlockSource) {
+  return parse(cid, rootShape, await fetchCbor(source, cid))
+}
+
+function openHousehold(cid: CID, opened: Uint8Array): Omit<HouseholdEvidence, "household"> {
+  let value: unknown
+  try {
+    value = dagCbor.decode(opened)
+  } catch {
+    throw new BrokenBlock(cid, "opens, but what is inside is not DAG-CBOR")
+  }
+  const { meters, records } = parse(cid, householdShape, value)
+  if (!equalBytes(dagCbor.encode(value), opened)) throw new BrokenBlock(cid, "is not canonical inside")
+  return {
+    meters: meters.map((meter) => ({ ...meterHeadIn(meter), readings: meter.readings.map(readingIn) })),
+    records: records.map(recordIn),
+  }
+}
+
+function chunks<T>(items: readonly T[]): T[][] {
+  const out: T[][] = []
+  for (let i = 0; i < items.length; i += readingsPerChunk) out.push(items.slice(i, i + readingsPerChunk))
+  return out
+}
+
+const meterHead = ({ meterId, scheme, publicKey }: MeterReadings) => ({
+  meter: fromHex(meterId, 32),
+  scheme,
+  key: publicKey,
+})
+const meterHeadIn = ({ meter, scheme, key }: z.infer<typeof meterShape>) => ({
+  meterId: toHex(meter),
+  scheme,
+  publicKey: key,
+})
+const readingOut = ({ received, bytes }: ReceivedReading) => [received, bytes] as const
+const readingIn = ([received, bytes]: readonly [number, Uint8Array]): ReceivedReading => ({ received, bytes })
+const recordOut = ({ start, energy }: HouseholdRecord) =>
+  energy
+    ? [start, energy.generatedWh, energy.importedWh, energy.exportedWh, energy.givenWh, energy.receivedWh]
+    : [start]
+const recordIn = (record: z.infer<typeof recordShape>): HouseholdRecord => {
+  if (record.length === 1) return { start: record[0], energy: undefined }
+  const [start, generatedWh, importedWh, exportedWh, givenWh, receivedWh] = record
+  return { start, energy: { generatedWh, importedWh, exportedWh, givenWh, receivedWh } }
+}
+
+const bytesOf = (length: number) =>
+  z.instanceof(Uint8Array).refine((bytes) => bytes.length === length, `must be ${length} bytes`)
+const link = z.custom<CID>((value) => CID.asCID(value) !== null, "must be a link")
+const count = z.number().int().nonnegative()
+const wh = z.union([count, z.bigint().nonnegative()]).transform(BigInt)
+const readingsShape = z.array(z.tuple([count, z.instanceof(Uint8Array)]))
+const meterShape = z.object({
+  meter: bytesOf(32),
+  scheme: z.union([z.literal(Scheme.ed25519), z.literal(Scheme.es256)]),
+  key: z.instanceof(Uint8Array),
+})
+const rootShape = z.strictObject({
+  format: z.literal(format),
+  chain: count,
+  oracle: bytesOf(20),
+  site: count,
+  number: wh,
+  time: count,
+  previous: link.nullable(),
+  rules: z.strictObject({
+    version: z.literal(1),
+    intervalSeconds: count.positive(),
+    sharingKey: z.literal("proportional"),
+    headroomBasisPoints: count,
+    clockToleranceSeconds: count,
+  }),
+  meters: z.array(meterShape.extend({ count, readings: z.array(link) }).strict()),
+  generation: link,
+  statements: link,
+  root: bytesOf(32),
+  sealed: z.array(z.strictObject({ household: bytesOf(20), content: link })),
+})
+const generationShape = z.array(z.tuple([bytesOf(32), count, wh.nullable()]))
+const statementsShape = z.array(z.tuple([z.literal(1), bytesOf(32), wh, count, bytesOf(32)]))
+const recordShape = z.union([z.tuple([count]), z.tuple([count, wh, wh, wh, wh, wh])])
+const householdShape = z.strictObject({
+  meters: z.array(meterShape.extend({ readings: readingsShape }).strict()),
+  records: z.array(recordShape),
+})
+
+function parse<T extends z.ZodType>(cid: CID, shape: T, value: unknown): z.output<T> {
+  const result = shape.safeParse(value)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  throw new BrokenBlock(cid, `is not in the format: ${issue?.path.join(".") || "value"}: ${issue?.message}`)
+}

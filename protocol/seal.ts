@@ -1,0 +1,33 @@
+import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption"
+
+/** A public key that sealed evidence is encrypted to: `age1…` (age, X25519). */
+export type Recipient = string
+/** The secret key that opens it: `AGE-SECRET-KEY-1…`. */
+export type Identity = string
+
+export async function newIdentity(): Promise<{ identity: Identity; recipient: Recipient }> {
+  const identity = await generateX25519Identity()
+  return { identity, recipient: await identityToRecipient(identity) }
+}
+
+/** Encrypts to every recipient; each can open it alone. */
+export async function seal(content: Uint8Array, recipients: readonly Recipient[]): Promise<Uint8Array> {
+  const encrypter = new Encrypter()
+  for (const recipient of recipients) encrypter.addRecipient(recipient)
+  return encrypter.encrypt(content)
+}
+
+/** @returns undefined when none of the identities can open it. */
+export async function unseal(
+  sealed: Uint8Array,
+  identities: readonly Identity[],
+): Promise<Uint8Array | undefined> {
+  if (identities.length === 0) return undefined
+  const decrypter = new Decrypter()
+  for (const identity of identities) decrypter.addIdentity(identity)
+  try {
+    return await decrypter.decrypt(sealed)
+  } catch {
+    return undefined
+  }
+}
