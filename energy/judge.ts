@@ -52,6 +52,7 @@ export type DoubtReason =
   | "clock-ahead"
   | "clock-backwards"
   | "register-missing"
+  | "register-unexpected"
   | "register-fell"
   | "over-rated"
   | "register-jumped"
@@ -92,9 +93,12 @@ export function judge(
   if (clock) return doubt(seen, clock.reason, clock.detail)
 
   const from = state.anchor ?? commissioning(reading, meter)
-  for (const name of registerNames)
+  for (const name of registerNames) {
     if (from.registers[name] !== undefined && reading[name] === undefined)
       return doubt(seen, "register-missing", `the reading has no ${name}, earlier ones had`)
+    if (state.anchor && from.registers[name] === undefined && reading[name] !== undefined)
+      return doubt(seen, "register-unexpected", `the reading has ${name}, earlier ones had not`)
+  }
 
   const most = ceilingWh(meter.ratedW, reading.time - from.time, rules.headroomBasisPoints)
   const jumped: Registers = { ...state.jumped }

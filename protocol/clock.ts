@@ -1,22 +1,29 @@
+import { z } from "zod"
+
 /** Unix time in whole seconds, from wherever the process takes its time. */
 export interface Clock {
   now(): number
+  /** Milliseconds of real time until the clock shows `time`; Infinity if it never will. */
+  delayUntil(time: number): number
 }
+
+/** `Pace` as it stands in configuration files. */
+export const paceShape = z.strictObject({
+  /** Virtual Unix seconds at `wallStart`. */
+  start: z.int(),
+  /** Wall clock in Unix milliseconds at `start`. */
+  wallStart: z.number(),
+  /** Virtual seconds per second. */
+  speed: z.number().positive(),
+  /** Virtual time stops here, if given. It never overtakes the wall clock in any case. */
+  end: z.int().exactOptional(),
+})
 
 /**
  * A time that runs at another pace than the wall clock, for demonstrations and tests: a pure function of the
  * wall clock, so that every process of a run agrees without talking, and a restart continues where time is.
  */
-export interface Pace {
-  /** Virtual Unix seconds at `wallStart`. */
-  start: number
-  /** Wall clock in Unix milliseconds at `start`. */
-  wallStart: number
-  /** Virtual seconds per second. */
-  speed: number
-  /** Virtual time stops here, if given. It never overtakes the wall clock in any case. */
-  end?: number
-}
+export type Pace = z.output<typeof paceShape>
 
 /** Virtual time in whole Unix seconds at the wall time `wallMs`. */
 export function virtualTime(pace: Pace, wallMs: number): number {
@@ -30,7 +37,10 @@ export function wallTime(pace: Pace, time: number): number {
   return Math.max(pace.wallStart + ((time - pace.start) / pace.speed) * 1000, time * 1000)
 }
 
-/** A clock at the given pace, or the wall clock without one. */
+/** A clock at the given pace, or the wall clock without one. @param wallNow Unix milliseconds. */
 export function createClock(pace: Pace | undefined, wallNow: () => number): Clock {
-  return { now: () => (pace ? virtualTime(pace, wallNow()) : Math.floor(wallNow() / 1000)) }
+  return {
+    now: () => (pace ? virtualTime(pace, wallNow()) : Math.floor(wallNow() / 1000)),
+    delayUntil: (time) => Math.max(0, (pace ? wallTime(pace, time) : time * 1000) - wallNow()),
+  }
 }

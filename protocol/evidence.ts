@@ -74,7 +74,9 @@ export interface Evidence {
   oracle: Hex
   site: number
   number: bigint
-  /** The batch's time: an interval boundary, Unix seconds. */
+  /** Where its intervals begin: the time of the batch before, or any boundary for a site's first. */
+  from: number
+  /** The batch's time, where its intervals end: a boundary, Unix seconds. */
   time: number
   /** Root block of the batch before; null for the first. */
   previous: CID | null
@@ -129,6 +131,7 @@ export async function buildEvidence(
     oracle: fromHex(evidence.oracle, 20),
     site: evidence.site,
     number: evidence.number,
+    from: evidence.from,
     time: evidence.time,
     previous: evidence.previous,
     rules: evidence.rules,
@@ -197,6 +200,7 @@ export async function readEvidence(
     oracle: toHex(head.oracle),
     site: head.site,
     number: head.number,
+    from: head.from,
     time: head.time,
     previous: head.previous,
     rules: head.rules,
@@ -288,6 +292,7 @@ const rootShape = z.strictObject({
   oracle: bytesOf(20),
   site: count,
   number: wh,
+  from: count,
   time: count,
   previous: link.nullable(),
   rules: z.strictObject({

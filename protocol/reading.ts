@@ -47,7 +47,7 @@ export const readingContext = new TextEncoder().encode("commonwatt/reading/1")
 
 const coseSign1Tag = 0xd2 // tag 18, RFC 9052, 4.2
 const algorithm = { [Scheme.ed25519]: -8, [Scheme.es256]: -7 } as const // RFC 9053, 2
-const maxUint64 = 2n ** 64n - 1n
+const maxEnergyWh = 2n ** 63n - 1n
 
 /** Payload keys, in the order of deterministic CBOR (RFC 8949, 4.2.1). SPEC.md, 3.2. */
 const fields = [
@@ -199,7 +199,7 @@ function checkField(name: string, kind: Kind, value: unknown): number | bigint {
     if (typeof value === "number" && !Number.isInteger(value))
       throw new MalformedReading(`${name} must be whole Wh.`)
     const wh = BigInt(value)
-    if (wh < 0n || wh > maxUint64) throw new MalformedReading(`${name} must be from 0 to 2^64 - 1 Wh.`)
+    if (wh < 0n || wh > maxEnergyWh) throw new MalformedReading(`${name} must be from 0 to 2^63 - 1 Wh.`)
     return wh
   }
   if (typeof value !== "number" || !Number.isSafeInteger(value))

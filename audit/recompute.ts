@@ -1,0 +1,250 @@
+import { type BatchResult, computeBatch, type CountedReading, isPublic, type MeterPart } from "../energy/batch.ts"
+import { judge, type MeterState, newMeterState } from "../energy/judge.ts"
+import type { CID } from "../protocol/block.ts"
+import type { MeterReadings, OpenedEvidence } from "../protocol/evidence.ts"
+import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
+import { type MeterKey, meterKey } from "../protocol/meter.ts"
+import { decodeReading, readingDigest } from "../protocol/reading.ts"
+import { verifySignature } from "../protocol/signature.ts"
+import { leafOf } from "../protocol/statement.ts"
+import { buildTree, rootOf } from "../protocol/tree.ts"
+import type { RegisteredMeter } from "./history.ts"
+
+/** The names of the checks that recomputing a batch makes. */
+export type BatchCheck =
+  | "evidence"
+  | "meters"
+  | "readings"
+  | "generation"
+  | "households"
+  | "statements"
+  | "root"
+
+/** Something that does not hold, where, in words. */
+export interface Finding {
+  check: string
+  where: string
+  what: string
+}
+
+/** What is remembered of a meter from batch to batch. */
+interface MeterMemory {
+  state: MeterState
+  last: CountedReading | undefined
+}
+
+/** What one batch leaves for the next of its site. Nothing is taken over from the gateway. */
+export interface SiteMemory {
+  evidence: CID | undefined
+  time: number
+  meters: ReadonlyMap<Hex, MeterMemory>
+}
+
+export const emptySite: SiteMemory = { evidence: undefined, time: 0, meters: new Map() }
+
+/** Sequence numbers that never came: from `after + 1` to `until - 1`. */
+export interface MissingReadings {
+  meterId: Hex
+  after: number
+  until: number
+}
+
+export interface Recomputed {
+  findings: Finding[]
+  memory: SiteMemory
+  readings: number
+  counted: number
+  doubtful: { meterId: Hex; sequence: number; reason: string; detail: string }[]
+  missing: MissingReadings[]
+  /** Meters whose statements rest on readings that stayed sealed. */
+  unproven: ReadonlySet<Hex>
+  /** Checks that could not be made, and why. */
+  skipped: { check: BatchCheck; why: string }[]
+}
+
+/**
+ * Computes a batch anew from its readings: verifies each signature, judges each reading, and compares all that
+ * follows with what the evidence claims.
+ * @param memory what the batch before left.
+ * @param registered the meters of the chain, by meterId.
+ */
+export function recompute(
+  evidence: OpenedEvidence,
+  memory: SiteMemory,
+  registered: ReadonlyMap<Hex, RegisteredMeter>,
+): Recomputed {
+  const where = `site ${evidence.site} batch ${evidence.number}`
+  const out: Recomputed = {
+    findings: [],
+    memory,
+    readings: 0,
+    counted: 0,
+    doubtful: [],
+    missing: [],
+    unproven: new Set(),
+    skipped: [],
+  }
+  const find = (check: BatchCheck, what: string, at = where) => out.findings.push({ check, where: at, what })
+
+  checkFrame(evidence, memory, find)
+  const meters = new Map(memory.meters)
+  const parts = new Map<Hex, MeterPart>()
+  for (const [meterId, { last }] of memory.meters) {
+    const meter = registered.get(meterId)
+    if (meter) parts.set(meterId, partOf(meter, last, []))
+  }
+  const replayAll = (all: readonly MeterReadings[], household: Hex | undefined) => {
+    for (const readings of all) {
+      const at = `${where} meter ${readings.meterId}`
+      const meter = registered.get(readings.meterId)
+      if (!meter || meter.site !== evidence.site) {
+        find("meters", "is not registered for this site", at)
+        continue
+      }
+      if (household && meter.household !== household)
+        find("meters", `is sealed to ${household}, but belongs to ${meter.household}`, at)
+      const key = keyOf(readings)
+      if (!key || meter.publicKey !== toHex(readings.publicKey) || meter.scheme !== readings.scheme) {
+        find("meters", "its key is not the registered one", at)
+        continue
+      }
+      const known = meters.get(readings.meterId) ?? { state: newMeterState, last: undefined }
+      const replayed = replay(readings, key, meter, known, evidence, (what) => find("readings", what, at))
+      out.readings += readings.readings.length
+      out.counted += replayed.counted.length
+      out.doubtful.push(...replayed.doubtful)
+      out.missing.push(...replayed.missing)
+      meters.set(readings.meterId, { state: replayed.state, last: replayed.counted.at(-1) ?? known.last })
+      parts.set(readings.meterId, partOf(meter, known.last, replayed.counted))
+      const anchor = replayed.counted.at(-1) ?? known.last
+      if (anchor && isPublic(anchor.registers) !== (household === undefined))
+        find("meters", household ? "measures generation alone, and must be public" : "shows consumption, and must be sealed", at)
+    }
+  }
+  replayAll(evidence.meters, undefined)
+  for (const { household, meters: sealed } of evidence.households) replayAll(sealed, household)
+
+  const result = computeBatch([...parts.values()], evidence.from, evidence.time, evidence.rules)
+  // Meters of households that stay sealed are not seen here at all.
+  const stated = evidence.statements.map((s) => s.meterId)
+  out.unproven = new Set(evidence.sealed.length > 0 ? stated.filter((meterId) => !parts.has(meterId)) : [])
+  compare(evidence, result, out, find)
+  out.memory = { evidence: evidence.cid, time: evidence.time, meters }
+  return out
+}
+
+type Find = (check: BatchCheck, what: string, at?: string) => void
+
+/** How the batch sits between its neighbours. */
+function checkFrame(evidence: OpenedEvidence, memory: SiteMemory, find: Find): void {
+  const { intervalSeconds } = evidence.rules
+  const previous = memory.evidence?.toString()
+  if (evidence.previous?.toString() !== previous)
+    find("evidence", `links to ${evidence.previous ?? "nothing"}, the batch before is ${previous ?? "none"}`)
+  if (memory.evidence && evidence.from !== memory.time)
+    find("evidence", `begins at ${evidence.from}, the batch before ended at ${memory.time}`)
+  if (evidence.time % intervalSeconds !== 0 || evidence.from % intervalSeconds !== 0)
+    find("evidence", `${evidence.from} to ${evidence.time} is not on boundaries of ${intervalSeconds} s`)
+  if (evidence.time <= evidence.from) find("evidence", `ends at ${evidence.time}, before it begins`)
+  // A record for each interval: bounded, so that no evidence makes a validator compute for ever.
+  if ((evidence.time - evidence.from) / intervalSeconds > 200_000) find("evidence", "covers too long a time")
+}
+
+function replay(
+  { meterId, readings }: MeterReadings,
+  key: MeterKey,
+  meter: RegisteredMeter,
+  known: MeterMemory,
+  evidence: OpenedEvidence,
+  fault: (what: string) => void,
+) {
+  let { state } = known
+  let lastReceived = 0
+  const counted: CountedReading[] = []
+  const doubtful: Recomputed["doubtful"] = []
+  const missing: MissingReadings[] = []
+  for (const [i, { received, bytes }] of readings.entries()) {
+    let signed: ReturnType<typeof decodeReading>
+    try {
+      signed = decodeReading(bytes)
+    } catch (error) {
+      fault(`reading ${i} is malformed: ${(error as Error).message}`)
+      continue
+    }
+    const { sequence, time } = signed.reading
+    if (!verifySignature(key, signed)) {
+      fault(`reading ${i} (sequence ${sequence}) is not signed by the meter`)
+      continue
+    }
+    if (received < lastReceived) fault(`reading ${i} (sequence ${sequence}) was received before the one before it`)
+    lastReceived = received
+    if (sequence > state.sequence + 1 && state.sequence >= 0)
+      missing.push({ meterId, after: state.sequence, until: sequence })
+    const judged = judge(state, signed.reading, received, meter, evidence.rules)
+    state = judged.state
+    if (judged.verdict.accepted) {
+      if (time > evidence.time) fault(`sequence ${sequence} is later than the batch and belongs to the next`)
+      counted.push({ ...judged.state.anchor!, digest: readingDigest(bytes) })
+    } else doubtful.push({ meterId, sequence, reason: judged.verdict.reason, detail: judged.verdict.detail })
+  }
+  return { state, counted, doubtful, missing }
+}
+
+/** What the evidence claims against what follows from its readings. */
+function compare(evidence: OpenedEvidence, result: BatchResult, out: Recomputed, find: Find): void {
+  const sealed = evidence.sealed.length
+  const whySealed = `${sealed} household(s) sealed, and no key given that opens them`
+  const line = JSON.stringify
+
+  compareLists(
+    evidence.generation.map((r) => line([r.meterId, r.start, r.generatedWh?.toString() ?? "gap"])),
+    result.generation.map((r) => line([r.meterId, r.start, r.generatedWh?.toString() ?? "gap"])),
+    (what) => find("generation", what),
+  )
+  compareLists(
+    evidence.statements.filter(({ meterId }) => !out.unproven.has(meterId)).map(statementLine),
+    result.statements.map(statementLine),
+    (what) => find("statements", what),
+  )
+  if (evidence.statements.length === 0) find("root", "there are no statements")
+  else if (toHex(rootOf(buildTree(evidence.statements.map(leafOf)))) !== evidence.root)
+    find("root", `the statements do not lead to the root ${evidence.root}`)
+
+  if (out.unproven.size > 0) out.skipped.push({ check: "statements", why: whySealed })
+  if (sealed > 0) out.skipped.push({ check: "households", why: whySealed })
+  else {
+    const lines = (households: BatchResult["households"]) =>
+      households.flatMap(({ household, records }) =>
+        records.map(({ start, energy }) =>
+          line([household, start, energy ? Object.values(energy).map(String) : "gap"]),
+        ),
+      )
+    compareLists(lines(evidence.households), lines(result.households), (what) => find("households", what))
+  }
+}
+
+function statementLine(s: OpenedEvidence["statements"][number]): string {
+  return JSON.stringify([s.meterId, s.generatedWh.toString(), s.time, s.reading])
+}
+
+/** Names the first place where two lists differ. */
+function compareLists(claimed: readonly string[], computed: readonly string[], find: (what: string) => void): void {
+  const length = Math.max(claimed.length, computed.length)
+  for (let i = 0; i < length; i++)
+    if (claimed[i] !== computed[i])
+      return find(`entry ${i}: claimed ${claimed[i] ?? "nothing"}, the readings give ${computed[i] ?? "nothing"}`)
+}
+
+function partOf(meter: RegisteredMeter, before: CountedReading | undefined, counted: readonly CountedReading[]): MeterPart {
+  const { meterId, household, startTime, startWh } = meter
+  return { meterId, household, startTime, startWh, before, counted }
+}
+
+function keyOf({ scheme, publicKey, meterId }: MeterReadings): MeterKey | undefined {
+  try {
+    const key = meterKey(scheme, fromHex(toHex(publicKey)))
+    return key.meterId === meterId ? key : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import { parse } from "yaml"
+import { z } from "zod"
+import { paceShape } from "../protocol/clock.ts"
+import { PersonError } from "../protocol/error.ts"
+
+const configShape = z.strictObject({
+  dataDir: z.string(),
+  listen: z.strictObject({ host: z.string(), port: z.int().min(0).max(65535) }),
+  rpc: z.url(),
+  oracle: z.string().regex(/^0x[0-9a-f]{40}$/, "must be an address in lower case"),
+  /** File with the validator's signing key: 32 bytes of hexadecimal behind 0x. */
+  keyFile: z.string(),
+  /** File with the age identity that opens sealed evidence. */
+  identityFile: z.string(),
+  /** The sites that this validator watches, and where the evidence of each is. */
+  sites: z.array(z.strictObject({ site: z.int().positive(), evidence: z.string() })).min(1),
+  /** Demonstrations run time at another pace. */
+  pace: paceShape.exactOptional(),
+})
+
+export type ValidatorConfig = z.output<typeof configShape>
+
+/**
+ * Reads a validator's configuration; paths in it are relative to the file.
+ * @throws PersonError naming the file, the place in it and the reason.
+ */
+export function readValidatorConfig(file: string): ValidatorConfig {
+  let value: unknown
+  try {
+    value = parse(readFileSync(file, "utf8"))
+  } catch (cause) {
+    throw new PersonError(`The configuration ${file} cannot be read.`, { context: [(cause as Error).message] })
+  }
+  const result = configShape.safeParse(value)
+  if (!result.success)
+    throw new PersonError(`The configuration ${file} has ${result.error.issues.length} mistake(s).`, {
+      context: result.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`),
+    })
+  const at = (path: string) => resolve(dirname(file), path)
+  const { dataDir, keyFile, identityFile } = result.data
+  return { ...result.data, dataDir: at(dataDir), keyFile: at(keyFile), identityFile: at(identityFile) }
+}

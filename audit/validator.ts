@@ -1,0 +1,168 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import { privateKeyToAccount } from "viem/accounts"
+import { signProposal } from "../protocol/attestation.ts"
+import { type CID, evidenceCid } from "../protocol/block.ts"
+import type { Clock } from "../protocol/clock.ts"
+import { type OpenedEvidence, readEvidence } from "../protocol/evidence.ts"
+import type { Hex } from "../protocol/hex.ts"
+import { type OracleAddress, type Proposal, proposalDigest } from "../protocol/proposal.ts"
+import type { Identity } from "../protocol/seal.ts"
+import { headerFaults } from "./audit.ts"
+import type { EvidenceSource } from "./evidence-source.ts"
+import { connect, type History, readHistory } from "./history.ts"
+import { emptySite, recompute, type SiteMemory } from "./recompute.ts"
+
+export type Answer = { signature: Hex } | { refused: string[] }
+
+export interface ValidatorOptions {
+  rpc: string
+  oracle: Hex
+  privateKey: Hex
+  identities: readonly Identity[]
+  /** Where each site's evidence is. A validator goes there and nowhere else. */
+  evidence: ReadonlyMap<number, EvidenceSource>
+  dataDir: string
+  clock: Clock
+  log: (what: string, details: Record<string, unknown>) => void
+}
+
+/** A proposal's time may be ahead of a validator's clock by this, seconds. */
+const clockToleranceSeconds = 120
+
+/**
+ * Someone who recomputes a batch from its evidence and signs the root, or refuses and says why. It takes nothing
+ * from the gateway on trust: meters and rules come from the chain, readings from the evidence, and the chain of
+ * evidence is followed back until a batch that it has recomputed itself.
+ */
+export function createValidator(options: ValidatorOptions) {
+  const { rpc, oracle, privateKey, identities, evidence, dataDir, clock, log } = options
+  const address = privateKeyToAccount(privateKey).address.toLowerCase() as Hex
+  const client = connect(rpc)
+  const signed = openSigned(dataDir)
+  const memories = new Map<string, SiteMemory>()
+  let turn: Promise<unknown> = Promise.resolve()
+
+  async function answer(at: OracleAddress, proposal: Proposal): Promise<Answer> {
+    const refused = (...reasons: string[]): Answer => {
+      log("refused", { site: proposal.site, number: Number(proposal.number), reasons })
+      return { refused: reasons }
+    }
+    if (at.oracle !== oracle) return refused(`this validator serves the oracle ${oracle}, not ${at.oracle}`)
+    const source = evidence.get(proposal.site)
+    if (!source) return refused(`site ${proposal.site} is not one of those that this validator watches`)
+    const digest = proposalDigest(at, proposal)
+    const key = `${at.chainId}/${at.oracle}/${proposal.site}/${proposal.number}`
+    const earlier = signed.get(key)
+    if (earlier && earlier !== digest)
+      return refused(`number ${proposal.number} was signed before with other content: two roots for one number are never signed`)
+    if (!earlier) {
+      const history = await readHistory(client, oracle)
+      if (history.chainId !== at.chainId) return refused(`the oracle is on chain ${history.chainId}, not ${at.chainId}`)
+      const faults = await faultsOf(proposal, history, source)
+      if (faults.length > 0) return refused(...faults.slice(0, 10))
+      signed.put(key, digest)
+    }
+    log("signed", { site: proposal.site, number: Number(proposal.number) })
+    return { signature: await signProposal(at, proposal, privateKey) }
+  }
+
+  async function faultsOf(proposal: Proposal, history: History, source: EvidenceSource): Promise<string[]> {
+    const faults: string[] = []
+    const set = history.validators.at(-1)
+    if (set?.version !== proposal.validatorSet) faults.push(`validator set ${proposal.validatorSet} is not the one in force`)
+    if (!set?.validators.includes(address)) faults.push(`this validator (${address}) is not in the set in force`)
+    const last = history.proposals.filter((p) => p.site === proposal.site).at(-1)
+    if (proposal.number !== (last?.number ?? 0n) + 1n)
+      faults.push(`number ${proposal.number} does not follow ${last?.number ?? 0n}, the last on chain`)
+    if (last && proposal.time <= last.time) faults.push(`time ${proposal.time} is not after ${last.time}`)
+    if (Number(proposal.time) > clock.now() + clockToleranceSeconds) faults.push(`time ${proposal.time} is in the future`)
+    if (faults.length > 0) return faults
+
+    const cid = evidenceCid(proposal.evidence)
+    const read = async (root: CID) => readEvidence(root, await source(root), identities)
+    let opened: OpenedEvidence
+    let memory: SiteMemory
+    try {
+      opened = await read(cid)
+      memory = await memoryBefore(proposal, history, read)
+    } catch (error) {
+      return [`the evidence cannot be had or read: ${(error as Error).message}`]
+    }
+    if (opened.sealed.length > 0) return [`${opened.sealed.length} household(s) are sealed to others`]
+    const headroomBasisPoints = history.rules.at(-1)?.headroomBasisPoints
+    const registered = new Map(history.meters.map((meter) => [meter.meterId, meter]))
+    const { findings, memory: after } = recompute(opened, memory, registered)
+    faults.push(...headerFaults(opened, proposal, { ...history, headroomBasisPoints }))
+    faults.push(...findings.map(({ where, what }) => `${where}: ${what}`))
+    if (faults.length === 0) memories.set(cid.toString(), after)
+    return faults
+  }
+
+  /** What the batches before leave, recomputed by this validator from the first one or the last it remembers. */
+  async function memoryBefore(
+    proposal: Proposal,
+    history: History,
+    read: (root: CID) => Promise<OpenedEvidence>,
+  ): Promise<SiteMemory> {
+    const standing = history.proposals.filter((p) => p.site === proposal.site && !p.cancelled)
+    const registered = new Map(history.meters.map((meter) => [meter.meterId, meter]))
+    const known = standing.findLastIndex((p) => memories.has(evidenceCid(p.evidence).toString()))
+    let memory = known < 0 ? emptySite : memories.get(evidenceCid(standing[known]!.evidence).toString())!
+    for (const { evidence: digest, number } of standing.slice(known + 1)) {
+      log("following", { site: proposal.site, number: Number(number) })
+      const result = recompute(await read(evidenceCid(digest)), memory, registered)
+      if (result.findings.length > 0)
+        throw new Error(`batch ${number} before it does not hold: ${result.findings[0]!.what}`)
+      memory = result.memory
+    }
+    // One is enough: the next proposal follows this one.
+    memories.clear()
+    if (memory.evidence) memories.set(memory.evidence.toString(), memory)
+    return memory
+  }
+
+  return {
+    address,
+    /** Answers one request at a time. */
+    attest(at: OracleAddress, proposal: Proposal): Promise<Answer> {
+      const mine = turn.then(() => answer(at, proposal))
+      turn = mine.catch(() => {})
+      return mine
+    },
+  }
+}
+
+export type Validator = ReturnType<typeof createValidator>
+
+/**
+ * What was signed, kept across restarts: a line for each, on the disk before the signature leaves. A torn last line
+ * is of a signature that never left.
+ */
+function openSigned(dataDir: string) {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const file = join(dataDir, "signed.jsonl")
+  const digests = new Map<string, Hex>()
+  if (existsSync(file)) {
+    const text = readFileSync(file, "utf8")
+    const whole = text.slice(0, text.lastIndexOf("\n") + 1)
+    for (const line of whole.split("\n").filter(Boolean)) {
+      const { key, digest } = JSON.parse(line) as { key: string; digest: Hex }
+      digests.set(key, digest)
+    }
+    if (whole.length < text.length) truncateSync(file, Buffer.byteLength(whole))
+  }
+  return {
+    get: (key: string) => digests.get(key),
+    put(key: string, digest: Hex) {
+      const handle = openSync(file, "a", 0o600)
+      try {
+        writeSync(handle, `${JSON.stringify({ key, digest })}\n`)
+        fsyncSync(handle)
+      } finally {
+        closeSync(handle)
+      }
+      digests.set(key, digest)
+    },
+  }
+}

@@ -1,0 +1,165 @@
+import { readFileSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import { parse as parseYaml } from "yaml"
+import { z } from "zod"
+import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
+import { Assurance, type MeterKey, meterKey, Scheme } from "../protocol/meter.ts"
+import { paceShape } from "../protocol/clock.ts"
+import { PersonError } from "../protocol/error.ts"
+
+const hex = (bytes: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^(0x)?[0-9a-fA-F]{${2 * bytes}}$`), `must be ${bytes} bytes of hexadecimal`)
+    .transform((text) => toHex(fromHex(text)))
+const count = z.int().nonnegative()
+const seconds = z.int().positive()
+const wholeWh = z.union([count, z.string().regex(/^\d+$/)]).transform(BigInt)
+const listener = z.strictObject({ host: z.string(), port: z.int().min(0).max(65535) })
+
+const meterShape = z.strictObject({
+  name: z.string().min(1),
+  household: hex(20),
+  scheme: z.enum(["ed25519", "es256"]),
+  publicKey: z.string(),
+  ratedW: z.int().positive(),
+  startTime: count,
+  startWh: wholeWh.default(0n),
+  /** A plain meter, which the gateway polls and signs for. Without this a meter sends by MQTT. */
+  modbus: z
+    .strictObject({
+      host: z.string(),
+      port: z.int().min(1).max(65535),
+      unit: z.int().min(0).max(255),
+      profile: z.string(),
+      measures: z.enum(["generation", "grid"]),
+      everySeconds: seconds,
+      keyFile: z.string(),
+    })
+    .optional(),
+})
+
+const configShape = z.strictObject({
+  site: z.int().positive(),
+  name: z.string().default("Commonwatt"),
+  dataDir: z.string(),
+  /** Demonstrations run time at another pace. */
+  pace: paceShape.exactOptional(),
+  /** Who says that this machine's clock is right: systemd-timesyncd, or the operator (chrony, GPS). */
+  timeSync: z.enum(["systemd", "trusted"]).default("systemd"),
+  mqtt: listener,
+  web: listener,
+  /** Where validators and auditors reach the page and the evidence, if not at `web` itself. */
+  publicUrl: z.url().optional(),
+  chain: z.strictObject({ rpc: z.url(), chainId: z.int().positive(), oracle: hex(20), keyFile: z.string() }),
+  settlement: z.strictObject({
+    /** A batch is made at every multiple of this, Unix seconds. */
+    everySeconds: seconds,
+    /** How long a batch waits for meters that have not reported up to its time, seconds of the wall clock. */
+    waitSeconds: count.default(60),
+  }),
+  rules: z.strictObject({
+    intervalSeconds: seconds.default(900),
+    headroomBasisPoints: count.default(1000),
+    clockToleranceSeconds: count.default(120),
+  }),
+  validators: z.array(z.url()).default([]),
+  /** Who may open sealed evidence: `age1…`. */
+  auditors: z.array(z.string().startsWith("age1")).min(1),
+  households: z.array(
+    z.strictObject({ name: z.string().min(1), address: hex(20), recipient: z.string().startsWith("age1").optional() }),
+  ),
+  meters: z.array(meterShape).min(1),
+})
+
+type ConfigFile = z.output<typeof configShape>
+
+/** A meter the gateway knows. */
+export interface Meter {
+  name: string
+  household: Hex
+  key: MeterKey
+  assurance: Assurance
+  ratedW: number
+  startTime: number
+  startWh: bigint
+  modbus?: NonNullable<ConfigFile["meters"][number]["modbus"]>
+}
+
+export interface Config extends Omit<ConfigFile, "meters"> {
+  meters: Meter[]
+}
+
+/** What a configuration file may hold, before it is checked. */
+export type ConfigInput = z.input<typeof configShape>
+
+/**
+ * Reads and checks a gateway's configuration. Paths in it are relative to the file.
+ * @throws PersonError naming the file, the place in it and the reason.
+ */
+export function readConfig(file: string): Config {
+  let text: string
+  try {
+    text = readFileSync(file, "utf8")
+  } catch (cause) {
+    throw new PersonError(`The configuration ${file} cannot be read.`, {
+      context: [(cause as Error).message],
+      next: "Check the path, or make one: docs/operators.md shows how.",
+    })
+  }
+  return checkConfig(text, file)
+}
+
+/** The same from text. */
+export function checkConfig(text: string, file: string): Config {
+  let value: unknown
+  try {
+    value = parseYaml(text)
+  } catch (cause) {
+    throw new PersonError(`The configuration ${file} is not valid YAML.`, { context: [(cause as Error).message] })
+  }
+  const result = configShape.safeParse(value)
+  if (!result.success)
+    throw new PersonError(`The configuration ${file} has ${result.error.issues.length} mistake(s).`, {
+      context: result.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`),
+    })
+  const config = result.data
+  if (config.settlement.everySeconds % config.rules.intervalSeconds !== 0)
+    throw new PersonError(`The configuration ${file} has a mistake.`, {
+      context: ["settlement.everySeconds must be a multiple of rules.intervalSeconds"],
+    })
+  const at = (path: string) => resolve(dirname(file), path)
+  const households = new Set(config.households.map((household) => household.address))
+  const seen = new Set<Hex>()
+  const meters = config.meters.map((meter, i): Meter => {
+    const wrong = (what: string) =>
+      new PersonError(`The configuration ${file} has a mistake.`, { context: [`meters.${i} (${meter.name}): ${what}`] })
+    if (!households.has(meter.household)) throw wrong(`no household has the address ${meter.household}`)
+    let key: MeterKey
+    try {
+      key = meterKey(Scheme[meter.scheme], fromHex(meter.publicKey))
+    } catch (cause) {
+      throw wrong((cause as Error).message)
+    }
+    if (seen.has(key.meterId)) throw wrong("another meter has the same key")
+    seen.add(key.meterId)
+    const { name, household, ratedW, startTime, startWh, modbus } = meter
+    const assurance = modbus ? Assurance.gateway : Assurance.meter
+    return {
+      name,
+      household,
+      key,
+      assurance,
+      ratedW,
+      startTime,
+      startWh,
+      ...(modbus && { modbus: { ...modbus, keyFile: at(modbus.keyFile) } }),
+    }
+  })
+  return {
+    ...config,
+    meters,
+    dataDir: at(config.dataDir),
+    chain: { ...config.chain, keyFile: at(config.chain.keyFile) },
+  }
+}

@@ -1,0 +1,110 @@
+import type { JudgeRules, MeterState } from "../energy/judge.ts"
+import type { Clock } from "../protocol/clock.ts"
+import { type Hex, toHex } from "../protocol/hex.ts"
+import type { Meter } from "./config.ts"
+import type { Journal } from "./journal/journal.ts"
+import { type Authentic, examine, type IncomingMessage, type KnownAlready, type Refused } from "./verify/examine.ts"
+
+export type Outcome = Authentic | Refused | KnownAlready
+
+export interface Intake {
+  /** Resolves once the message is stored for good, as a reading or in quarantine; rejects if it cannot be. */
+  submit(message: IncomingMessage): Promise<Outcome>
+  /** Records that a source turned something away before there was a message. */
+  turnAway(what: { source: string; reason: Refused["reason"]; detail: string; size: number }): Promise<Outcome>
+  /** Waits until everything submitted is stored. */
+  drain(): Promise<void>
+}
+
+/** How many messages share a commit at most: verifying as many takes about 30 ms of a slow core. */
+const mostPerCommit = 200
+
+/**
+ * The one way into the journal: examine, store, and only then acknowledge. Messages that arrive while a commit is
+ * under way share the next one.
+ */
+export function createIntake(
+  meters: readonly Meter[],
+  journal: Journal,
+  rules: JudgeRules,
+  clock: Clock,
+  onStored: (outcome: Outcome, received: number) => void = () => {},
+): Intake {
+  const byKid = new Map<Hex, Meter>(meters.map((meter) => [toHex(meter.key.kid), meter]))
+  const states = new Map<Hex, MeterState>()
+  const known = {
+    meterByKid: (kid: Hex) => byKid.get(kid),
+    stateOf: ({ key }: Meter) => states.get(key.meterId) ?? recall(key.meterId),
+    earlier: ({ key }: Meter, sequence: number) => journal.readings.earlier(key.meterId, sequence),
+  }
+  function recall(meterId: Hex): MeterState {
+    const state = journal.readings.state(meterId)
+    states.set(meterId, state)
+    return state
+  }
+
+  interface Waiting {
+    store: (received: number) => Outcome
+    resolve: (outcome: Outcome) => void
+    reject: (error: unknown) => void
+  }
+  let waiting: Waiting[] = []
+  let scheduled = false
+
+  function schedule(): void {
+    if (scheduled || waiting.length === 0) return
+    scheduled = true
+    setImmediate(flush)
+  }
+
+  function flush(): void {
+    scheduled = false
+    const batch = waiting.slice(0, mostPerCommit)
+    waiting = waiting.slice(mostPerCommit)
+    const received = clock.now()
+    try {
+      const outcomes = journal.commit(() => batch.map((entry) => entry.store(received)))
+      batch.forEach(({ resolve }, i) => {
+        resolve(outcomes[i]!)
+        onStored(outcomes[i]!, received)
+      })
+    } catch (error) {
+      states.clear()
+      for (const { reject } of batch) reject(error)
+    }
+    schedule()
+  }
+
+  function wait(store: Waiting["store"]): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ store, resolve, reject })
+      schedule()
+    })
+  }
+
+  function take(message: IncomingMessage, received: number): Outcome {
+    const outcome = examine(message, received, known, rules)
+    if (outcome.kind === "authentic") {
+      journal.readings.add(outcome, received)
+      states.set(outcome.meter.key.meterId, outcome.state)
+    } else if (outcome.kind === "refused") {
+      const { reason, detail, meterId } = outcome
+      const { source, bytes } = message
+      journal.quarantine.add({ received, source, meterId, reason, detail, bytes, size: bytes.length })
+    }
+    return outcome
+  }
+
+  return {
+    submit: (message) => wait((received) => take(message, received)),
+    turnAway: ({ source, reason, detail, size }) =>
+      wait((received) => {
+        const bytes = new Uint8Array()
+        journal.quarantine.add({ received, source, meterId: undefined, reason, detail, bytes, size })
+        return { kind: "refused", reason, detail, meterId: undefined }
+      }),
+    async drain() {
+      while (waiting.length > 0 || scheduled) await new Promise((resolve) => setImmediate(resolve))
+    },
+  }
+}

@@ -1,0 +1,24 @@
+import type { Meter } from "../config.ts"
+import { batchStore } from "./batches.ts"
+import { openDatabase } from "./database.ts"
+import { quarantineStore } from "./quarantine.ts"
+import { readingStore } from "./readings.ts"
+
+export type Journal = ReturnType<typeof openJournal>
+
+/** Opens the gateway's append-only store of readings, and what settlement writes beside them. */
+export function openJournal(directory: string, meters: readonly Meter[]) {
+  const db = openDatabase(directory)
+  return {
+    readings: readingStore(db, meters),
+    quarantine: quarantineStore(db),
+    batches: batchStore(db),
+    /** Runs the work in one transaction: all of it is on the disk when this returns, or none of it. */
+    commit<T>(work: () => T): T {
+      return db.transaction(work).immediate()
+    },
+    close(): void {
+      db.close()
+    },
+  }
+}

@@ -1,0 +1,200 @@
+import type { Anchor, MeterState, Registers } from "../../energy/judge.ts"
+import type { Hex } from "../../protocol/hex.ts"
+import type { Meter } from "../config.ts"
+import type { Authentic } from "../verify/examine.ts"
+import type { Db } from "./database.ts"
+
+/** An authentic reading as stored. */
+export interface StoredReading extends Anchor {
+  id: bigint
+  meterId: Hex
+  sequence: number
+  received: number
+  bytes: Uint8Array
+  powerW: number | undefined
+  /** Undefined where the reading counts. */
+  reason: string | undefined
+  detail: string | undefined
+}
+
+interface Row {
+  id: bigint
+  meter_id: Hex
+  sequence: bigint
+  time: bigint
+  received: bigint
+  bytes: Buffer
+  generated: bigint | null
+  imported: bigint | null
+  exported: bigint | null
+  power: bigint | null
+  reason: string | null
+  detail: string | null
+}
+
+export type ReadingStore = ReturnType<typeof readingStore>
+
+const columns = `r.id, m.meter_id, r.sequence, r.time, r.received, r.bytes, r.generated, r.imported, r.exported,
+  r.power, r.reason, r.detail FROM readings r JOIN meters m ON m.id = r.meter`
+
+/** The part of the journal that holds authentic readings and what the rules remember of each meter. */
+export function readingStore(db: Db, meters: readonly Meter[]) {
+  const addMeter = db.prepare("INSERT INTO meters (meter_id) VALUES (?) ON CONFLICT DO NOTHING")
+  db.transaction(() => {
+    for (const meter of meters) addMeter.run(meter.key.meterId)
+  })()
+  const rowIds = new Map(
+    (db.prepare("SELECT id, meter_id FROM meters").all() as { id: bigint; meter_id: Hex }[]).map((row) => [
+      row.meter_id,
+      row.id,
+    ]),
+  )
+  const rowId = (meterId: Hex): bigint => {
+    const id = rowIds.get(meterId)
+    if (id === undefined) throw new Error(`The journal has no meter ${meterId}.`)
+    return id
+  }
+
+  const insert = db.prepare(
+    `INSERT INTO readings (meter, sequence, time, received, bytes, generated, imported, exported, power, reason, detail)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  )
+  const remember = db.prepare(
+    `UPDATE meters SET sequence = ?, anchor = coalesce(?, anchor), jumped_generated = ?, jumped_imported = ?,
+     jumped_exported = ? WHERE id = ?`,
+  )
+  const recall = db.prepare(
+    `SELECT m.sequence, m.jumped_generated, m.jumped_imported, m.jumped_exported, r.time, r.generated, r.imported,
+     r.exported FROM meters m LEFT JOIN readings r ON r.id = m.anchor WHERE m.meter_id = ?`,
+  )
+  const earlier = db.prepare("SELECT bytes FROM readings WHERE meter = ? AND sequence = ?").pluck()
+  const after = db.prepare(`SELECT ${columns} WHERE r.meter = ? AND r.id > ? ORDER BY r.id`)
+  const lastCounted = db.prepare(
+    `SELECT ${columns} WHERE r.meter = ? AND r.id <= ? AND r.reason IS NULL ORDER BY r.id DESC LIMIT 1`,
+  )
+  const countedFrom = db.prepare(
+    `SELECT ${columns} WHERE r.meter = ? AND r.reason IS NULL AND r.id >= coalesce((
+       SELECT max(id) FROM readings WHERE meter = ? AND reason IS NULL AND time <= ?), 0) ORDER BY r.id`,
+  )
+  const doubtful = db.prepare(`SELECT ${columns} WHERE r.reason IS NOT NULL ORDER BY r.id DESC LIMIT ?`)
+  const reported = db.prepare("SELECT max(time) FROM readings WHERE meter = ? AND reason IS NULL").pluck()
+  const countByReason = db.prepare(
+    "SELECT coalesce(reason, '') AS reason, count(*) AS n FROM readings GROUP BY reason",
+  )
+
+  return {
+    /** Within a transaction of the caller's. */
+    add({ meter, signed, verdict, state }: Authentic, received: number): void {
+      const id = rowId(meter.key.meterId)
+      const { reading } = signed
+      const { lastInsertRowid } = insert.run(
+        id,
+        reading.sequence,
+        reading.time,
+        received,
+        signed.bytes,
+        reading.generatedWh ?? null,
+        reading.importedWh ?? null,
+        reading.exportedWh ?? null,
+        reading.powerW ?? null,
+        verdict.accepted ? null : verdict.reason,
+        verdict.accepted ? null : verdict.detail,
+      )
+      const jumped = state.jumped ?? {}
+      remember.run(
+        state.sequence,
+        verdict.accepted ? lastInsertRowid : null,
+        jumped.generatedWh ?? null,
+        jumped.importedWh ?? null,
+        jumped.exportedWh ?? null,
+        id,
+      )
+    },
+
+    state(meterId: Hex): MeterState {
+      const row = recall.get(meterId) as Record<string, bigint | null>
+      const jumped = registersOf(row.jumped_generated, row.jumped_imported, row.jumped_exported)
+      return {
+        sequence: Number(row.sequence),
+        anchor:
+          row.time == null
+            ? undefined
+            : {
+                time: Number(row.time),
+                registers: registersOf(row.generated, row.imported, row.exported),
+              },
+        jumped: Object.keys(jumped).length > 0 ? jumped : undefined,
+      }
+    },
+
+    /** The bytes of the authentic reading with this sequence number. */
+    earlier(meterId: Hex, sequence: number): Uint8Array | undefined {
+      return earlier.get(rowId(meterId), sequence) as Uint8Array | undefined
+    },
+
+    /** All readings of a meter after the one with this id, in order of arrival. */
+    after(meterId: Hex, id: bigint): StoredReading[] {
+      return (after.all(rowId(meterId), id) as Row[]).map(fromRow)
+    },
+
+    /** The last reading that counts, up to the one with this id. */
+    lastCounted(meterId: Hex, id = 2n ** 63n - 1n): StoredReading | undefined {
+      const row = lastCounted.get(rowId(meterId), id) as Row | undefined
+      return row && fromRow(row)
+    },
+
+    /** Readings that count, beginning with the last one at or before `time` if there is one. */
+    countedFrom(meterId: Hex, time: number): StoredReading[] {
+      const id = rowId(meterId)
+      return (countedFrom.all(id, id, time) as Row[]).map(fromRow)
+    },
+
+    /** Authentic readings that do not count, newest first. */
+    doubtful(limit: number): StoredReading[] {
+      return (doubtful.all(limit) as Row[]).map(fromRow)
+    },
+
+    /** The time of the latest reading of a meter that counts. */
+    reportedUpTo(meterId: Hex): number {
+      return Number((reported.get(rowId(meterId)) as bigint | null) ?? 0n)
+    },
+
+    counts(): { accepted: number; doubtful: Map<string, number> } {
+      const doubtful = new Map<string, number>()
+      let accepted = 0
+      for (const { reason, n } of countByReason.all() as { reason: string; n: bigint }[])
+        if (reason === "") accepted = Number(n)
+        else doubtful.set(reason, Number(n))
+      return { accepted, doubtful }
+    },
+
+    rowId,
+  }
+}
+
+function registersOf(
+  generated: bigint | null | undefined,
+  imported: bigint | null | undefined,
+  exported: bigint | null | undefined,
+): Registers {
+  return {
+    ...(generated != null && { generatedWh: generated }),
+    ...(imported != null && { importedWh: imported }),
+    ...(exported != null && { exportedWh: exported }),
+  }
+}
+
+function fromRow(row: Row): StoredReading {
+  return {
+    id: row.id,
+    meterId: row.meter_id,
+    sequence: Number(row.sequence),
+    time: Number(row.time),
+    received: Number(row.received),
+    bytes: Uint8Array.from(row.bytes),
+    registers: registersOf(row.generated, row.imported, row.exported),
+    powerW: row.power === null ? undefined : Number(row.power),
+    reason: row.reason ?? undefined,
+    detail: row.detail ?? undefined,
+  }
+}

@@ -1,0 +1,89 @@
+/** Steps from an empty file to today's schema; `user_version` counts how many were taken. Never edit one: add one. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE meters (
+    id INTEGER PRIMARY KEY,
+    meter_id TEXT NOT NULL UNIQUE,
+    sequence INTEGER NOT NULL DEFAULT -1,
+    anchor INTEGER REFERENCES readings(id),
+    jumped_generated INTEGER, jumped_imported INTEGER, jumped_exported INTEGER
+  ) STRICT;
+
+  -- Authentic readings: signed by a known meter, each sequence number once. reason is null where it counts.
+  CREATE TABLE readings (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    meter INTEGER NOT NULL REFERENCES meters(id),
+    sequence INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    bytes BLOB NOT NULL,
+    generated INTEGER, imported INTEGER, exported INTEGER, power INTEGER,
+    reason TEXT, detail TEXT,
+    UNIQUE (meter, sequence)
+  ) STRICT;
+  CREATE INDEX readings_by_meter ON readings (meter, id);
+  CREATE INDEX readings_in_doubt ON readings (id) WHERE reason IS NOT NULL;
+
+  -- What is not authentic. Anyone on the network can fill this, so it is bounded; the counts are not.
+  CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    received INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    meter_id TEXT,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    size INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX quarantine_by_reason ON quarantine (reason, id);
+  CREATE TABLE counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;
+
+  CREATE TABLE batches (
+    number INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    root TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    note TEXT
+  ) STRICT;
+  CREATE TABLE batch_meters (
+    number INTEGER NOT NULL REFERENCES batches(number) ON DELETE CASCADE,
+    meter INTEGER NOT NULL REFERENCES meters(id),
+    last_reading INTEGER NOT NULL,
+    PRIMARY KEY (number, meter)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE statements (
+    number INTEGER NOT NULL REFERENCES batches(number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    meter_id TEXT NOT NULL,
+    generated INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    reading TEXT NOT NULL,
+    PRIMARY KEY (number, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE blocks (
+    number INTEGER NOT NULL REFERENCES batches(number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    cid TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (number, position)
+  ) STRICT;
+  CREATE INDEX blocks_by_cid ON blocks (cid);
+  CREATE TABLE attestations (
+    number INTEGER NOT NULL REFERENCES batches(number) ON DELETE CASCADE,
+    validator TEXT NOT NULL,
+    validator_set INTEGER NOT NULL,
+    signature TEXT,
+    refusal TEXT,
+    PRIMARY KEY (number, validator)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE transactions (
+    hash TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    raw TEXT NOT NULL,
+    sent INTEGER NOT NULL,
+    gas_used INTEGER
+  ) STRICT;
+  `,
+]

@@ -1,0 +1,119 @@
+import { existsSync } from "node:fs"
+import type { Logger } from "pino"
+import { createClock } from "../protocol/clock.ts"
+import type { Hex } from "../protocol/hex.ts"
+import { Clock as ClockQuality } from "../protocol/reading.ts"
+import type { Config, Meter } from "./config.ts"
+import { createIntake, type Outcome } from "./intake.ts"
+import { openJournal } from "./journal/journal.ts"
+import { createSettlement } from "./settlement/settlement.ts"
+import { startPoller } from "./sources/modbus/poller.ts"
+import { createPlainMeterSigner } from "./sources/modbus/sign.ts"
+import { startBroker } from "./sources/mqtt/broker.ts"
+import type { WebContext } from "./web/context.ts"
+import { startWeb } from "./web/server.ts"
+
+const settleEveryMs = 500
+const balancesEveryMs = 2_000
+
+export interface Gateway {
+  mqttPort: number
+  webPort: number
+  stop(): Promise<void>
+}
+
+/** Puts the gateway's parts together and starts them: sources → verify → journal → settlement; the web reads. */
+export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
+  const clock = createClock(config.pace, Date.now)
+  const journal = openJournal(config.dataDir, config.meters)
+  const stored = new Map<string, number>()
+  const unreachable = new Map<Meter, string>()
+  const balances = new Map<Hex, bigint>()
+  const intake = createIntake(config.meters, journal, config.rules, clock, (outcome) => {
+    const name = nameOf(outcome)
+    if (name) stored.set(name, (stored.get(name) ?? 0) + 1)
+    if (name && name !== "accepted") log.info(describe(outcome), "quarantined")
+  })
+
+  // viem is the largest part of the program and wanted only where the chain is: loaded after the first readings.
+  const { connectChain } = await import("./settlement/chain.ts")
+  const chain = connectChain(config.chain)
+  const monotonic = () => performance.now()
+  const settlement = createSettlement({ config, journal, chain, clock, monotonic, log })
+
+  const broker = await startBroker(config.mqtt, intake, log)
+  const poller = startPoller(config.meters, {
+    clock,
+    clockQuality: () => clockQuality(config),
+    sign: createPlainMeterSigner(config.meters, (meter) => journal.readings.state(meter.key.meterId).sequence),
+    intake,
+    log,
+    onPoll(meter, error) {
+      if (error) unreachable.set(meter, error.message)
+      else unreachable.delete(meter)
+    },
+  })
+  const context: WebContext = {
+    config,
+    journal,
+    clock,
+    settlement: settlement.status,
+    balances,
+    unreachable,
+    stored: stored as WebContext["stored"],
+  }
+  const web = await startWeb(context, config.web, log)
+
+  const stopping = new AbortController()
+  const settling = every(settleEveryMs, stopping.signal, () => settlement.advance())
+  const balancing = every(balancesEveryMs, stopping.signal, async () => {
+    for (const { address } of config.households) balances.set(address, await chain.balance(address))
+  })
+  log.info({ site: config.site, mqtt: broker.port, web: web.port }, "the gateway is up")
+  return {
+    mqttPort: broker.port,
+    webPort: web.port,
+    async stop() {
+      stopping.abort()
+      await Promise.all([poller.stop(), broker.close(), web.close()])
+      await intake.drain()
+      await Promise.all([settling, balancing])
+      journal.close()
+    },
+  }
+}
+
+/** Readings of plain meters carry how good the gateway's own clock is. */
+function clockQuality({ pace, timeSync }: Config): ClockQuality {
+  if (pace || timeSync === "trusted") return ClockQuality.synchronised
+  // systemd-timesyncd makes this file once it has set the clock from the network.
+  return existsSync("/run/systemd/timesync/synchronized") ? ClockQuality.synchronised : ClockQuality.unknown
+}
+
+/** Runs the work again and again, one at a time; what it throws is its own to report. */
+async function every(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    await work().catch(() => {})
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      signal.addEventListener("abort", () => {
+        clearTimeout(timer)
+        resolve()
+      }, { once: true })
+      if (signal.aborted) resolve()
+    })
+  }
+}
+
+function nameOf(outcome: Outcome): string | undefined {
+  if (outcome.kind === "known") return undefined
+  if (outcome.kind === "refused") return outcome.reason
+  return outcome.verdict.accepted ? "accepted" : outcome.verdict.reason
+}
+
+function describe(outcome: Outcome): Record<string, unknown> {
+  if (outcome.kind === "refused") return { reason: outcome.reason, detail: outcome.detail, meter: outcome.meterId }
+  if (outcome.kind === "authentic" && !outcome.verdict.accepted)
+    return { reason: outcome.verdict.reason, detail: outcome.verdict.detail, meter: outcome.meter.name }
+  return {}
+}

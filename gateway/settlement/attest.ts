@@ -1,0 +1,80 @@
+import { z } from "zod"
+import { signerOf } from "../../protocol/attestation.ts"
+import type { Hex } from "../../protocol/hex.ts"
+import type { OracleAddress, Proposal } from "../../protocol/proposal.ts"
+import type { Attestation } from "../journal/batches.ts"
+
+const answerShape = z.union([
+  z.object({ signature: z.string().regex(/^0x[0-9a-f]{128}$/) }),
+  z.object({ refused: z.array(z.string()).min(1) }),
+])
+
+const patienceMs = 60_000
+const mostAnswerBytes = 64 * 1024
+
+/** What a validator is asked to sign. Where it finds the evidence is its own affair. */
+export interface AttestationRequest extends OracleAddress {
+  proposal: Proposal
+}
+
+/**
+ * Asks one validator over HTTP. A refusal is an answer, with its reasons.
+ * @throws Error when it cannot be reached or answers nonsense.
+ */
+export async function askValidator(url: string, request: AttestationRequest): Promise<Attestation> {
+  const response = await fetch(new URL("/attestations", url), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(request, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value)),
+    signal: AbortSignal.timeout(patienceMs),
+  })
+  const text = await response.text()
+  if (text.length > mostAnswerBytes) throw new Error(`the answer has ${text.length} bytes`)
+  const answer = answerShape.safeParse(parseJson(text))
+  if (!answer.success) throw new Error(`it answers ${response.status}: ${text.slice(0, 200)}`)
+  const { validatorSet } = request.proposal
+  if ("refused" in answer.data)
+    return { validator: url, validatorSet, signature: undefined, refusal: answer.data.refused.join("; ") }
+  return { validator: url, validatorSet, signature: answer.data.signature as Hex, refusal: undefined }
+}
+
+/** What `propose` takes besides the proposal. */
+export interface Signatures {
+  /** Bit i is set when validator i of the set signed. */
+  signers: bigint
+  /** Compact signatures (EIP-2098), 64 bytes each, in the order of the set. */
+  packed: Hex
+}
+
+/**
+ * Puts signatures into the order of the validator set, leaving out any that is not by one of them.
+ * @returns undefined while fewer than `threshold` are there.
+ */
+export async function collectSignatures(
+  at: OracleAddress,
+  proposal: Proposal,
+  attestations: readonly Attestation[],
+  set: { addresses: readonly Hex[]; threshold: number },
+): Promise<Signatures | undefined> {
+  const byIndex = new Map<number, Hex>()
+  for (const { signature } of attestations) {
+    if (!signature) continue
+    const signer = await signerOf(at, proposal, signature)
+    const index = signer ? set.addresses.indexOf(signer) : -1
+    if (index >= 0) byIndex.set(index, signature)
+  }
+  if (byIndex.size < set.threshold) return undefined
+  const chosen = [...byIndex.entries()].sort(([a], [b]) => a - b).slice(0, set.threshold)
+  return {
+    signers: chosen.reduce((bits, [index]) => bits | (1n << BigInt(index)), 0n),
+    packed: `0x${chosen.map(([, signature]) => signature.slice(2)).join("")}`,
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

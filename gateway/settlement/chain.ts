@@ -1,0 +1,227 @@
+import { readFileSync } from "node:fs"
+import {
+  createPublicClient,
+  encodeFunctionData,
+  http,
+  keccak256,
+  TransactionReceiptNotFoundError,
+} from "viem"
+import { privateKeyToAccount } from "viem/accounts"
+import { greenTokenAbi } from "../../contracts/generated/greenToken.ts"
+import { impactOracleAbi } from "../../contracts/generated/impactOracle.ts"
+import { PersonError } from "../../protocol/error.ts"
+import { type Hex, toHex } from "../../protocol/hex.ts"
+import type { Proposal } from "../../protocol/proposal.ts"
+import type { MeterStatement } from "../../protocol/statement.ts"
+
+export type ProposalStatus = "none" | "pending" | "valid" | "cancelled"
+const statuses: readonly ProposalStatus[] = ["none", "pending", "valid", "cancelled"]
+
+export interface Head {
+  number: bigint
+  time: number
+  /** When it is (or was) valid, Unix seconds of the chain. */
+  validAt: number
+  cancelled: boolean
+}
+
+export interface SignedTransaction {
+  hash: Hex
+  raw: Hex
+}
+
+export interface Receipt {
+  succeeded: boolean
+  gasUsed: bigint
+}
+
+export type Chain = ReturnType<typeof connectChain>
+
+/**
+ * The oracle contract as the gateway sees it. Reads, and signs transactions without sending them, so that the
+ * caller can write them down first.
+ */
+export function connectChain({ rpc, chainId, oracle, keyFile }: { rpc: string; chainId: number; oracle: Hex; keyFile: string }) {
+  const account = privateKeyToAccount(readKey(keyFile))
+  const client = createPublicClient({ transport: http(rpc, { retryCount: 1, timeout: 10_000 }) })
+  const contract = { address: oracle, abi: impactOracleAbi } as const
+  const chain = {
+    id: chainId,
+    name: `chain ${chainId}`,
+    nativeCurrency: { name: "gas", symbol: "GAS", decimals: 18 },
+    rpcUrls: { default: { http: [rpc] } },
+  }
+  let token: Hex | undefined
+  const tokenAddress = async () => {
+    token ??= await client.readContract({ ...contract, functionName: "token" })
+    return token
+  }
+
+  async function sign(data: Hex): Promise<SignedTransaction> {
+    const request = await client.prepareTransactionRequest({ account, chain, to: oracle, data, type: "eip1559" })
+    const raw = await account.signTransaction(request)
+    return { hash: keccak256(raw), raw }
+  }
+
+  return {
+    address: account.address.toLowerCase() as Hex,
+
+    /** @throws PersonError when this is another chain than the one configured, or there is no oracle on it. */
+    async check(): Promise<void> {
+      const id = await client.getChainId()
+      if (id !== chainId)
+        throw new PersonError(`The node at ${rpc} is on chain ${id}, the configuration says ${chainId}.`, {
+          next: "Nothing is sent there. Check chain.rpc and chain.chainId.",
+        })
+      if (!(await client.getCode({ address: oracle })))
+        throw new PersonError(`There is no contract at ${oracle} on chain ${chainId}.`, {
+          next: "Check chain.oracle, or deploy with: commonwatt provision deploy --help",
+        })
+    },
+
+    async head(site: number): Promise<Head> {
+      const [number, time, validAt, cancelled] = await client.readContract({
+        ...contract,
+        functionName: "head",
+        args: [site],
+      })
+      return { number, time: Number(time), validAt: Number(validAt), cancelled }
+    },
+
+    async proposal(site: number, number: bigint): Promise<{ root: Hex; status: ProposalStatus }> {
+      const [root, status] = await client.readContract({
+        ...contract,
+        functionName: "proposal",
+        args: [site, number],
+      })
+      return { root, status: statuses[status] ?? "none" }
+    },
+
+    async rules(): Promise<{ challengeWindow: number; headroomBasisPoints: number }> {
+      const [challengeWindow, headroomBasisPoints] = await client.readContract({
+        ...contract,
+        functionName: "rules",
+      })
+      return { challengeWindow, headroomBasisPoints }
+    },
+
+    async validators(): Promise<{ version: number; addresses: Hex[]; threshold: number }> {
+      const [version, addresses, threshold] = await client.readContract({
+        ...contract,
+        functionName: "validators",
+      })
+      return { version, addresses: addresses.map((address) => address.toLowerCase() as Hex), threshold }
+    },
+
+    /** The time that a meter was last paid for. */
+    async paidTime(meterId: Hex): Promise<number> {
+      const [, time] = await client.readContract({ ...contract, functionName: "paid", args: [meterId] })
+      return Number(time)
+    },
+
+    async blockTime(): Promise<number> {
+      return Number((await client.getBlock({ includeTransactions: false })).timestamp)
+    },
+
+    /** GREEN of a household, Wh. */
+    async balance(household: Hex): Promise<bigint> {
+      return client.readContract({
+        address: await tokenAddress(),
+        abi: greenTokenAbi,
+        functionName: "balanceOf",
+        args: [household],
+      })
+    },
+
+    async totalSupply(): Promise<bigint> {
+      return client.readContract({
+        address: await tokenAddress(),
+        abi: greenTokenAbi,
+        functionName: "totalSupply",
+      })
+    },
+
+    async gasBalance(): Promise<bigint> {
+      return client.getBalance({ address: account.address })
+    },
+
+    /** @throws when the contract would refuse it, with its reason. */
+    signPropose(proposal: Proposal, signers: bigint, signatures: Hex): Promise<SignedTransaction> {
+      const args = [proposal, signers, signatures] as const
+      return sign(encodeFunctionData({ abi: impactOracleAbi, functionName: "propose", args }))
+    },
+
+    /** @throws when the contract would refuse it, with its reason. */
+    async signSettle(site: number, number: bigint, part: SettlePart): Promise<SignedTransaction> {
+      const args = settleArguments(site, number, part)
+      return sign(encodeFunctionData({ abi: impactOracleAbi, functionName: "settle", args }))
+    },
+
+    /** Why the contract would refuse this; undefined when it would not. */
+    async settleRefusal(site: number, number: bigint, part: SettlePart): Promise<string | undefined> {
+      try {
+        const args = settleArguments(site, number, part)
+        await client.simulateContract({ ...contract, functionName: "settle", args, account })
+        return undefined
+      } catch (error) {
+        const { name, metaMessages, shortMessage } = error as {
+          name: string
+          metaMessages?: string[]
+          shortMessage?: string
+        }
+        if (name !== "ContractFunctionExecutionError") throw error
+        return [shortMessage, ...(metaMessages ?? []).slice(0, 2)].join(" ").replace(/\s+/g, " ").trim()
+      }
+    },
+
+    async send(raw: Hex): Promise<void> {
+      await client.sendRawTransaction({ serializedTransaction: raw })
+    },
+
+    async receipt(hash: Hex): Promise<Receipt | undefined> {
+      try {
+        const { status, gasUsed } = await client.getTransactionReceipt({ hash })
+        return { succeeded: status === "success", gasUsed }
+      } catch (error) {
+        if (error instanceof TransactionReceiptNotFoundError) return undefined
+        throw error
+      }
+    },
+  }
+}
+
+/** Some statements of a batch with their multiproof, in its order. */
+export interface SettlePart {
+  statements: readonly MeterStatement[]
+  proof: readonly Uint8Array[]
+  flags: readonly boolean[]
+}
+
+function settleArguments(site: number, number: bigint, { statements, proof, flags }: SettlePart) {
+  return [
+    site,
+    number,
+    statements.map(({ meterId, generatedWh, time, reading }) => ({
+      meterId,
+      generatedWh,
+      time: BigInt(time),
+      reading,
+    })),
+    proof.map(toHex),
+    [...flags],
+  ] as const
+}
+
+function readKey(file: string): Hex {
+  let text: string
+  try {
+    text = readFileSync(file, "utf8").trim()
+  } catch (cause) {
+    throw new PersonError(`The site's key ${file} cannot be read.`, { context: [(cause as Error).message] })
+  }
+  if (!/^0x[0-9a-f]{64}$/i.test(text))
+    throw new PersonError(`The site's key ${file} is not a key.`, {
+      context: ["It must hold 32 bytes of hexadecimal behind 0x, and nothing else."],
+    })
+  return text as Hex
+}

@@ -1,0 +1,44 @@
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client"
+import type { WebContext } from "./context.ts"
+
+/** Metrics in Prometheus' format; names are stable. Values are read when asked for. No household's load curve. */
+export function createMetrics({ journal, config, settlement, clock, unreachable }: WebContext): Registry {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const gauge = (name: string, help: string, read: (self: Gauge) => void, labelNames: string[] = []) =>
+    new Gauge({
+      name: `commonwatt_${name}`,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset()
+        read(this)
+      },
+    })
+
+  gauge("readings", "Authentic readings in the journal, by verdict", (g) => {
+    const { accepted, doubtful } = journal.readings.counts()
+    g.set({ verdict: "accepted" }, accepted)
+    for (const [reason, n] of doubtful) g.set({ verdict: reason }, n)
+  }, ["verdict"])
+  gauge("refused_messages", "Messages that are not authentic readings, by reason, ever", (g) => {
+    for (const [reason, n] of journal.quarantine.counts()) g.set({ reason }, n)
+  }, ["reason"])
+  gauge("meter_last_reading_seconds", "Time of a meter's last reading that counts, Unix seconds", (g) => {
+    for (const { name, key } of config.meters) g.set({ meter: name }, journal.readings.reportedUpTo(key.meterId))
+  }, ["meter"])
+  gauge("meter_unreachable", "1 while a polled meter does not answer", (g) => {
+    for (const meter of config.meters)
+      if (meter.modbus) g.set({ meter: meter.name }, unreachable.has(meter) ? 1 : 0)
+  }, ["meter"])
+  gauge("batches", "Batches in the journal, by state", (g) => {
+    for (const [state, n] of journal.batches.countsByState()) g.set({ state }, n)
+  }, ["state"])
+  gauge("settled_up_to_seconds", "Time up to which everything is settled on chain, Unix seconds", (g) =>
+    g.set(settlement.settledUpTo),
+  )
+  gauge("settlement_problem", "1 while settlement cannot go on", (g) => g.set(settlement.problem ? 1 : 0))
+  gauge("clock_seconds", "The gateway's clock, Unix seconds", (g) => g.set(clock.now()))
+  return registry
+}

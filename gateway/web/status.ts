@@ -1,0 +1,19 @@
+import type { WebContext } from "./context.ts"
+
+/** The gateway's state in a few figures, for scripts: GET /api/status. Energies are strings of whole Wh. */
+export function statusOf({ config, journal, clock, settlement }: WebContext) {
+  const { accepted, doubtful } = journal.readings.counts()
+  const refused = journal.quarantine.counts()
+  const sum = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((a, b) => a + b, 0)
+  return {
+    site: config.site,
+    time: clock.now(),
+    readings: accepted + sum(doubtful) + sum(refused),
+    accepted,
+    quarantined: sum(doubtful) + sum(refused),
+    quarantinedByReason: Object.fromEntries([...doubtful, ...refused]),
+    settledUpTo: settlement.settledUpTo,
+    settlement: { doing: settlement.doing, problem: settlement.problem },
+    batches: Object.fromEntries(journal.batches.countsByState()),
+  }
+}
