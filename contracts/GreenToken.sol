@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
+import {
+    ERC20TransferAuthorization
+} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20TransferAuthorization.sol";
+import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
+import {NoncesKeyed} from "@openzeppelin/contracts/utils/NoncesKeyed.sol";
+
+/// @title GREEN, the green currency: 1 token = 1 verified kWh generated.
+/// @notice With 3 decimals the smallest unit is exactly 1 Wh, and totalSupply() is the verified Wh outstanding.
+/// A household needs no gas: allowances (ERC-2612) and transfers (EIP-3009) go by signature.
+/// @dev Immutable: no owner, no upgrade, no hook, one minter for ever. There is no plain burn: the only burn with a
+/// meaning is a retirement, which names whom it is for and leaves a record.
+///
+/// An authorization's nonce is a 192-bit key ‖ a 64-bit sequence (see NoncesKeyed). A random key with sequence 0 works
+/// as EIP-3009's random nonce does; counting up under one key costs less. Key 0 is shared with permit.
+contract GreenToken is ERC20, ERC20Permit, ERC20TransferAuthorization {
+    /// @notice The only one who mints.
+    address public immutable oracle;
+
+    error OnlyOracle(address caller);
+    error InvalidOracle(address oracle);
+
+    /// @param oracle_ The ImpactOracle. It may be deployed after the token, at an address known before.
+    constructor(address oracle_) ERC20("Green", "GREEN") ERC20Permit("Green") {
+        if (oracle_ == address(0)) revert InvalidOracle(oracle_);
+        oracle = oracle_;
+    }
+
+    /// @notice Mints `wh` units, 1 Wh each. By the oracle alone.
+    function mint(address to, uint256 wh) external {
+        if (msg.sender != oracle) revert OnlyOracle(msg.sender);
+        _mint(to, wh);
+    }
+
+    /// @notice 3: the unit is the watt-hour, the token the kilowatt-hour.
+    function decimals() public pure override returns (uint8) {
+        return 3;
+    }
+
+    /// @notice The next nonce for a permit by `owner`.
+    function nonces(address owner) public view override(ERC20Permit, Nonces) returns (uint256) {
+        return super.nonces(owner);
+    }
+
+    function _useCheckedNonce(address owner, uint256 nonce) internal override(Nonces, NoncesKeyed) {
+        super._useCheckedNonce(owner, nonce);
+    }
+}

@@ -1,0 +1,85 @@
+// Compiles the contracts and writes their ABI and bytecode to contracts/generated, so that a gateway never compiles.
+// Not forge's own output: a compilation that includes the tests may number things otherwise and so order code otherwise.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import solc from "solc"
+
+const command = "npx tsc && node dist/contracts/generate.js"
+
+const contracts = {
+  accessManager: "@openzeppelin/contracts/access/manager/AccessManager.sol",
+  greenToken: "contracts/GreenToken.sol",
+  impactOracle: "contracts/ImpactOracle.sol",
+  meterRegistry: "contracts/MeterRegistry.sol",
+}
+
+interface Output {
+  errors?: { severity: string; formattedMessage: string }[]
+  contracts: Record<string, Record<string, { abi: unknown[]; evm: { bytecode: { object: string } } }>>
+}
+
+/** The generated files' texts by name, compiled afresh from the repository at `root`. */
+export function generate(root = "."): Map<string, string> {
+  const read = (path: string) =>
+    readFileSync(resolve(root, path.startsWith("@") ? `node_modules/${path}` : path), "utf8")
+  const input = {
+    language: "Solidity",
+    sources: Object.fromEntries(Object.values(contracts).map((path) => [path, { content: read(path) }])),
+    settings: {
+      ...settingsOf(read("foundry.toml")),
+      metadata: { bytecodeHash: "none", appendCBOR: false },
+      outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } },
+    },
+  }
+  const output: Output = JSON.parse(
+    solc.compile(JSON.stringify(input), { import: (path: string) => ({ contents: read(path) }) }),
+  )
+  const errors = output.errors?.filter((error) => error.severity === "error") ?? []
+  if (errors.length > 0) throw new Error(errors.map((error) => error.formattedMessage).join("\n"))
+
+  const files = new Map<string, string>()
+  for (const [name, path] of Object.entries(contracts)) {
+    const contractName = name[0]!.toUpperCase() + name.slice(1)
+    const { abi, evm } = output.contracts[path]![contractName]!
+    files.set(
+      `${name}.ts`,
+      [
+        `// Generated from ${path} by: ${command}`,
+        `export const ${name}Abi = [`,
+        ...abi.map((item) => `  ${JSON.stringify(item)},`),
+        "] as const",
+        "",
+        `export const ${name}Bytecode =`,
+        `  "0x${evm.bytecode.object}" as const`,
+        "",
+      ].join("\n"),
+    )
+  }
+  return files
+}
+
+/** What foundry.toml says of the compiler, so that it is said once. */
+function settingsOf(toml: string) {
+  const value = (key: string) => {
+    const found = new RegExp(`^${key} = "?([\\w]+)"?$`, "m").exec(toml)?.[1]
+    if (!found) throw new Error(`foundry.toml does not say ${key}`)
+    return found
+  }
+  return {
+    evmVersion: value("evm_version"),
+    optimizer: {
+      enabled: value("optimizer") === "true",
+      runs: Number(value("optimizer_runs").replaceAll("_", "")),
+    },
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const folder = "contracts/generated"
+  mkdirSync(folder, { recursive: true })
+  for (const [name, text] of generate()) {
+    writeFileSync(`${folder}/${name}`, text)
+    console.error(`${folder}/${name}: ${(text.length / 1024).toFixed(0)} KiB`)
+  }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {GreenToken} from "../GreenToken.sol";
+import {ImpactOracle, MeterStatement, Proposal} from "../ImpactOracle.sol";
+import {ASSURANCE_METER, MeterRegistry, Registration} from "../MeterRegistry.sol";
+import {ES256} from "../PublicKey.sol";
+import {Tree} from "./Tree.sol";
+import {vm} from "./Vm.sol";
+
+/// @title A community on chain, as every test finds it: governed by the test, five validators of whom three must sign,
+/// one site with one 5 kW meter, a challenge window of an hour, 10 % of headroom.
+abstract contract Community {
+    uint256 internal constant START = 1_800_000_000;
+    uint32 internal constant WINDOW = 1 hours;
+    uint16 internal constant HEADROOM = 1000;
+    uint32 internal constant RATED_W = 5000;
+    uint64 internal constant START_WH = 48_213_407;
+    uint256 internal constant THREE_OF_FIVE = 0x15;
+
+    AccessManager internal authority;
+    MeterRegistry internal registry;
+    GreenToken internal token;
+    ImpactOracle internal oracle;
+
+    /// The validators' keys, in the order of their addresses.
+    uint256[] internal keys;
+    uint32 internal site;
+    bytes32 internal meterId;
+    address internal household = address(0xA11CE);
+
+    function setUp() public virtual {
+        vm.warp(START);
+        authority = new AccessManager(address(this));
+        registry = new MeterRegistry(address(authority));
+        token = new GreenToken(vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1));
+        oracle = new ImpactOracle(authority, registry, token);
+        oracle.setValidators(newValidators(5), 3);
+        oracle.setRules(WINDOW, HEADROOM);
+        site = registry.openSite(address(0x517E));
+        meterId = register(household, 1);
+    }
+
+    // ---------------------------------------------------------------- making
+
+    function newValidators(uint256 n) internal returns (address[] memory addresses) {
+        delete keys;
+        addresses = new address[](n);
+        for (uint256 i = 0; i < n; ++i) {
+            keys.push(i + 1);
+            uint256 place = i;
+            for (; place > 0 && addresses[place - 1] > vm.addr(i + 1); --place) {
+                addresses[place] = addresses[place - 1];
+                keys[place] = keys[place - 1];
+            }
+            addresses[place] = vm.addr(i + 1);
+            keys[place] = i + 1;
+        }
+    }
+
+    function register(address owner, uint256 key) internal returns (bytes32) {
+        Registration[] memory registrations = new Registration[](1);
+        registrations[0] = registration(owner, key);
+        registry.register(registrations);
+        return idOf(registrations[0]);
+    }
+
+    function registration(address owner, uint256 key) internal view returns (Registration memory) {
+        (uint256 x, uint256 y) = vm.publicKeyP256(key);
+        return Registration({
+            household: owner,
+            site: site,
+            scheme: ES256,
+            assurance: ASSURANCE_METER,
+            ratedW: RATED_W,
+            startTime: uint64(block.timestamp),
+            startWh: START_WH,
+            publicKey: abi.encodePacked(x, y)
+        });
+    }
+
+    function idOf(Registration memory r) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(r.scheme, r.publicKey));
+    }
+
+    function statement(bytes32 id, uint64 wh, uint64 time) internal pure returns (MeterStatement memory) {
+        return
+            MeterStatement({meterId: id, generatedWh: wh, time: time, reading: keccak256(abi.encode(id, wh))});
+    }
+
+    function only(MeterStatement memory s) internal pure returns (MeterStatement[] memory statements) {
+        statements = new MeterStatement[](1);
+        statements[0] = s;
+    }
+
+    // ---------------------------------------------------------------- proposing
+
+    /// The site's next proposal, as of now.
+    function next(bytes32 root) internal view returns (Proposal memory) {
+        (uint64 number,,,) = oracle.head(site);
+        (uint32 version,,) = oracle.validators();
+        return Proposal({
+            site: site,
+            number: number + 1,
+            root: root,
+            evidence: keccak256(abi.encode(root)),
+            time: uint64(block.timestamp),
+            leafCount: 1,
+            validatorSet: version
+        });
+    }
+
+    function sign(Proposal memory p, uint256 signers) internal view returns (bytes memory signatures) {
+        bytes32 digest = oracle.digest(p);
+        for (uint256 i = 0; i < keys.length; ++i) {
+            if (signers >> i & 1 == 0) continue;
+            (bytes32 r, bytes32 vs) = vm.signCompact(keys[i], digest);
+            signatures = bytes.concat(signatures, r, vs);
+        }
+    }
+
+    function propose(Proposal memory p) internal {
+        oracle.propose(p, THREE_OF_FIVE, sign(p, THREE_OF_FIVE));
+    }
+
+    /// Proposes these statements as the site's next batch and returns its number.
+    function proposed(MeterStatement[] memory statements) internal returns (uint64) {
+        Proposal memory p = next(Tree.root(statements));
+        propose(p);
+        return p.number;
+    }
+
+    /// The same, and waits until it is valid.
+    function valid(MeterStatement[] memory statements) internal returns (uint64 number) {
+        number = proposed(statements);
+        vm.warp(block.timestamp + WINDOW);
+    }
+
+    // ---------------------------------------------------------------- settling
+
+    function settle(uint64 number, MeterStatement[] memory all) internal {
+        settle(number, all, type(uint256).max);
+    }
+
+    function settle(uint64 number, MeterStatement[] memory all, uint256 chosen) internal {
+        (MeterStatement[] memory statements, bytes32[] memory proof, bool[] memory flags) =
+            Tree.prove(all, chosen);
+        oracle.settle(site, number, statements, proof, flags);
+    }
+
+    function paidWh(bytes32 id) internal view returns (uint64 wh) {
+        (wh,) = oracle.paid(id);
+    }
+
+    function paidTime(bytes32 id) internal view returns (uint64 time) {
+        (, time) = oracle.paid(id);
+    }
+
+    // ---------------------------------------------------------------- saying
+
+    function equal(uint256 actual, uint256 expected) internal pure {
+        require(actual == expected, Differs(bytes32(actual), bytes32(expected)));
+    }
+
+    function equal(bytes32 actual, bytes32 expected) internal pure {
+        require(actual == expected, Differs(actual, expected));
+    }
+
+    function equal(address actual, address expected) internal pure {
+        equal(uint256(uint160(actual)), uint256(uint160(expected)));
+    }
+
+    function equal(bytes memory actual, bytes memory expected) internal pure {
+        require(keccak256(actual) == keccak256(expected), DiffersBytes(actual, expected));
+    }
+
+    function holds(bool claim) internal pure {
+        require(claim, DoesNotHold());
+    }
+
+    function within(uint256 value, uint256 low, uint256 high) internal pure returns (uint256) {
+        return low + value % (high - low + 1);
+    }
+
+    error Differs(bytes32 actual, bytes32 expected);
+    error DiffersBytes(bytes actual, bytes expected);
+    error DoesNotHold();
+}
