@@ -88,7 +88,8 @@ const blocksPerQuery = 10_000n
 const zeroAddress = "0x0000000000000000000000000000000000000000"
 
 export function connect(rpc: string): PublicClient {
-  return createPublicClient({ transport: http(rpc, { retryCount: 2, timeout: 30_000 }) })
+  // Without cacheTime 0 a client answers from memory for some seconds, also when asked for the last block.
+  return createPublicClient({ cacheTime: 0, transport: http(rpc, { retryCount: 2, timeout: 30_000 }) })
 }
 
 /**

@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, tr
 import { join } from "node:path"
 import { privateKeyToAccount } from "viem/accounts"
 import { signProposal } from "../protocol/attestation.ts"
-import { type CID, evidenceCid } from "../protocol/block.ts"
+import { BrokenBlock, type CID, evidenceCid } from "../protocol/block.ts"
 import type { Clock } from "../protocol/clock.ts"
 import { type OpenedEvidence, readEvidence } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
@@ -14,6 +14,11 @@ import { connect, type History, readHistory } from "./history.ts"
 import { emptySite, recompute, type SiteMemory } from "./recompute.ts"
 
 export type Answer = { signature: Hex } | { refused: string[] }
+
+/** It cannot judge at the moment: ask again later. Not a refusal. */
+export class CannotJudge extends Error {
+  override name = "CannotJudge"
+}
 
 export interface ValidatorOptions {
   rpc: string
@@ -73,6 +78,8 @@ export function createValidator(options: ValidatorOptions) {
     if (set?.version !== proposal.validatorSet) faults.push(`validator set ${proposal.validatorSet} is not the one in force`)
     if (!set?.validators.includes(address)) faults.push(`this validator (${address}) is not in the set in force`)
     const last = history.proposals.filter((p) => p.site === proposal.site).at(-1)
+    if (proposal.number > (last?.number ?? 0n) + 1n)
+      throw new CannotJudge(`number ${proposal.number} is ahead of ${last?.number ?? 0n}, the last that this node knows`)
     if (proposal.number !== (last?.number ?? 0n) + 1n)
       faults.push(`number ${proposal.number} does not follow ${last?.number ?? 0n}, the last on chain`)
     if (last && proposal.time <= last.time) faults.push(`time ${proposal.time} is not after ${last.time}`)
@@ -87,7 +94,8 @@ export function createValidator(options: ValidatorOptions) {
       opened = await read(cid)
       memory = await memoryBefore(proposal, history, read)
     } catch (error) {
-      return [`the evidence cannot be had or read: ${(error as Error).message}`]
+      if (error instanceof BrokenBlock) return [error.message]
+      throw new CannotJudge(`the evidence cannot be had: ${(error as Error).message}`)
     }
     if (opened.sealed.length > 0) return [`${opened.sealed.length} household(s) are sealed to others`]
     const headroomBasisPoints = history.rules.at(-1)?.headroomBasisPoints
@@ -113,7 +121,7 @@ export function createValidator(options: ValidatorOptions) {
       log("following", { site: proposal.site, number: Number(number) })
       const result = recompute(await read(evidenceCid(digest)), memory, registered)
       if (result.findings.length > 0)
-        throw new Error(`batch ${number} before it does not hold: ${result.findings[0]!.what}`)
+        throw new CannotJudge(`batch ${number} before it does not hold: ${result.findings[0]!.what}`)
       memory = result.memory
     }
     // One is enough: the next proposal follows this one.

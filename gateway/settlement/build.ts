@@ -31,6 +31,7 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
   if (taken.every(({ readings }) => readings.length === 0)) return undefined
   const from =
     previous?.time ?? firstBoundary(plan.meters.map((meter) => meter.startTime), plan.rules.intervalSeconds)
+  if (plan.time <= from) return undefined
   const result = computeBatch(taken.map(({ part }) => part), from, plan.time, plan.rules)
   if (result.statements.length === 0) return undefined
 

@@ -43,7 +43,7 @@ export type Chain = ReturnType<typeof connectChain>
  */
 export function connectChain({ rpc, chainId, oracle, keyFile }: { rpc: string; chainId: number; oracle: Hex; keyFile: string }) {
   const account = privateKeyToAccount(readKey(keyFile))
-  const client = createPublicClient({ transport: http(rpc, { retryCount: 1, timeout: 10_000 }) })
+  const client = createPublicClient({ cacheTime: 0, transport: http(rpc, { retryCount: 1, timeout: 10_000 }) })
   const contract = { address: oracle, abi: impactOracleAbi } as const
   const chain = {
     id: chainId,

@@ -48,6 +48,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
   const at = { chainId: config.chain.chainId, oracle: config.chain.oracle }
   const status: SettlementStatus = { settledUpTo: 0, doing: "starting", problem: undefined }
   let checked = false
+  let refusedUpTo = 0
   let waitingSince: { time: number; since: number } | undefined
 
   /** Does one step. @returns whether there is more to do at once. */
@@ -155,6 +156,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
     let signatures = await collectSignatures(at, proposal, standing(), set)
     if (signatures) return signatures
     const problems: string[] = []
+    let refusals = 0
     await Promise.all(
       validators
         .filter((url) => !signed.has(url))
@@ -162,13 +164,21 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
           try {
             const answer = await askValidator(url, request)
             journal.batches.putAttestation(batch.number, answer)
-            if (answer.refusal) problems.push(`${url} refuses: ${answer.refusal}`)
+            if (!answer.refusal) return
+            refusals++
+            problems.push(`${url} refuses: ${answer.refusal}`)
           } catch (error) {
             problems.push(`${url} does not answer: ${reasonOf(error)}`)
           }
         }),
     )
     signatures = await collectSignatures(at, proposal, standing(), set)
+    if (!signatures && refusals > set.addresses.length - set.threshold) {
+      // It can never be signed by enough. Its readings go into a batch of a later time.
+      refusedUpTo = batch.time
+      journal.batches.remove(batch.number)
+      throw new Error(`${nameOf(batch)} was refused and is given up: ${problems.join("; ")}`)
+    }
     if (!signatures)
       throw new Error(`${nameOf(batch)} lacks signatures (${set.threshold} are needed): ${problems.join("; ")}`)
     for (const problem of problems) log.warn({ batch: Number(batch.number), problem }, "a validator did not sign")
@@ -179,7 +189,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
     const time = boundaryAt(clock.now(), settlement.everySeconds)
     const last = journal.batches.standingBefore(head.number + 1n)
     if (last?.state === "settled") status.settledUpTo = last.time
-    if (time <= head.time) {
+    if (time <= Math.max(head.time, refusedUpTo)) {
       status.doing = "up to date"
       return false
     }

@@ -1,0 +1,48 @@
+import type { AuditReport, CheckResult } from "./audit.ts"
+
+const mostFindings = 20
+
+/** The report as a person reads it. */
+export function reportAsText(report: AuditReport): string {
+  const lines = report.checks.flatMap((check) => [
+    `${mark(check)} ${check.title} (${check.examined})`,
+    ...check.findings.slice(0, mostFindings).map(({ where, what }) => `       ${where}: ${what}`),
+    ...(check.findings.length > mostFindings ? [`       and ${check.findings.length - mostFindings} more`] : []),
+    ...check.skipped.slice(0, mostFindings).map((why) => `       skipped: ${why}`),
+  ])
+  const missing = report.missing.reduce((sum, { after, until }) => sum + until - after - 1, 0)
+  return `${[
+    `Oracle ${report.oracle} on chain ${report.chainId}, up to block ${report.toBlock}`,
+    "",
+    ...lines,
+    "",
+    `${report.batches} batches, ${report.readings} readings: ${report.counted} counted, ${report.doubtful.length} in doubt and not counted, ${missing} missing in the sequences.`,
+    ...summary("In doubt", report.doubtful.map(({ reason }) => reason)),
+    `Minted ${report.mintedWh} Wh, accounted for by the meters' signatures ${report.auditedWh} Wh.`,
+    verdictOf(report),
+  ].join("\n")}\n`
+}
+
+function mark({ findings, skipped, examined }: CheckResult): string {
+  if (findings.length > 0) return "[FAIL]"
+  return skipped.length > 0 && examined === 0 ? "[skip]" : "[ ok ]"
+}
+
+function summary(title: string, reasons: readonly string[]): string[] {
+  const counts = new Map<string, number>()
+  for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  const text = [...counts].map(([reason, n]) => `${reason} ${n}`).join(", ")
+  return text ? [`${title}: ${text}.`] : []
+}
+
+function verdictOf(report: AuditReport): string {
+  if (report.ok) return "Every minted Wh is accounted for."
+  const first = report.checks.flatMap((check) => check.findings)[0]
+  if (first) return `Not every minted Wh is accounted for. First: ${first.where}: ${first.what}`
+  return "Not every minted Wh was accounted for: part of it could not be checked (see skipped)."
+}
+
+/** The report as JSON; energies and blocks are strings of whole numbers. */
+export function reportAsJson(report: AuditReport): string {
+  return JSON.stringify(report, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value), 2)
+}

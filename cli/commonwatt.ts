@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs"
+import { type Command, runCommand } from "./command.ts"
+
+// Each command is loaded when it is asked for: the gateway starts without what the auditor needs.
+const commands: Record<string, { summary: string; load: () => Promise<Command> }> = {
+  demo: {
+    summary: "the whole system on this machine, with simulated meters",
+    load: async () => (await import("./demo.ts")).demo,
+  },
+  run: { summary: "the gateway", load: async () => (await import("./run.ts")).run },
+  sim: { summary: "simulated meters alone", load: async () => (await import("./sim.ts")).sim },
+  verify: { summary: "judge signed readings", load: async () => (await import("./verify.ts")).verify },
+  validate: { summary: "a validator", load: async () => (await import("./validate.ts")).validate },
+  audit: {
+    summary: "recompute everything that was minted",
+    load: async () => (await import("./audit.ts")).auditCommand,
+  },
+  provision: {
+    summary: "the operator's tools: deploy contracts, open a site, register meters",
+    load: async () => (await import("./provision.ts")).provision,
+  },
+}
+
+const [name, ...args] = process.argv.slice(2)
+if (name === "--version" || name === "-v") {
+  const file = new URL("../../package.json", import.meta.url)
+  process.stdout.write(`${(JSON.parse(readFileSync(file, "utf8")) as { version: string }).version}\n`)
+} else if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+  process.stdout.write(usage())
+} else if (Object.hasOwn(commands, name)) {
+  process.exitCode = await runCommand(await commands[name]!.load(), args)
+} else {
+  process.stderr.write(`commonwatt: there is no command "${name}".\n\n${usage()}`)
+  process.exitCode = 2
+}
+
+function usage(): string {
+  const list = Object.entries(commands).map(([command, { summary }]) => `  ${command.padEnd(10)} ${summary}`)
+  return `Usage: commonwatt COMMAND [options]\n\n${list.join("\n")}\n\ncommonwatt COMMAND --help tells more, with an example.\n`
+}

@@ -1,0 +1,121 @@
+import { writeFileSync } from "node:fs"
+import { PersonError } from "../protocol/error.ts"
+import type { Hex } from "../protocol/hex.ts"
+import {
+  connectOperator,
+  deploy,
+  type Deployment,
+  openSite,
+  parseAddress,
+  registerMeters,
+} from "../provisioning/deploy.ts"
+import { readMeterList } from "../provisioning/meter-list.ts"
+import { type Command, readGiven, required, type Values, wholeNumber } from "./command.ts"
+
+const actions: Record<string, (values: Values) => Promise<number>> = { deploy: deployAction, site, meters }
+
+export const provision: Command = {
+  name: "provision",
+  summary: "the operator's tools: deploy contracts, open a site, register meters",
+  help: `
+Usage: commonwatt provision deploy --rpc URL --key-file FILE --validators A,B,C --threshold N --out FILE
+                                   [--window SECONDS] [--headroom BASISPOINTS] [--dry-run]
+       commonwatt provision site   --rpc URL --key-file FILE --deployment FILE --gateway ADDRESS
+       commonwatt provision meters --rpc URL --key-file FILE --deployment FILE --list FILE [--dry-run]
+
+deploy puts the contracts on a chain, sets validators and rules, and writes where they are to --out.
+site   opens a site for a gateway (the address of its key) and prints the site's number.
+meters registers the meters of a YAML list: household, site, scheme, publicKey, assurance, ratedW, startTime, startWh.
+
+  --key-file FILE   the operator's key: 32 bytes of hexadecimal behind 0x
+  --window SECONDS  the challenge window; default 86400
+  --headroom BP     headroom above rated power in 1/10,000; default 1000
+  --dry-run         says what it would do, and does nothing
+
+Example:
+  commonwatt provision deploy --rpc http://127.0.0.1:8545 --key-file operator.key --threshold 2 --validators \\
+    0x70997970c51812dc3a010c7d01b50e0d17dc79c8,0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc --out deployment.json
+`,
+  options: {
+    rpc: { type: "string" },
+    "key-file": { type: "string" },
+    validators: { type: "string" },
+    threshold: { type: "string" },
+    window: { type: "string" },
+    headroom: { type: "string" },
+    out: { type: "string" },
+    deployment: { type: "string" },
+    gateway: { type: "string" },
+    list: { type: "string" },
+    "dry-run": { type: "boolean" },
+  },
+  async run(values, [action = ""]) {
+    const act = Object.hasOwn(actions, action) ? actions[action] : undefined
+    if (!act)
+      throw new PersonError(action ? `There is no "provision ${action}".` : "What is to be provisioned?", {
+        next: `Use one of: ${Object.keys(actions).join(", ")}. See commonwatt provision --help.`,
+      })
+    return act(values)
+  },
+}
+
+const say = (line: string) => process.stderr.write(`${line}\n`)
+
+async function deployAction(values: Values): Promise<number> {
+  const plan = {
+    validators: required(values, "validators", "addresses, separated by commas").split(",").map(parseAddress),
+    threshold: wholeNumber(values, "threshold", 0, 1, 255),
+    challengeWindow: wholeNumber(values, "window", 86_400, 1, 2_592_000),
+    headroomBasisPoints: wholeNumber(values, "headroom", 1000, 0, 10_000),
+  }
+  if (plan.threshold === 0) throw new PersonError("--threshold is missing: how many validators must sign.")
+  const rpc = required(values, "rpc", "a node of the chain")
+  const operator = connectOperator(rpc, keyFrom(values))
+  const out = required(values, "out", "the file that will say where the contracts are")
+  say(`Deploying to ${rpc} from ${operator.account.address}: ${JSON.stringify(plan)}`)
+  if (values["dry-run"]) return 0
+  const deployment = await deploy(operator, plan, say)
+  writeFileSync(out, `${JSON.stringify(deployment, null, 2)}\n`)
+  process.stdout.write(`${JSON.stringify(deployment)}\n`)
+  return 0
+}
+
+async function site(values: Values): Promise<number> {
+  const gateway = parseAddress(required(values, "gateway", "the address of the gateway's key"))
+  const operator = connectOperator(required(values, "rpc", "a node of the chain"), keyFrom(values))
+  const number = await openSite(operator, deploymentFrom(values), gateway)
+  process.stdout.write(`${JSON.stringify({ site: number, gateway })}\n`)
+  return 0
+}
+
+async function meters(values: Values): Promise<number> {
+  const file = required(values, "list", "a YAML list of meters")
+  const list = readMeterList(readGiven(file, "list"), file)
+  for (const meter of list)
+    say(`${meter.publicKey} ${meter.ratedW} W, household ${meter.household}, site ${meter.site}, from ${meter.startWh} Wh`)
+  if (values["dry-run"]) return 0
+  const operator = connectOperator(required(values, "rpc", "a node of the chain"), keyFrom(values))
+  await registerMeters(operator, deploymentFrom(values), list)
+  say(`${list.length} meters registered`)
+  return 0
+}
+
+function keyFrom(values: Values): Hex {
+  const file = required(values, "key-file", "the operator's key")
+  const key = readGiven(file, "operator's key").trim()
+  if (!/^0x[0-9a-f]{64}$/i.test(key))
+    throw new PersonError(`The operator's key ${file} is not a key.`, { context: ["It must hold 32 bytes of hexadecimal behind 0x."] })
+  return key as Hex
+}
+
+function deploymentFrom(values: Values): Deployment {
+  const file = required(values, "deployment", "the file that `provision deploy` wrote")
+  const text = readGiven(file, "deployment")
+  try {
+    const deployment = JSON.parse(text) as Deployment
+    parseAddress(deployment.registry)
+    return deployment
+  } catch {
+    throw new PersonError(`${file} is not a file that \`provision deploy\` wrote.`)
+  }
+}

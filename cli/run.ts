@@ -1,0 +1,32 @@
+import pino from "pino"
+import { readConfig } from "../gateway/config.ts"
+import { startGateway } from "../gateway/main.ts"
+import { type Command, required, untilStopped, whenAborted } from "./command.ts"
+
+export const run: Command = {
+  name: "run",
+  summary: "the gateway",
+  help: `
+Usage: commonwatt run --config FILE [--log LEVEL]
+
+  --config FILE   the gateway's configuration (YAML)
+  --log LEVEL     debug, info, warn or error; default info. The log goes to stderr, a JSON line for each event.
+
+Ends cleanly on SIGTERM and SIGINT.
+
+Example:
+  commonwatt run --config /etc/commonwatt/gateway.yaml
+`,
+  options: { config: { type: "string" }, log: { type: "string" } },
+  async run(values) {
+    const signal = untilStopped()
+    const config = readConfig(required(values, "config", "the gateway's configuration"))
+    const log = pino({ level: typeof values.log === "string" ? values.log : "info", base: null }, pino.destination(2))
+    const gateway = await startGateway(config, log)
+    process.send?.({ mqtt: gateway.mqttPort, web: gateway.webPort })
+    await whenAborted(signal)
+    log.info("stopping")
+    await gateway.stop()
+    return 0
+  },
+}

@@ -1,0 +1,261 @@
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { mnemonicToAccount } from "viem/accounts"
+import {
+  createSigningKey,
+  type FaultSpec,
+  type HomeSpec,
+  type MeterSpec,
+  modelledHomes,
+  readHomes,
+  type Scenario,
+} from "../device-sim/main.ts"
+import type { ConfigInput } from "../gateway/config.ts"
+import type { Pace } from "../protocol/clock.ts"
+import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
+import { Assurance, Scheme } from "../protocol/meter.ts"
+import type { Deployment, MeterRegistration } from "../provisioning/deploy.ts"
+import type { DemoOptions } from "./options.ts"
+
+const day = 86_400
+/** Freiburg im Breisgau. */
+const place = { latitude: 48, longitude: 7.85 }
+/** 32 A on three phases of 230 V: what a plain meter's circuit can carry. */
+const plainMeterW = 22_080
+/** A main fuse of 63 A. */
+const gridMeterW = 43_470
+const headroomBasisPoints = 1000
+const chainId = 31_337
+
+export interface Ports {
+  chain: number
+  mqtt: number
+  modbus: number
+  web: number
+  validators: readonly number[]
+}
+
+/** Everything about a run that is decided once; kept in its directory, so that the run can be continued. */
+export interface DemoPlan {
+  seed: number
+  pace: Pace
+  ports: Ports
+  everySeconds: number
+  batchSeconds: number
+  scenario: Scenario
+  start: number
+  /** When it ends, if it does. */
+  end: number | undefined
+  auditor: { identity: string; recipient: string }
+}
+
+/** How long everything has to come up before virtual time moves, so that the first interval is whole. */
+const startUpMs = 5_000
+
+/** Pure but for reading the data file: what to simulate, at what pace, how often to read and to settle. */
+export function planDemo(
+  options: DemoOptions,
+  ports: Ports,
+  auditor: DemoPlan["auditor"],
+  wallNow: number,
+): DemoPlan {
+  const { data, days, speed, seed } = options
+  const file = data === undefined ? undefined : readHomes(readFileSync(data, "utf8"), data)
+  const start = file?.firstHour ?? Math.floor(wallNow / 1000 / day - days) * day
+  const end = options.once ? start + days * day : undefined
+  const pace: Pace = { start, wallStart: wallNow + startUpMs, speed, ...(end !== undefined && { end }) }
+  const everySeconds = speed > 6000 ? 900 : 300
+  const homes: HomeSpec[] = file
+    ? file.homes.map(({ name }) => ({ name: name.replace(/^home(\d+)$/, "Home $1"), column: name }))
+    : modelledHomes(options.homes, seed)
+  const panelsOf = (home: HomeSpec): number => {
+    const replayed = file?.homes.find(({ name }) => name === home.column)
+    return replayed ? Math.ceil(Math.max(...replayed.generatedWh) / 500) * 500 : (home.panelsW ?? 0)
+  }
+  const meters = homes.flatMap((home, i) => metersOf(home, i, panelsOf(home), { seed, everySeconds }))
+  const scenario: Scenario = {
+    clock: pace,
+    seed,
+    start,
+    ...(file && data !== undefined ? { data: { file: data } } : { place }),
+    homes,
+    mqtt: { url: `mqtt://127.0.0.1:${ports.mqtt}` },
+    buses: [{ name: "meter cupboard", host: "127.0.0.1", port: ports.modbus }],
+    meters,
+    faults: planFaults(options, meters, start),
+    state: "simulator-boots",
+  }
+  return { seed, pace, ports, everySeconds, batchSeconds: batchSecondsFor(speed), scenario, start, end, auditor }
+}
+
+/** Home 1 has two plain meters on a Modbus line, all others meters that sign for themselves. */
+function metersOf(
+  home: HomeSpec,
+  i: number,
+  panelsW: number,
+  { seed, everySeconds }: { seed: number; everySeconds: number },
+): MeterSpec[] {
+  const roles = panelsW > 0 ? (["generation", "grid"] as const) : (["grid"] as const)
+  return roles.map((measures): MeterSpec => {
+    const name = `${home.name} ${measures === "generation" ? "roof" : "grid"}`
+    const about = { name, home: home.name, measures }
+    // A float32 register in kWh is exact to the Wh up to 16,384 kWh.
+    if (i === 0)
+      return {
+        ...about,
+        startWh: measures === "generation" ? { generated: 112_358 } : { imported: 131_071, exported: 54_321 },
+        kind: "modbus",
+        device: "sdm630",
+        bus: "meter cupboard",
+        unit: measures === "generation" ? 1 : 2,
+      }
+    const startWh =
+      measures === "generation"
+        ? { generated: 48_213_407 + 1_000_003 * i }
+        : { imported: 31_415_926 + 700_001 * i, exported: 27_182_818 + 500_009 * i }
+    return { ...about, startWh, kind: "mqtt", secret: toHex(secretOf(seed, name)), every: everySeconds }
+  })
+}
+
+/** One fault after the other, from the first morning on, each at another meter where there are enough. */
+function planFaults({ faults }: DemoOptions, meters: readonly MeterSpec[], start: number): FaultSpec[] {
+  const liars = meters.filter((meter) => meter.kind === "mqtt" && meter.measures === "generation")
+  const morning = Math.floor(start / day) * day + (start % day > 8 * 3600 ? day : 0) + 9 * 3600
+  return faults.flatMap((fault, i) => {
+    const meter = liars[i % liars.length]
+    return meter ? [{ meter: meter.name, fault, at: morning + i * 1800, lasts: 1800 }] : []
+  })
+}
+
+/** A batch takes some seconds of the wall clock from readings to mint: the next is not to come before. */
+function batchSecondsFor(speed: number): number {
+  const choices = [900, 1800, 3600, 7200, 10_800, 21_600, 43_200]
+  return choices.find((seconds) => seconds >= 3.5 * speed) ?? day
+}
+
+/** Keys of a demonstration come from its seed: worth nothing, and the same each time. */
+export function secretOf(seed: number, label: string): Uint8Array {
+  return createHash("sha256").update(`commonwatt demo ${seed} ${label}`).digest()
+}
+
+/** anvil's well-known accounts, which hold play money on every local chain. */
+function accountKey(index: number): { address: Hex; key: Hex } {
+  const account = mnemonicToAccount("test test test test test test test test test test test junk", {
+    addressIndex: index,
+  })
+  return { address: account.address.toLowerCase() as Hex, key: toHex(account.getHdKey().privateKey!) }
+}
+
+export const accounts = {
+  operator: accountKey(0),
+  gateway: accountKey(1),
+  validators: [accountKey(2), accountKey(3), accountKey(4)],
+} as const
+
+export function householdOf(plan: Pick<DemoPlan, "seed">, home: string): Hex {
+  return toHex(secretOf(plan.seed, `household ${home}`).subarray(0, 20))
+}
+
+/** The key that signs for a meter: its own, or the gateway's for it. */
+function keyFor(plan: DemoPlan, meter: MeterSpec) {
+  return createSigningKey(meter.kind === "mqtt" ? fromHex(meter.secret, 32) : secretOf(plan.seed, meter.name))
+}
+
+function ratedWOf(meter: MeterSpec, panels: (home: string) => number): number {
+  if (meter.kind === "modbus") return plainMeterW
+  return meter.measures === "generation" ? panels(meter.home) : gridMeterW
+}
+
+/** What the operator registers on chain. @param panels rated power of a home's panels, W. */
+export function registrations(plan: DemoPlan, site: number, panels: (home: string) => number): MeterRegistration[] {
+  return plan.scenario.meters.map((meter) => ({
+    household: householdOf(plan, meter.home),
+    site,
+    scheme: Scheme.ed25519,
+    assurance: meter.kind === "mqtt" ? Assurance.meter : Assurance.gateway,
+    ratedW: ratedWOf(meter, panels),
+    startTime: plan.start,
+    startWh: BigInt(meter.startWh?.generated ?? 0),
+    publicKey: toHex(keyFor(plan, meter).publicKey),
+  }))
+}
+
+/** Rated power of a home's panels: as modelled, or the least multiple of 500 W that the data's best hour needs. */
+export function panelsIn(plan: DemoPlan): (home: string) => number {
+  const { data, homes } = plan.scenario
+  const file = data ? readHomes(readFileSync(data.file, "utf8"), data.file) : undefined
+  return (name) => {
+    const spec = homes.find((home) => home.name === name)
+    const replayed = file?.homes.find((home) => home.name === spec?.column)
+    return replayed ? Math.ceil(Math.max(...replayed.generatedWh) / 500) * 500 : (spec?.panelsW ?? 0)
+  }
+}
+
+/** The gateway's configuration file, as an operator would write it. */
+export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: number): ConfigInput {
+  const { ports, pace, scenario, everySeconds } = plan
+  const listed = registrations(plan, site, panelsIn(plan))
+  return {
+    site,
+    name: scenario.data ? "Replayed homes" : "Demonstration",
+    dataDir: "gateway",
+    pace,
+    mqtt: { host: "127.0.0.1", port: ports.mqtt },
+    web: { host: "127.0.0.1", port: ports.web },
+    chain: {
+      rpc: `http://127.0.0.1:${ports.chain}`,
+      chainId,
+      oracle: deployment.oracle,
+      keyFile: "gateway.key",
+    },
+    settlement: { everySeconds: plan.batchSeconds, waitSeconds: 20 },
+    rules: { intervalSeconds: 900, headroomBasisPoints, clockToleranceSeconds: 120 },
+    validators: ports.validators.map((port) => `http://127.0.0.1:${port}`),
+    auditors: [plan.auditor.recipient],
+    households: scenario.homes.map(({ name }) => ({ name, address: householdOf(plan, name) })),
+    meters: scenario.meters.map((meter, i) => ({
+      name: meter.name,
+      household: listed[i]!.household,
+      scheme: "ed25519" as const,
+      publicKey: listed[i]!.publicKey,
+      ratedW: listed[i]!.ratedW,
+      startTime: listed[i]!.startTime,
+      startWh: listed[i]!.startWh.toString(),
+      ...(meter.kind === "modbus" && {
+        modbus: {
+          host: "127.0.0.1",
+          port: ports.modbus,
+          unit: meter.unit,
+          profile: meter.device,
+          measures: meter.measures,
+          everySeconds,
+          keyFile: plainKeyFile(meter.name),
+        },
+      }),
+    })),
+  }
+}
+
+export function plainKeyFile(meter: string): string {
+  return `${meter.toLowerCase().replaceAll(" ", "-")}.key`
+}
+
+export function validatorConfig(plan: DemoPlan, deployment: Deployment, site: number, i: number) {
+  return {
+    dataDir: `validator-${i + 1}`,
+    listen: { host: "127.0.0.1", port: plan.ports.validators[i] },
+    rpc: `http://127.0.0.1:${plan.ports.chain}`,
+    oracle: deployment.oracle,
+    keyFile: `validator-${i + 1}.key`,
+    identityFile: "auditor.key",
+    sites: [{ site, evidence: `http://127.0.0.1:${plan.ports.web}` }],
+    pace: plan.pace,
+  }
+}
+
+export const deployPlan = {
+  validators: accounts.validators.map(({ address }) => address),
+  threshold: 2,
+  challengeWindow: 1,
+  headroomBasisPoints,
+}

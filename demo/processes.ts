@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { createWriteStream, readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { createServer } from "node:net"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { PersonError } from "../protocol/error.ts"
+
+const cli = fileURLToPath(new URL("../cli/commonwatt.js", import.meta.url))
+const restartAfterMs = 500
+
+/** The processes of a run. Each writes a log of its own; one that ends unasked is started again. */
+export class Processes {
+  readonly #directory: string
+  readonly #say: (line: string) => void
+  readonly #running = new Map<string, ChildProcess>()
+  #stopping = false
+
+  constructor(directory: string, say: (line: string) => void) {
+    this.#directory = directory
+    this.#say = say
+  }
+
+  /** Starts `commonwatt ARGS` under a name and keeps it running, as systemd would. */
+  keepRunning(name: string, args: readonly string[]): void {
+    const log = createWriteStream(join(this.#directory, `${name}.log`), { flags: "a" })
+    const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "pipe", "pipe", "ipc"] })
+    child.stdout?.pipe(log)
+    child.stderr?.pipe(log)
+    this.#running.set(name, child)
+    child.on("exit", (code, signal) => {
+      this.#running.delete(name)
+      if (this.#stopping) return
+      this.#say(`${name} ended (${signal ?? `code ${code}`}); starting it again`)
+      setTimeout(() => {
+        if (!this.#stopping) this.keepRunning(name, args)
+      }, restartAfterMs)
+    })
+  }
+
+  /**
+   * Starts a local chain. A shell holds it, and ends it when this process is gone, however it went: the shell waits
+   * for its standard input to close.
+   */
+  startChain(port: number): void {
+    const command = [
+      anvilBinary(),
+      ...["--host", "127.0.0.1", "--port", String(port), "--silent"],
+      // A block each second, as a chain has, and one at once for each transaction.
+      ...["--block-time", "1", "--mixed-mining", "--prune-history", "1000"],
+      ...["--state", join(this.#directory, "chain.json"), "--state-interval", "2"],
+    ]
+    const holder = 'trap : TERM; "$@" & chain=$!; cat >/dev/null; kill $chain; wait $chain'
+    const child = spawn("sh", ["-c", holder, "sh", ...command], { stdio: ["pipe", "ignore", "ignore"] })
+    this.#running.set("chain", child)
+    child.on("exit", () => {
+      this.#running.delete("chain")
+      if (!this.#stopping) this.#say("the chain ended")
+    })
+  }
+
+  processIds(): Record<string, number | undefined> {
+    return Object.fromEntries([...this.#running].map(([name, child]) => [name, child.pid]))
+  }
+
+  /** Ends all of them, the chain last, and waits. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    const chain = this.#running.get("chain")
+    const others = [...this.#running].filter(([name]) => name !== "chain")
+    await Promise.all(others.map(([, child]) => end(child, () => child.kill("SIGTERM"))))
+    if (chain) await end(chain, () => chain.stdin?.end())
+  }
+}
+
+const patienceMs = 10_000
+
+async function end(child: ChildProcess, ask: () => void): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => child.kill("SIGKILL"), patienceMs)
+    child.once("exit", () => {
+      clearTimeout(timer)
+      resolve()
+    })
+    ask()
+  })
+}
+
+/** @throws PersonError where there is no anvil for this machine. */
+function anvilBinary(): string {
+  const name = `@foundry-rs/anvil-${process.platform}-${process.arch === "x64" ? "amd64" : process.arch}`
+  const require = createRequire(import.meta.url)
+  try {
+    const manifest = require.resolve(`${name}/package.json`)
+    const { bin } = JSON.parse(readFileSync(manifest, "utf8")) as { bin?: string | Record<string, string> }
+    const path = typeof bin === "string" ? bin : Object.values(bin ?? {})[0]
+    return join(dirname(manifest), path ?? "bin/anvil")
+  } catch (cause) {
+    throw new PersonError("The demonstration needs anvil, a local chain, and it is not installed.", {
+      context: [`The package ${name} is missing.`],
+      next: "Run npm ci without --omit=dev. On a machine that anvil is not made for, run the demo on another.",
+      cause,
+    })
+  }
+}
+
+/** The wanted port if it is free, else any that is. */
+export async function freePort(wanted: number): Promise<number> {
+  return (await tryPort(wanted)) ?? (await tryPort(0))!
+}
+
+function tryPort(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once("error", () => resolve(undefined))
+    server.listen(port, "127.0.0.1", () => {
+      const { port: got } = server.address() as { port: number }
+      server.close(() => resolve(got))
+    })
+  })
+}
