@@ -12,6 +12,7 @@ import {
 } from "../device-sim/main.ts"
 import type { ConfigInput } from "../gateway/config.ts"
 import type { Pace } from "../protocol/clock.ts"
+import { PersonError } from "../protocol/error.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, Scheme } from "../protocol/meter.ts"
 import type { Deployment, MeterRegistration } from "../provisioning/deploy.ts"
@@ -61,7 +62,9 @@ export function planDemo(
 ): DemoPlan {
   const { data, days, speed, seed } = options
   const file = data === undefined ? undefined : readHomes(readFileSync(data, "utf8"), data)
-  const start = file?.firstHour ?? Math.floor(wallNow / 1000 / day - days) * day
+  // Whole days of the file, from its first midnight on.
+  const start = (file ? Math.ceil(file.firstHour / day) : Math.floor(wallNow / 1000 / day) - days) * day
+  if (file && options.once) checkDays(days, Math.floor((file.firstHour + file.hours * 3600 - start) / day))
   const end = options.once ? start + days * day : undefined
   const pace: Pace = { start, wallStart: wallNow + startUpMs, speed, ...(end !== undefined && { end }) }
   const everySeconds = speed > 6000 ? 900 : 300
@@ -86,6 +89,13 @@ export function planDemo(
     state: "simulator-boots",
   }
   return { seed, pace, ports, everySeconds, batchSeconds: batchSecondsFor(speed), scenario, start, end, auditor }
+}
+
+function checkDays(days: number, most: number): void {
+  if (days > most)
+    throw new PersonError(`The data hold ${most} whole days, and ${days} were asked for.`, {
+      next: `Use --days ${most} or fewer.`,
+    })
 }
 
 /** Home 1 has two plain meters on a Modbus line, all others meters that sign for themselves. */
