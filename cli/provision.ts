@@ -70,7 +70,7 @@ async function deployAction(values: Values): Promise<number> {
   }
   if (plan.threshold === 0) throw new PersonError("--threshold is missing: how many validators must sign.")
   const rpc = required(values, "rpc", "a node of the chain")
-  const operator = connectOperator(rpc, keyFrom(values))
+  const operator = await connectOperator(rpc, keyFrom(values))
   const out = required(values, "out", "the file that will say where the contracts are")
   say(`Deploying to ${rpc} from ${operator.account.address}: ${JSON.stringify(plan)}`)
   if (values["dry-run"]) return 0
@@ -82,7 +82,7 @@ async function deployAction(values: Values): Promise<number> {
 
 async function site(values: Values): Promise<number> {
   const gateway = parseAddress(required(values, "gateway", "the address of the gateway's key"))
-  const operator = connectOperator(required(values, "rpc", "a node of the chain"), keyFrom(values))
+  const operator = await connectOperator(required(values, "rpc", "a node of the chain"), keyFrom(values))
   const number = await openSite(operator, deploymentFrom(values), gateway)
   process.stdout.write(`${JSON.stringify({ site: number, gateway })}\n`)
   return 0
@@ -94,7 +94,7 @@ async function meters(values: Values): Promise<number> {
   for (const meter of list)
     say(`${meter.publicKey} ${meter.ratedW} W, household ${meter.household}, site ${meter.site}, from ${meter.startWh} Wh`)
   if (values["dry-run"]) return 0
-  const operator = connectOperator(required(values, "rpc", "a node of the chain"), keyFrom(values))
+  const operator = await connectOperator(required(values, "rpc", "a node of the chain"), keyFrom(values))
   await registerMeters(operator, deploymentFrom(values), list)
   say(`${list.length} meters registered`)
   return 0

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { createWriteStream, readFileSync } from "node:fs"
-import { createRequire } from "node:module"
+import { createWriteStream, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { PersonError } from "../protocol/error.ts"
+import { spawnChain } from "./chain.ts"
 
 const cli = fileURLToPath(new URL("../cli/commonwatt.js", import.meta.url))
 const restartAfterMs = 500
@@ -28,6 +27,7 @@ export class Processes {
     child.stdout?.pipe(log)
     child.stderr?.pipe(log)
     this.#running.set(name, child)
+    this.#note()
     child.on("exit", (code, signal) => {
       this.#running.delete(name)
       if (this.#stopping) return
@@ -38,29 +38,24 @@ export class Processes {
     })
   }
 
-  /**
-   * Starts a local chain. A shell holds it, and ends it when this process is gone, however it went: the shell waits
-   * for its standard input to close.
-   */
+  /** Starts a local chain that keeps its state in the run's directory. */
   startChain(port: number): void {
-    const command = [
-      anvilBinary(),
-      ...["--host", "127.0.0.1", "--port", String(port), "--silent"],
-      // A block each second, as a chain has, and one at once for each transaction.
-      ...["--block-time", "1", "--mixed-mining", "--prune-history", "1000"],
-      ...["--state", join(this.#directory, "chain.json"), "--state-interval", "2"],
-    ]
-    const holder = 'trap : TERM; "$@" & chain=$!; cat >/dev/null; kill $chain; wait $chain'
-    const child = spawn("sh", ["-c", holder, "sh", ...command], { stdio: ["pipe", "ignore", "ignore"] })
+    // A block each second, as a chain has, and one at once for each transaction.
+    const mining = ["--block-time", "1", "--mixed-mining"]
+    const state = ["--state", join(this.#directory, "chain.json"), "--state-interval", "2"]
+    const child = spawnChain(port, [...mining, ...state])
     this.#running.set("chain", child)
     child.on("exit", () => {
       this.#running.delete("chain")
       if (!this.#stopping) this.#say("the chain ended")
     })
+    this.#note()
   }
 
-  processIds(): Record<string, number | undefined> {
-    return Object.fromEntries([...this.#running].map(([name, child]) => [name, child.pid]))
+  /** Which process is which, for whoever wants to see one die. */
+  #note(): void {
+    const ids = Object.fromEntries([...this.#running].map(([name, child]) => [name, child.pid]))
+    writeFileSync(join(this.#directory, "processes.json"), JSON.stringify(ids))
   }
 
   /** Ends all of them, the chain last, and waits. */
@@ -85,24 +80,6 @@ async function end(child: ChildProcess, ask: () => void): Promise<void> {
     })
     ask()
   })
-}
-
-/** @throws PersonError where there is no anvil for this machine. */
-function anvilBinary(): string {
-  const name = `@foundry-rs/anvil-${process.platform}-${process.arch === "x64" ? "amd64" : process.arch}`
-  const require = createRequire(import.meta.url)
-  try {
-    const manifest = require.resolve(`${name}/package.json`)
-    const { bin } = JSON.parse(readFileSync(manifest, "utf8")) as { bin?: string | Record<string, string> }
-    const path = typeof bin === "string" ? bin : Object.values(bin ?? {})[0]
-    return join(dirname(manifest), path ?? "bin/anvil")
-  } catch (cause) {
-    throw new PersonError("The demonstration needs anvil, a local chain, and it is not installed.", {
-      context: [`The package ${name} is missing.`],
-      next: "Run npm ci without --omit=dev. On a machine that anvil is not made for, run the demo on another.",
-      cause,
-    })
-  }
 }
 
 /** The wanted port if it is free, else any that is. */

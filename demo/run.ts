@@ -85,7 +85,6 @@ export async function runDemo(
     for (const i of accounts.validators.keys())
       processes.keepRunning(`validator-${i + 1}`, ["validate", "--config", join(directory, `validator-${i + 1}.yaml`)])
     processes.keepRunning("gateway", ["run", "--config", join(directory, "gateway.yaml")])
-    writeFileSync(join(directory, "processes.json"), JSON.stringify(processes.processIds()))
     await waitForGateway(web, signal)
     for (const line of whereToLook(plan, deployment, directory)) say(line)
     const status = await follow(plan, web, signal, say)
@@ -115,7 +114,7 @@ async function choosePorts(web: number): Promise<DemoPlan["ports"]> {
 
 /** Deploys, registers and writes the files that the processes start from; the plan last, for then it is complete. */
 async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (line: string) => void) {
-  const operator = connectOperator(rpc, accounts.operator.key)
+  const operator = await connectOperator(rpc, accounts.operator.key)
   const deployment = await deploy(operator, deployPlan, () => {})
   const site = await openSite(operator, deployment, accounts.gateway.address)
   await registerMeters(operator, deployment, registrations(plan, site, panelsIn(plan)))

@@ -49,16 +49,14 @@ export function computeBatch(
   to: number,
   rules: Rules,
 ): BatchResult {
-  const meters = [...parts]
-    .sort((a, b) => order(a.meterId, b.meterId))
-    .flatMap((part) => {
-      const last = part.counted.at(-1) ?? part.before
-      return last ? [{ part, last, open: isPublic(last.registers) }] : []
-    })
-    .map((meter) => ({
-      ...meter,
-      intervals: meterIntervals(pointsOf(meter.part), from, to, rules.intervalSeconds),
-    }))
+  const sorted = [...parts].sort((a, b) => order(a.meterId, b.meterId))
+  const silent = new Set(sorted.filter((part) => !lastOf(part)).map((part) => part.household))
+  const meters = sorted.flatMap((part) => {
+    const last = lastOf(part)
+    if (!last) return []
+    const intervals = meterIntervals(pointsOf(part), from, to, rules.intervalSeconds)
+    return [{ part, last, open: isPublic(last.registers), intervals }]
+  })
 
   const generation = meters
     .filter((meter) => meter.open)
@@ -87,9 +85,14 @@ export function computeBatch(
     household,
     records: householdRecords(
       meters.filter((meter) => meter.part.household === household).map((meter) => meter.intervals),
+      silent.has(household),
     ),
   }))
   return { generation, households: share(own), statements }
+}
+
+function lastOf(part: MeterPart): CountedReading | undefined {
+  return part.counted.at(-1) ?? part.before
 }
 
 /** A generation meter stood at its start register when it was commissioned. */
@@ -103,13 +106,13 @@ function pointsOf(part: MeterPart): Anchor[] {
 
 type OwnRecord = { start: number; energy: { generatedWh: bigint; importedWh: bigint; exportedWh: bigint } | undefined }
 
-/** Adds up a household's meters; where one of them has a gap, the household has one. */
-function householdRecords(meters: readonly MeterInterval[][]): OwnRecord[] {
+/** Adds up a household's meters; where one of them has a gap, or has never said anything, the household has one. */
+function householdRecords(meters: readonly MeterInterval[][], silent: boolean): OwnRecord[] {
   return meters[0]!.map(({ start }, i) => {
     const energy = { generatedWh: 0n, importedWh: 0n, exportedWh: 0n }
     for (const intervals of meters) {
       const part = intervals[i]!.energy
-      if (!part) return { start, energy: undefined }
+      if (!part || silent) return { start, energy: undefined }
       energy.generatedWh += part.generatedWh ?? 0n
       energy.importedWh += part.importedWh ?? 0n
       energy.exportedWh += part.exportedWh ?? 0n

@@ -1,17 +1,8 @@
-import {
-  createPublicClient,
-  createWalletClient,
-  encodeDeployData,
-  getContractAddress,
-  http,
-  type PublicClient,
-  type TransactionReceipt,
-} from "viem"
-import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts"
-import { accessManagerAbi, accessManagerBytecode } from "../contracts/generated/accessManager.ts"
-import { greenTokenAbi, greenTokenBytecode } from "../contracts/generated/greenToken.ts"
-import { impactOracleAbi, impactOracleBytecode } from "../contracts/generated/impactOracle.ts"
-import { meterRegistryAbi, meterRegistryBytecode } from "../contracts/generated/meterRegistry.ts"
+import { createWalletClient, defineChain, http, publicActions } from "viem"
+import { privateKeyToAccount } from "viem/accounts"
+import { deploy as deployContracts } from "../contracts/deploy.ts"
+import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
+import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, type Hex } from "../protocol/hex.ts"
 import type { Assurance, Scheme } from "../protocol/meter.ts"
@@ -34,8 +25,6 @@ export interface Deployment {
   registry: Hex
   token: Hex
   oracle: Hex
-  /** Gas used by all of it. */
-  gasUsed: string
 }
 
 export interface MeterRegistration {
@@ -49,125 +38,104 @@ export interface MeterRegistration {
   publicKey: Hex
 }
 
-const meterTransactionSize = 40
+/** Registering a meter takes about 132,000 gas, a transaction at most 16,777,216 (EIP-7825). */
+const metersPerTransaction = 40
 
 /** Someone who may change a community's contracts, at a node. */
-export function connectOperator(rpc: string, privateKey: Hex) {
+export async function connectOperator(rpc: string, privateKey: Hex) {
+  const transport = http(rpc, { retryCount: 1, timeout: 20_000 })
   const account = privateKeyToAccount(privateKey)
-  const client = createPublicClient({ transport: http(rpc, { retryCount: 1, timeout: 20_000 }) })
-  return { account, client, rpc }
+  const nativeCurrency = { name: "gas", symbol: "GAS", decimals: 18 }
+  const about = { account, transport, pollingInterval: 200, cacheTime: 0 }
+  const id = await createWalletClient(about).extend(publicActions).getChainId()
+  const chain = defineChain({ id, name: `chain ${id}`, nativeCurrency, rpcUrls: { default: { http: [rpc] } } })
+  return createWalletClient({ ...about, chain }).extend(publicActions)
 }
 
-export type Operator = ReturnType<typeof connectOperator>
+export type Operator = Awaited<ReturnType<typeof connectOperator>>
 
 /**
  * Deploys the contracts and sets validators and rules.
  * @param say is told each step, for people.
- * @throws PersonError when a step does not succeed; what was done before it stays done.
+ * @throws PersonError when the plan cannot be, or a transaction is reverted; what was done before it stays done.
  */
-export async function deploy(operator: Operator, plan: DeployPlan, say: (line: string) => void): Promise<Deployment> {
-  const { account, client } = operator
-  const validators = [...plan.validators].map(lower).sort()
-  if (new Set(validators).size !== validators.length) throw new PersonError("A validator is named twice.")
-  if (plan.threshold < 1 || plan.threshold > validators.length)
-    throw new PersonError(`${plan.threshold} signatures cannot be asked of ${validators.length} validators.`)
-  const chainId = await client.getChainId()
-  const nonce = await client.getTransactionCount({ address: account.address })
-  const addressAt = (offset: number) => lower(getContractAddress({ from: account.address, nonce: BigInt(nonce + offset) }))
-  const [authority, registry, token, oracle] = [addressAt(0), addressAt(1), addressAt(2), addressAt(3)]
-  let gasUsed = 0n
-  const step = async (what: string, request: { data: Hex; to?: Hex }) => {
-    const receipt = await send(operator, request)
-    if (receipt.status !== "success") throw new PersonError(`${what} failed.`, { context: [`transaction ${receipt.transactionHash}`] })
-    gasUsed += receipt.gasUsed
-    say(`${what}: ${receipt.contractAddress ?? "done"}`)
+export async function deploy(
+  operator: Operator,
+  plan: DeployPlan,
+  say: (line: string) => void,
+): Promise<Deployment> {
+  const validators = checkValidators(plan)
+  const { accessManager, meterRegistry, greenToken, impactOracle } = await deployContracts(operator)
+  say(`AccessManager ${accessManager}, MeterRegistry ${meterRegistry}`)
+  say(`GreenToken ${greenToken}, ImpactOracle ${impactOracle}`)
+  const oracle = { address: impactOracle, abi: impactOracleAbi } as const
+  const { threshold, challengeWindow, headroomBasisPoints } = plan
+  await mined(operator, await operator.writeContract({ ...oracle, functionName: "setValidators", args: [validators, threshold] }))
+  say(`validators: ${threshold} of ${validators.length} must sign`)
+  const rules = [challengeWindow, headroomBasisPoints] as const
+  await mined(operator, await operator.writeContract({ ...oracle, functionName: "setRules", args: rules }))
+  say(`rules: challenge window ${challengeWindow} s, headroom ${headroomBasisPoints / 100} %`)
+  return {
+    chainId: operator.chain.id,
+    authority: lower(accessManager),
+    registry: lower(meterRegistry),
+    token: lower(greenToken),
+    oracle: lower(impactOracle),
   }
-  await step("AccessManager", {
-    data: encodeDeployData({ abi: accessManagerAbi, bytecode: accessManagerBytecode, args: [account.address] }),
-  })
-  await step("MeterRegistry", {
-    data: encodeDeployData({ abi: meterRegistryAbi, bytecode: meterRegistryBytecode, args: [authority] }),
-  })
-  await step("GreenToken", { data: encodeDeployData({ abi: greenTokenAbi, bytecode: greenTokenBytecode, args: [oracle] }) })
-  await step("ImpactOracle", {
-    data: encodeDeployData({ abi: impactOracleAbi, bytecode: impactOracleBytecode, args: [authority, registry, token] }),
-  })
-  const wallet = walletOf(operator)
-  const contract = { address: oracle, abi: impactOracleAbi, account, chain: null } as const
-  const call = async (what: string, hash: Promise<Hex>) => {
-    const receipt = await mined(client, await hash)
-    gasUsed += receipt.gasUsed
-    say(what)
-  }
-  await call(
-    `validators: ${plan.threshold} of ${validators.length}`,
-    wallet.writeContract({ ...contract, functionName: "setValidators", args: [validators, plan.threshold] }),
-  )
-  await call(
-    `rules: challenge window ${plan.challengeWindow} s, headroom ${plan.headroomBasisPoints / 100} %`,
-    wallet.writeContract({
-      ...contract,
-      functionName: "setRules",
-      args: [plan.challengeWindow, plan.headroomBasisPoints],
-    }),
-  )
-  return { chainId, authority, registry, token, oracle, gasUsed: gasUsed.toString() }
+}
+
+/** The contract wants them in ascending order. */
+function checkValidators({ validators, threshold }: DeployPlan): Hex[] {
+  const sorted = validators.map(lower).sort()
+  if (new Set(sorted).size !== sorted.length) throw new PersonError("A validator is named twice.")
+  if (threshold < 1 || threshold > sorted.length)
+    throw new PersonError(`${threshold} signatures cannot be asked of ${sorted.length} validators.`)
+  return sorted
 }
 
 /** Opens a site for a gateway. @returns its number. */
 export async function openSite(operator: Operator, { registry }: Deployment, gateway: Hex): Promise<number> {
-  const { account, client } = operator
-  const contract = { address: registry, abi: meterRegistryAbi, account } as const
-  const { result, request } = await client.simulateContract({ ...contract, functionName: "openSite", args: [gateway] })
-  await mined(client, await walletOf(operator).writeContract({ ...request, chain: null }))
+  const { result, request } = await operator.simulateContract({
+    address: registry,
+    abi: meterRegistryAbi,
+    functionName: "openSite",
+    args: [gateway],
+  })
+  await mined(operator, await operator.writeContract(request))
   return result
 }
 
-/** Registers meters, some per transaction. @throws PersonError with the contract's reason. */
+/**
+ * Registers meters, some in each transaction.
+ * @throws PersonError with the contract's reason; meters of earlier transactions stay registered.
+ */
 export async function registerMeters(
   operator: Operator,
   { registry }: Deployment,
   meters: readonly MeterRegistration[],
 ): Promise<void> {
-  const { account, client } = operator
-  for (let i = 0; i < meters.length; i += meterTransactionSize) {
-    const registrations = meters.slice(i, i + meterTransactionSize).map((meter) => ({
-      ...meter,
-      startTime: BigInt(meter.startTime),
-    }))
-    const args = [registrations] as const
+  for (let i = 0; i < meters.length; i += metersPerTransaction) {
+    const part = meters.slice(i, i + metersPerTransaction)
+    const registrations = part.map((meter) => ({ ...meter, startTime: BigInt(meter.startTime) }))
+    const contract = { address: registry, abi: meterRegistryAbi } as const
     try {
-      const contract = { address: registry, abi: meterRegistryAbi, account } as const
-      const { request } = await client.simulateContract({ ...contract, functionName: "register", args })
-      await mined(client, await walletOf(operator).writeContract({ ...request, chain: null }))
+      const { request } = await operator.simulateContract({ ...contract, functionName: "register", args: [registrations] })
+      await mined(operator, await operator.writeContract(request))
     } catch (cause) {
+      const { shortMessage, metaMessages = [] } = cause as { shortMessage?: string; metaMessages?: string[] }
       throw new PersonError("The registry refuses to register these meters.", {
-        context: [(cause as { shortMessage?: string }).shortMessage ?? String(cause), ...((cause as { metaMessages?: string[] }).metaMessages ?? []).slice(0, 2)],
-        next: "None of them was registered. Mend the one it names and try again.",
+        context: [shortMessage ?? String(cause), ...metaMessages.slice(0, 2)],
+        next: `Meters 1 to ${i} of the list are registered, the others are not. Mend the one it names and try again with the rest.`,
         cause,
       })
     }
   }
 }
 
-function walletOf({ account, rpc }: Operator) {
-  return createWalletClient({ account, transport: http(rpc) })
-}
-
-async function send(operator: Operator, { data, to }: { data: Hex; to?: Hex }): Promise<TransactionReceipt> {
-  const hash = await walletOf(operator).sendTransaction({
-    account: operator.account as PrivateKeyAccount,
-    chain: null,
-    data,
-    ...(to && { to }),
-  })
-  return mined(operator.client, hash)
-}
-
-async function mined(client: PublicClient, hash: Hex): Promise<TransactionReceipt> {
-  const receipt = await client.waitForTransactionReceipt({ hash, checkReplacement: false, timeout: 120_000, pollingInterval: 200 })
+async function mined(operator: Operator, hash: Hex): Promise<void> {
+  // A receipt by another transaction with the same nonce is not this one's.
+  const receipt = await operator.waitForTransactionReceipt({ hash, checkReplacement: false, timeout: 120_000 })
   if (receipt.status !== "success") throw new PersonError("A transaction was reverted.", { context: [hash] })
-  return receipt
 }
 
 function lower(address: string): Hex {

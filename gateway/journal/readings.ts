@@ -77,10 +77,10 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
        SELECT max(id) FROM readings WHERE meter = ? AND reason IS NULL AND time <= ?), 0) ORDER BY r.id`,
   )
   const doubtful = db.prepare(`SELECT ${columns} WHERE r.reason IS NOT NULL ORDER BY r.id DESC LIMIT ?`)
-  const reported = db.prepare("SELECT max(time) FROM readings WHERE meter = ? AND reason IS NULL").pluck()
-  const countByReason = db.prepare(
-    "SELECT coalesce(reason, '') AS reason, count(*) AS n FROM readings GROUP BY reason",
+  const count = db.prepare(
+    "INSERT INTO counts (name, n) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET n = n + 1",
   )
+  const counts = db.prepare("SELECT name, n FROM counts WHERE name LIKE 'readings.%'")
 
   return {
     /** Within a transaction of the caller's. */
@@ -100,6 +100,7 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
         verdict.accepted ? null : verdict.reason,
         verdict.accepted ? null : verdict.detail,
       )
+      count.run(`readings.${verdict.accepted ? "accepted" : verdict.reason}`)
       const jumped = state.jumped ?? {}
       remember.run(
         state.sequence,
@@ -154,17 +155,12 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
       return (doubtful.all(limit) as Row[]).map(fromRow)
     },
 
-    /** The time of the latest reading of a meter that counts. */
-    reportedUpTo(meterId: Hex): number {
-      return Number((reported.get(rowId(meterId)) as bigint | null) ?? 0n)
-    },
-
+    /** How many readings there are, ever, by verdict. */
     counts(): { accepted: number; doubtful: Map<string, number> } {
-      const doubtful = new Map<string, number>()
-      let accepted = 0
-      for (const { reason, n } of countByReason.all() as { reason: string; n: bigint }[])
-        if (reason === "") accepted = Number(n)
-        else doubtful.set(reason, Number(n))
+      const rows = counts.all() as { name: string; n: bigint }[]
+      const doubtful = new Map(rows.map(({ name, n }) => [name.slice("readings.".length), Number(n)]))
+      const accepted = doubtful.get("accepted") ?? 0
+      doubtful.delete("accepted")
       return { accepted, doubtful }
     },
 

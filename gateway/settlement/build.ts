@@ -37,6 +37,8 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
 
   const root = toHex(rootOf(buildTree(result.statements.map(leafOf))))
   const withReadings = taken.filter(({ readings }) => readings.length > 0)
+  // A meter that has never said anything that counts is named all the same: its household's energy is not known.
+  const named = taken.filter(({ readings, part }) => readings.length > 0 || (!part.before && part.counted.length === 0))
   const evidence: Evidence = {
     chainId: plan.chainId,
     oracle: plan.oracle,
@@ -46,7 +48,7 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
     time: plan.time,
     previous: previous?.evidence ?? null,
     rules: plan.rules,
-    meters: withReadings.filter(({ open }) => open).map(meterReadings),
+    meters: named.filter(({ open }) => open).map(meterReadings),
     generation: result.generation,
     statements: result.statements,
     root,

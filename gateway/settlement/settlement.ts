@@ -226,7 +226,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
 
   /** A batch waits a while for meters that are late; who is later is in the next one. */
   function allReported(time: number): boolean {
-    const late = config.meters.some(({ key }) => journal.readings.reportedUpTo(key.meterId) < time)
+    const late = config.meters.some(({ key }) => (journal.readings.state(key.meterId).anchor?.time ?? 0) < time)
     if (!late) return true
     if (waitingSince?.time !== time) waitingSince = { time, since: monotonic() }
     return monotonic() - waitingSince.since >= settlement.waitSeconds * 1000

@@ -26,7 +26,7 @@ export function createMetrics({ journal, config, settlement, clock, unreachable 
     for (const [reason, n] of journal.quarantine.counts()) g.set({ reason }, n)
   }, ["reason"])
   gauge("meter_last_reading_seconds", "Time of a meter's last reading that counts, Unix seconds", (g) => {
-    for (const { name, key } of config.meters) g.set({ meter: name }, journal.readings.reportedUpTo(key.meterId))
+    for (const { name, key } of config.meters) g.set({ meter: name }, journal.readings.state(key.meterId).anchor?.time ?? 0)
   }, ["meter"])
   gauge("meter_unreachable", "1 while a polled meter does not answer", (g) => {
     for (const meter of config.meters)

@@ -1,0 +1,206 @@
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { serve } from "@hono/node-server"
+import t from "tap"
+import { encodeFunctionData } from "viem"
+import { type AuditReport, audit, type CheckName } from "../audit/audit.ts"
+import { evidenceFrom } from "../audit/evidence-source.ts"
+import { connect } from "../audit/history.ts"
+import { reportAsText } from "../audit/report.ts"
+import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
+import { accounts } from "../demo/plan.ts"
+import type { StoredReading } from "../gateway/journal/readings.ts"
+import { signProposal } from "../protocol/attestation.ts"
+import type { Hex } from "../protocol/hex.ts"
+import { startTestChain } from "./chain.ts"
+import { type Community, hour, start, startCommunity } from "./community.ts"
+
+const chain = await startTestChain()
+t.teardown(() => chain.stop())
+
+const auditOf = (community: Community, { evidence = community.evidenceUrl as string | undefined, key = true } = {}) =>
+  audit({
+    client: connect(chain.rpc),
+    oracle: community.deployment.oracle,
+    evidence: evidence === undefined ? undefined : evidenceFrom(evidence),
+    identities: key ? [community.auditor.identity] : [],
+    progress: () => {},
+  })
+
+/** Which checks found something. */
+const failed = (report: AuditReport): CheckName[] =>
+  report.checks.filter(({ findings }) => findings.length > 0).map(({ name }) => name)
+const findingsOf = (report: AuditReport, name: CheckName): string =>
+  report.checks
+    .find((check) => check.name === name)!
+    .findings.map(({ where, what }) => `${where}: ${what}`)
+    .join("\n")
+
+t.test("an honest history is accounted for to the Wh", async (t) => {
+  const community = await startCommunity(chain)
+  t.teardown(() => community.stop())
+  await community.report(start, start + hour)
+  await community.settle()
+  await community.report(start + hour + 900, start + 3 * hour)
+  await community.settle()
+  const report = await auditOf(community)
+  t.same(failed(report), [])
+  t.equal(report.ok, true)
+  t.equal(report.mintedWh, 6000n)
+  t.equal(report.auditedWh, 6000n)
+  t.match(reportAsText(report), /Every minted Wh is accounted for\.\n$/)
+
+  t.test("without a key the households stay sealed, and the audit says that it skipped them", async (t) => {
+    const report = await auditOf(community, { key: false })
+    t.equal(report.ok, true)
+    t.match(report.checks.find(({ name }) => name === "households")?.skipped, [/2 household\(s\) sealed/])
+  })
+
+  t.test("without evidence nothing is accounted for", async (t) => {
+    const report = await audit({
+      client: connect(chain.rpc),
+      oracle: community.deployment.oracle,
+      evidence: undefined,
+      identities: [],
+      progress: () => {},
+    })
+    t.equal(report.ok, false)
+    t.same(failed(report), [])
+    t.match(reportAsText(report), /part of it could not be checked/)
+  })
+
+  t.test("one changed byte of evidence is named by its block", async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "commonwatt-evidence-"))
+    for (const batch of community.journal.batches.newest(9)) {
+      const car = await fetch(`${community.evidenceUrl}/ipfs/${batch.evidence}?format=car`)
+      writeFileSync(join(directory, `${batch.evidence}.car`), Buffer.from(await car.arrayBuffer()))
+    }
+    t.equal((await auditOf(community, { evidence: directory })).ok, true, "a directory of CAR files serves as well")
+    const last = join(directory, `${community.journal.batches.newest(1)[0]!.evidence}.car`)
+    const bytes = readFileSync(last)
+    bytes[Math.floor(bytes.length / 2)]! ^= 1
+    writeFileSync(last, bytes)
+    const report = await auditOf(community, { evidence: directory })
+    t.equal(report.ok, false)
+    t.match(findingsOf(report, "evidence"), /batch 2: Evidence block bafy?\w+ was changed/)
+    t.match(findingsOf(report, "settlements"), /from Wh 1000 on nothing is accounted for/)
+    t.equal(report.auditedWh, 2000n, "the first batch still stands")
+  })
+})
+
+t.test("one Wh minted beside the settlements is named", async (t) => {
+  const community = await startCommunity(chain, { homes: 1 })
+  t.teardown(() => community.stop())
+  await community.report(start, start + hour)
+  await community.settle()
+  const { oracle, token } = community.deployment
+  await chain.client.impersonateAccount({ address: oracle })
+  await chain.client.setBalance({ address: oracle, value: 10n ** 18n })
+  const data = encodeFunctionData({
+    abi: greenTokenAbi,
+    functionName: "mint",
+    args: [community.households[0]!, 1n],
+  })
+  await chain.client.sendTransaction({ account: oracle, chain: null, to: token, data })
+  await chain.client.mine({ blocks: 1 })
+  const report = await auditOf(community)
+  t.equal(report.ok, false)
+  t.same(failed(report), ["mints", "supply"])
+  t.match(findingsOf(report, "mints"), /1 Wh were minted, 0 Wh were settled: Wh 1 of it has no origin/)
+  t.match(findingsOf(report, "supply"), /supply is 1001 Wh, settled less retired is 1000 Wh/)
+})
+
+t.test("what a gateway and all validators make up together, the audit finds", async (t) => {
+  const cases: {
+    name: string
+    lie: (readings: StoredReading[]) => StoredReading[]
+    check: CheckName
+    says: RegExp
+  }[] = [
+    {
+      name: "a leaf one Wh higher than its reading",
+      lie: (readings) =>
+        readings.map((reading) => ({
+          ...reading,
+          registers: reading.registers.generatedWh
+            ? { generatedWh: reading.registers.generatedWh + 1n }
+            : reading.registers,
+        })),
+      check: "statements",
+      says: /claimed \["0x\w+","1001",.* the readings give \["0x\w+","1000"/,
+    },
+    {
+      name: "a reading that its meter did not sign",
+      lie: (readings) =>
+        readings.map((reading, i) => {
+          const bytes = Uint8Array.from(reading.bytes)
+          if (i === 2) bytes[bytes.length - 1]! ^= 1
+          return { ...reading, bytes }
+        }),
+      check: "readings",
+      says: /reading 2 \(sequence 2\) is not signed by the meter/,
+    },
+    {
+      name: "a doubtful reading that counts all the same",
+      lie: (readings) => readings.map((reading) => ({ ...reading, received: reading.time - 3600 })),
+      check: "statements",
+      says: /the readings give nothing/,
+    },
+  ]
+  for (const { name, lie, check, says } of cases)
+    t.test(name, async (t) => {
+      const community = await startCommunity(chain, { homes: 1 })
+      t.teardown(() => community.stop())
+      await community.report(start, start + hour)
+      const liars = await Promise.all(accounts.validators.map(({ key }) => serveYesSayer(key)))
+      t.teardown(() => Promise.all(liars.map((liar) => liar.close())))
+      const { journal, config } = community
+      const after = (meterId: Hex, id: bigint) => lie(journal.readings.after(meterId, id))
+      await community.settle(
+        community.settlement({
+          journal: { ...journal, readings: { ...journal.readings, after } },
+          config: { ...config, validators: liars.map(({ url }) => url) },
+        }),
+      )
+      t.ok(await community.chain.totalSupply(), "the contract cannot know")
+      const report = await auditOf(community)
+      t.equal(report.ok, false)
+      t.match(findingsOf(report, check), says)
+      t.equal(report.auditedWh, 0n)
+    })
+})
+
+t.test("a reading that is left out shows as a gap in the sequence", async (t) => {
+  const community = await startCommunity(chain, { homes: 1 })
+  t.teardown(() => community.stop())
+  await community.report(start, start + hour)
+  community.meters[0]!.sequence += 3
+  await community.report(start + hour + 900, start + 2 * hour)
+  await community.settle()
+  const report = await auditOf(community)
+  t.equal(report.ok, true, "energy is in the register, whoever lost the reading")
+  t.match(report.missing, [{ meterId: community.meters[0]!.key.meterId, after: 4, until: 8 }])
+  t.match(reportAsText(report), /3 missing in the sequences/)
+})
+
+/** A validator that signs whatever it is asked to. */
+async function serveYesSayer(key: Hex): Promise<{ url: string; close(): Promise<void> }> {
+  const fetchHandler = async (request: Request) => {
+    const { chainId, oracle, proposal } = (await request.json()) as {
+      chainId: number
+      oracle: Hex
+      proposal: Parameters<typeof signProposal>[1]
+    }
+    const exact = { ...proposal, number: BigInt(proposal.number), time: BigInt(proposal.time) }
+    return Response.json({ signature: await signProposal({ chainId, oracle }, exact, key) })
+  }
+  return new Promise((resolve) => {
+    const server = serve({ fetch: fetchHandler, hostname: "127.0.0.1", port: 0 }, ({ port }) =>
+      resolve({
+        url: `http://127.0.0.1:${port}`,
+        close: () => new Promise((done) => server.close(() => done())),
+      }),
+    )
+  })
+}

@@ -1,0 +1,235 @@
+import { createHash } from "node:crypto"
+import { mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { serve } from "@hono/node-server"
+import pino from "pino"
+import { stringify } from "yaml"
+import { evidenceFrom } from "../audit/evidence-source.ts"
+import { createValidator } from "../audit/validator.ts"
+import { serveValidator } from "../audit/validator-server.ts"
+import { createSigningKey } from "../device-sim/main.ts"
+import { checkConfig, type Config } from "../gateway/config.ts"
+import { createIntake } from "../gateway/intake.ts"
+import { type Journal, openJournal } from "../gateway/journal/journal.ts"
+import { type Chain, connectChain } from "../gateway/settlement/chain.ts"
+import { createSettlement, type Settlement } from "../gateway/settlement/settlement.ts"
+import { evidenceRoutes } from "../gateway/web/evidence.ts"
+import { accounts } from "../demo/plan.ts"
+import type { Clock } from "../protocol/clock.ts"
+import { toHex } from "../protocol/hex.ts"
+import { Assurance, Scheme } from "../protocol/meter.ts"
+import { Clock as ClockQuality } from "../protocol/reading.ts"
+import { newIdentity } from "../protocol/seal.ts"
+import { connectOperator, deploy, openSite, registerMeters } from "../provisioning/deploy.ts"
+import type { TestChain } from "./chain.ts"
+
+/** 2026-06-01T00:00:00Z: a boundary, and in the past of every chain that a test starts. */
+export const start = 1_780_272_000
+export const hour = 3600
+
+export interface TestMeter {
+  name: string
+  home: number
+  measures: "generation" | "grid"
+  key: ReturnType<typeof createSigningKey>
+  sequence: number
+}
+
+/**
+ * A community of some homes with a generation meter and a grid meter each: real contracts on a real chain, real
+ * validators behind HTTP, a real journal; time and readings are the test's.
+ */
+export async function startCommunity(chain: TestChain, { homes = 2, validators = 3, threshold = 2 } = {}) {
+  const directory = mkdtempSync(join(tmpdir(), "commonwatt-test-"))
+  const auditor = await newIdentity()
+  const meters: TestMeter[] = Array.from({ length: homes }, (_, home) =>
+    (["generation", "grid"] as const).map((measures) => ({
+      name: `Home ${home + 1} ${measures}`,
+      home,
+      measures,
+      key: createSigningKey(createHash("sha256").update(`${home} ${measures}`).digest()),
+      sequence: 0,
+    })),
+  ).flat()
+  const households = Array.from({ length: homes }, (_, i) => toHex(new Uint8Array(20).fill(i + 0x11)))
+
+  const operator = await connectOperator(chain.rpc, accounts.operator.key)
+  const keys = accounts.validators.slice(0, validators)
+  const deployment = await deploy(
+    operator,
+    { validators: keys.map((v) => v.address), threshold, challengeWindow: 60, headroomBasisPoints: 1000 },
+    () => {},
+  )
+  const site = await openSite(operator, deployment, accounts.gateway.address)
+  await registerMeters(
+    operator,
+    deployment,
+    meters.map((meter) => ({
+      household: households[meter.home]!,
+      site,
+      scheme: Scheme.ed25519,
+      assurance: Assurance.meter,
+      ratedW: 5000,
+      startTime: start,
+      startWh: 0n,
+      publicKey: toHex(meter.key.publicKey),
+    })),
+  )
+
+  let now = start
+  const clock: Clock = { now: () => now, delayUntil: (time) => Math.max(0, time - now) * 1000 }
+  const web = await serveEvidence()
+  const validatorServers: Awaited<ReturnType<typeof serveValidator>>[] = []
+  for (const [i, { key }] of keys.entries()) {
+    const validator = createValidator({
+      rpc: chain.rpc,
+      oracle: deployment.oracle,
+      privateKey: key,
+      identities: [auditor.identity],
+      evidence: new Map([[site, evidenceFrom(web.url)]]),
+      dataDir: join(directory, `validator-${i + 1}`),
+      clock,
+      log: () => {},
+    })
+    validatorServers.push(await serveValidator(validator, { host: "127.0.0.1", port: 0 }))
+  }
+
+  const keyFile = join(directory, "gateway.key")
+  writeFileSync(keyFile, accounts.gateway.key)
+  const config: Config = checkConfig(
+    stringify({
+      site,
+      dataDir: "gateway",
+      mqtt: { host: "127.0.0.1", port: 0 },
+      web: { host: "127.0.0.1", port: 0 },
+      chain: { rpc: chain.rpc, chainId: 31_337, oracle: deployment.oracle, keyFile },
+      settlement: { everySeconds: hour, waitSeconds: 0 },
+      rules: {},
+      validators: validatorServers.map(({ port }) => `http://127.0.0.1:${port}`),
+      auditors: [auditor.recipient],
+      households: households.map((address, i) => ({ name: `Home ${i + 1}`, address })),
+      meters: meters.map((meter) => ({
+        name: meter.name,
+        household: households[meter.home],
+        scheme: "ed25519",
+        publicKey: toHex(meter.key.publicKey),
+        ratedW: 5000,
+        startTime: start,
+      })),
+    }),
+    join(directory, "gateway.yaml"),
+  )
+  const journal = openJournal(config.dataDir, config.meters)
+  web.routes = evidenceRoutes({ journal })
+  const intake = createIntake(config.meters, journal, config.rules, clock)
+  const log = pino({ level: process.env.COMMONWATT_DEBUG ? "debug" : "silent" })
+  const gatewayChain = connectChain(config.chain)
+
+  /** A new settlement over the same journal and chain, as after a restart. */
+  function newSettlement(over: { chain?: Chain; journal?: Journal; config?: Config } = {}): Settlement {
+    const monotonic = () => performance.now()
+    return createSettlement({ config, journal, chain: gatewayChain, clock, monotonic, log, ...over })
+  }
+
+  /** What a meter signs at a time. */
+  function sign(meter: TestMeter, time: number, registers: Registers): Uint8Array {
+    return meter.key.encode({
+      sequence: meter.sequence++,
+      time,
+      clock: ClockQuality.synchronised,
+      clockSets: 1,
+      boots: 1,
+      ...registers,
+    })
+  }
+
+  /**
+   * Every meter reports each quarter of an hour from `from` to `to`; each roof makes `wattHours` in an hour, each
+   * second home uses more than that, each first one less.
+   */
+  async function report(from: number, to: number, wattHours = 1000n): Promise<void> {
+    for (let time = from; time <= to; time += 900) {
+      now = Math.max(now, time)
+      for (const meter of meters) {
+        const made = (wattHours * BigInt(time - start)) / 3600n
+        const bytes =
+          meter.measures === "generation"
+            ? sign(meter, time, { generatedWh: made })
+            : sign(meter, time, {
+                importedWh: meter.home % 2 ? made / 2n : 0n,
+                exportedWh: meter.home % 2 ? 0n : made / 3n,
+              })
+        const outcome = await intake.submit({ source: "test", bytes })
+        if (outcome.kind !== "authentic" || !outcome.verdict.accepted)
+          throw new Error(`the test's own reading was not accepted: ${JSON.stringify(outcome, null, 1)}`)
+      }
+    }
+  }
+
+  return {
+    directory,
+    auditor,
+    config,
+    deployment,
+    site,
+    meters,
+    households,
+    journal,
+    intake,
+    chain: gatewayChain,
+    evidenceUrl: web.url,
+    validators: validatorServers,
+    setTime(time: number) {
+      now = time
+    },
+    settlement: newSettlement,
+    sign,
+    report,
+    /** Settles everything up to now, letting the chain's windows pass. */
+    async settle(settlement: Settlement = newSettlement()): Promise<void> {
+      for (let i = 0; i < 4; i++) {
+        await settlement.advance()
+        if (settlement.status.problem) throw new Error(settlement.status.problem)
+        await chain.pass(61)
+      }
+    },
+    async stop(): Promise<void> {
+      for (const server of validatorServers) await server.close()
+      await web.close()
+      journal.close()
+    },
+  }
+}
+
+export type Community = Awaited<ReturnType<typeof startCommunity>>
+
+interface Registers {
+  generatedWh?: bigint
+  importedWh?: bigint
+  exportedWh?: bigint
+}
+
+/** A web server whose routes are put in later: validators must know its address before there is a journal. */
+async function serveEvidence() {
+  const holder: { url: string; routes: { fetch: (request: Request) => Response | Promise<Response> } | undefined; close(): Promise<void> } = {
+    url: "",
+    routes: undefined,
+    close: async () => {},
+  }
+  await new Promise<void>((resolve) => {
+    const server = serve(
+      {
+        fetch: (request) => holder.routes?.fetch(request) ?? new Response("", { status: 503 }),
+        hostname: "127.0.0.1",
+        port: 0,
+      },
+      ({ port }) => {
+        holder.url = `http://127.0.0.1:${port}`
+        holder.close = () => new Promise((done) => server.close(() => done()))
+        resolve()
+      },
+    )
+  })
+  return holder
+}

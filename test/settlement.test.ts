@@ -1,0 +1,210 @@
+import t from "tap"
+import { type Chain } from "../gateway/settlement/chain.ts"
+import { startTestChain } from "./chain.ts"
+import { hour, start, startCommunity } from "./community.ts"
+
+const chain = await startTestChain()
+t.teardown(() => chain.stop())
+
+t.test("what the meters counted is minted to their households, and only once", async (t) => {
+  const community = await startCommunity(chain)
+  t.teardown(() => community.stop())
+  await community.report(start, start + 2 * hour)
+  await community.settle()
+  t.equal(await community.chain.totalSupply(), 4000n, "two roofs, two hours, 1000 Wh each")
+  t.equal(await community.chain.balance(community.households[0]!), 2000n)
+  t.equal(community.journal.batches.newest(1)[0]?.state, "settled")
+
+  await community.settle()
+  t.equal(await community.chain.totalSupply(), 4000n, "settling again changes nothing")
+  t.equal(community.journal.batches.newest(9).length, 1, "and makes no batch where nothing is new")
+})
+
+t.test("a gap of a month is settled by one proposal of the usual size", async (t) => {
+  const community = await startCommunity(chain)
+  t.teardown(() => community.stop())
+  await community.report(start, start + hour)
+  await community.settle()
+  const month = 30 * 24 * hour
+  await community.report(start + month, start + month + hour)
+  await community.settle()
+  t.equal(await community.chain.totalSupply(), 2n * 1000n * (24n * 30n + 1n))
+  t.equal((await community.chain.head(community.site)).number, 2n)
+})
+
+t.test("whenever the program ends on the way, it goes on where it was and mints nothing twice", async (t) => {
+  const community = await startCommunity(chain, { homes: 1 })
+  t.teardown(() => community.stop())
+  let time = start
+  let crashes = 0
+  await community.report(start, start + hour)
+  await community.settle()
+  for (const moment of ["before", "after"] as const)
+    for (let call = 1; ; call++) {
+      await community.report(time + hour + 900, time + 2 * hour)
+      time += hour
+      const crashing = crashAt(community.chain, call, moment)
+      for (let i = 0; i < 3 && !crashing.crashed(); i++) {
+        await community.settlement({ chain: crashing.chain }).advance()
+        await chain.pass(61)
+      }
+      if (crashing.crashed()) crashes++
+      await community.settle()
+      const supply = await community.chain.totalSupply()
+      t.equal(supply, BigInt((time + hour - start) / 3.6), `crash ${moment} call ${call} to the chain`)
+      if (!crashing.crashed()) break
+    }
+  t.ok(crashes > 20, `${crashes} crashes`)
+})
+
+t.test("a transaction that was sent and not seen mined is sent again, not made anew", async (t) => {
+  const community = await startCommunity(chain, { homes: 1 })
+  t.teardown(() => community.stop())
+  await community.report(start, start + hour)
+  const sent: string[] = []
+  const losing: Chain = {
+    ...community.chain,
+    send: async (raw) => {
+      sent.push(raw)
+      throw new Error("the line went down")
+    },
+    receipt: async (hash) => {
+      if (sent.length > 0) throw new Error("the line is down")
+      return community.chain.receipt(hash)
+    },
+  }
+  const settlement = community.settlement({ chain: losing })
+  await settlement.advance()
+  t.match(settlement.status.problem, /the line is down/)
+  const again: string[] = []
+  const watching: Chain = {
+    ...community.chain,
+    send: (raw) => {
+      again.push(raw)
+      return community.chain.send(raw)
+    },
+  }
+  await community.settle(community.settlement({ chain: watching }))
+  t.equal(again[0], sent[0], "the same bytes")
+  t.equal(await community.chain.totalSupply(), 1000n)
+})
+
+t.test("a chain that is another than the one configured gets nothing", async (t) => {
+  const community = await startCommunity(chain, { homes: 1 })
+  t.teardown(() => community.stop())
+  await community.report(start, start + hour)
+  const { connectChain } = await import("../gateway/settlement/chain.ts")
+  const wrong = connectChain({ ...community.config.chain, chainId: 1 })
+  const settlement = community.settlement({ chain: wrong })
+  await settlement.advance()
+  t.match(settlement.status.problem, /on chain 31337, the configuration says 1/)
+  t.equal((await community.chain.head(community.site)).number, 0n)
+})
+
+t.test("a reading in doubt reaches no statement, and the next good one settles what was really made", async (t) => {
+  const community = await startCommunity(chain, { homes: 1 })
+  t.teardown(() => community.stop())
+  await community.report(start, start + hour)
+  const roof = community.meters[0]!
+  community.setTime(start + hour + 60)
+  const jump = community.sign(roof, start + hour + 60, { generatedWh: 1_000_000n })
+  const outcome = await community.intake.submit({ source: "test", bytes: jump })
+  t.match(outcome, { kind: "authentic", verdict: { accepted: false, reason: "over-rated" } })
+  await community.settle()
+  t.equal(await community.chain.totalSupply(), 1000n)
+  await community.report(start + hour + 900, start + 2 * hour)
+  await community.settle()
+  t.equal(await community.chain.totalSupply(), 2000n)
+})
+
+t.test("validators", async (t) => {
+  t.test("one of three may be away", async (t) => {
+    const community = await startCommunity(chain, { homes: 1 })
+    t.teardown(() => community.stop())
+    await community.validators[0]!.close()
+    community.validators.shift()
+    await community.report(start, start + hour)
+    await community.settle()
+    t.equal(await community.chain.totalSupply(), 1000n)
+  })
+
+  t.test("without enough of them nothing is proposed, and the page says why", async (t) => {
+    const community = await startCommunity(chain, { homes: 1 })
+    t.teardown(() => community.stop())
+    for (const server of community.validators.splice(0, 2)) await server.close()
+    await community.report(start, start + hour)
+    const settlement = community.settlement()
+    await settlement.advance()
+    t.match(settlement.status.problem, /lacks signatures \(2 are needed\).*does not answer/)
+    t.equal((await community.chain.head(community.site)).number, 0n)
+  })
+
+  t.test("refuse a batch whose statement is one Wh higher than its reading", async (t) => {
+    const community = await startCommunity(chain, { homes: 1 })
+    t.teardown(() => community.stop())
+    await community.report(start, start + hour)
+    const { journal } = community
+    const lying = {
+      ...journal,
+      readings: {
+        ...journal.readings,
+        after: (meterId: `0x${string}`, id: bigint) =>
+          journal.readings.after(meterId, id).map((reading) => ({
+            ...reading,
+            registers: reading.registers.generatedWh
+              ? { generatedWh: reading.registers.generatedWh + 1n }
+              : reading.registers,
+          })),
+      },
+    }
+    const settlement = community.settlement({ journal: lying })
+    await settlement.advance()
+    t.match(settlement.status.problem, /refuses: site 1?\d* batch 1: entry 0: claimed/)
+    t.equal((await community.chain.head(community.site)).number, 0n)
+  })
+})
+
+t.test("a proposal that is cancelled on chain harms nobody: the next one carries everything", async (t) => {
+  const community = await startCommunity(chain, { homes: 1 })
+  t.teardown(() => community.stop())
+  await community.report(start, start + hour)
+  await community.settlement().advance()
+  t.equal((await community.chain.head(community.site)).number, 1n)
+  const { connectOperator } = await import("../provisioning/deploy.ts")
+  const { impactOracleAbi } = await import("../contracts/generated/impactOracle.ts")
+  const { accounts } = await import("../demo/plan.ts")
+  const operator = await connectOperator(chain.rpc, accounts.operator.key)
+  await operator.writeContract({
+    address: community.deployment.oracle,
+    abi: impactOracleAbi,
+    functionName: "cancel",
+    args: [community.site, 1n],
+  })
+  await community.report(start + hour + 900, start + 2 * hour)
+  await community.settle()
+  t.equal(await community.chain.totalSupply(), 2000n)
+  t.equal(community.journal.batches.get(1n)?.state, "superseded")
+})
+
+/** A chain that is lost together with the program at the nth call, before or after the call did its work. */
+function crashAt(real: Chain, nth: number, moment: "before" | "after") {
+  let calls = 0
+  let crashed = false
+  const chain = new Proxy(real, {
+    get(target, name, receiver) {
+      const method: unknown = Reflect.get(target, name, receiver)
+      if (typeof method !== "function") return method
+      return async (...args: unknown[]) => {
+        if (crashed) throw new Error("the program has ended")
+        const now = ++calls === nth
+        if (now && moment === "before") crashed = true
+        if (crashed) throw new Error("the program has ended")
+        const result: unknown = await method.apply(target, args)
+        if (now) crashed = true
+        if (crashed) throw new Error("the program has ended")
+        return result
+      }
+    },
+  })
+  return { chain, crashed: () => crashed }
+}
