@@ -24,7 +24,9 @@ export async function attestationFindings(
     const { to, input } = await client.getTransaction({ hash: proposal.at.transaction })
     const call = to?.toLowerCase() === history.oracle ? decodePropose(input) : undefined
     if (!call) {
-      skipped.push(`${where} came through another contract: its signatures are not in the transaction's input`)
+      skipped.push(
+        `${where} came through another contract: its signatures are not in the transaction's input`,
+      )
       continue
     }
     const { signers, wrong } = await recoverSigners(history, proposal, call, set.validators)

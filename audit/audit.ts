@@ -1,43 +1,15 @@
 import type { PublicClient } from "viem"
-import { ceilingWh } from "../energy/ceiling.ts"
 import { evidenceCid } from "../protocol/block.ts"
 import { type OpenedEvidence, readEvidence } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
 import type { OracleAddress, Proposal } from "../protocol/proposal.ts"
 import type { Identity } from "../protocol/seal.ts"
-import type { MeterStatement } from "../protocol/statement.ts"
 import { attestationFindings } from "./attestations.ts"
+import { checkMints, checkSettlements, checkSupply, keyOf, type ProvenBatch } from "./books.ts"
+import { type CheckName, type CheckResult, checks } from "./checks.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
 import { type History, inForce, type Proposed, type RegisteredMeter, readHistory } from "./history.ts"
-import { emptySite, type Finding, type MissingReadings, type Recomputed, recompute, type SiteMemory } from "./recompute.ts"
-
-/** Every check of an audit, in the order of the report. */
-export const checks = {
-  contracts: "The token can be minted by this oracle alone, and each meter was registered once",
-  proposals: "Each site's proposals are numbered without a gap and go forward in time",
-  attestations: "Each proposal was signed by enough validators of the set in force",
-  evidence: "The evidence of each batch is there, whole, unchanged, linked to the one before, under the rules in force",
-  meters: "Each meter in the evidence is registered for its site with the key that signed",
-  readings: "Each reading is in its one form and signed by its meter; none is left out of its order",
-  generation: "Each interval's generation follows from the readings",
-  households: "Each household's intervals and shares follow from the readings",
-  statements: "Each statement follows from the last reading that counts",
-  root: "Each root is that of the batch's statements",
-  settlements: "Each settlement states a proven statement, continues where the last one ended, and keeps the ceiling",
-  mints: "Each mint belongs to a settlement, to the Wh and to the household",
-  supply: "The supply of GREEN is what was settled, to the Wh",
-} as const
-
-export type CheckName = keyof typeof checks
-
-export interface CheckResult {
-  name: CheckName
-  title: string
-  examined: number
-  findings: Finding[]
-  /** Why part of it, or all of it, could not be checked. */
-  skipped: string[]
-}
+import { emptySite, type MissingReadings, type Recomputed, recompute, type SiteMemory } from "./recompute.ts"
 
 export interface AuditReport {
   ok: boolean
@@ -67,7 +39,13 @@ export interface AuditOptions {
 }
 
 /** Recomputes everything that an oracle ever minted, from the chain and the evidence alone. */
-export async function audit({ client, oracle, evidence, identities, progress }: AuditOptions): Promise<AuditReport> {
+export async function audit({
+  client,
+  oracle,
+  evidence,
+  identities,
+  progress,
+}: AuditOptions): Promise<AuditReport> {
   const history = await readHistory(client, oracle, (block, of) => progress(`chain: block ${block} of ${of}`))
   const results = new Map<CheckName, CheckResult>(
     (Object.keys(checks) as CheckName[]).map((name) => [
@@ -101,12 +79,34 @@ export async function audit({ client, oracle, evidence, identities, progress }: 
   const proven = new Map<string, ProvenBatch>()
   if (evidence)
     for (const site of new Set(history.proposals.map((p) => p.site)))
-      await recomputeSite(site, history, registered, { evidence, identities, progress }, report, result, proven)
+      await recomputeSite(
+        site,
+        history,
+        registered,
+        { evidence, identities, progress },
+        report,
+        result,
+        proven,
+      )
   else
-    for (const name of ["evidence", "meters", "readings", "generation", "households", "statements", "root"] as const)
+    for (const name of [
+      "evidence",
+      "meters",
+      "readings",
+      "generation",
+      "households",
+      "statements",
+      "root",
+    ] as const)
       result(name).skipped.push("no --evidence was given")
 
-  const accounted = checkSettlements(history, registered, proven, evidence !== undefined, result("settlements"))
+  const accounted = checkSettlements(
+    history,
+    registered,
+    proven,
+    evidence !== undefined,
+    result("settlements"),
+  )
   checkMints(history, result("mints"))
   checkSupply(history, result("supply"))
   report.auditedWh = accounted
@@ -119,7 +119,11 @@ export async function audit({ client, oracle, evidence, identities, progress }: 
 function checkContracts(history: History, check: CheckResult): void {
   check.examined = history.meters.length
   if (history.minter !== history.oracle)
-    check.findings.push({ check: "contracts", where: `token ${history.token}`, what: `can be minted by ${history.minter}` })
+    check.findings.push({
+      check: "contracts",
+      where: `token ${history.token}`,
+      what: `can be minted by ${history.minter}`,
+    })
   const seen = new Set<Hex>()
   for (const { meterId } of history.meters) {
     if (seen.has(meterId))
@@ -137,24 +141,24 @@ function checkProposals(history: History, check: CheckResult): void {
     if (proposal.number !== (previous?.number ?? 0n) + 1n)
       check.findings.push({ check: "proposals", where, what: `follows number ${previous?.number ?? 0n}` })
     if (previous && proposal.time <= previous.time)
-      check.findings.push({ check: "proposals", where, what: `its time ${proposal.time} is not after ${previous.time}` })
+      check.findings.push({
+        check: "proposals",
+        where,
+        what: `its time ${proposal.time} is not after ${previous.time}`,
+      })
     last.set(proposal.site, proposal)
   }
 }
-
-/** A batch that passed: its statements, and the meters whose readings stayed sealed. */
-interface ProvenBatch {
-  statements: readonly MeterStatement[]
-  unproven: ReadonlySet<Hex>
-}
-
-const keyOf = (site: number, number: bigint) => `${site}/${number}`
 
 async function recomputeSite(
   site: number,
   history: History,
   registered: ReadonlyMap<Hex, RegisteredMeter>,
-  { evidence, identities, progress }: Required<Pick<AuditOptions, "identities" | "progress">> & { evidence: EvidenceSource },
+  {
+    evidence,
+    identities,
+    progress,
+  }: Required<Pick<AuditOptions, "identities" | "progress">> & { evidence: EvidenceSource },
   report: AuditReport,
   result: (name: CheckName) => CheckResult,
   proven: Map<string, ProvenBatch>,
@@ -187,7 +191,8 @@ async function recomputeSite(
       const { skipped } = result(check)
       if (!skipped.includes(why)) skipped.push(why)
     }
-    result("meters").examined += opened.meters.length + opened.households.reduce((n, h) => n + h.meters.length, 0)
+    result("meters").examined +=
+      opened.meters.length + opened.households.reduce((n, h) => n + h.meters.length, 0)
     result("readings").examined += recomputed.readings
     result("generation").examined += opened.generation.length
     result("households").examined += opened.households.reduce((n, h) => n + h.records.length, 0)
@@ -226,92 +231,6 @@ export function headerFaults(
   same("leaf count", evidence.statements.length, proposal.leafCount)
   same("headroom", evidence.rules.headroomBasisPoints, inForce.headroomBasisPoints)
   return faults
-}
-
-/** @returns the Wh that proven statements account for. */
-function checkSettlements(
-  history: History,
-  registered: ReadonlyMap<Hex, RegisteredMeter>,
-  proven: ReadonlyMap<string, ProvenBatch>,
-  withEvidence: boolean,
-  check: CheckResult,
-): bigint {
-  check.examined = history.settled.length
-  if (!withEvidence) check.skipped.push("without --evidence only continuity and ceiling are checked")
-  const last = new Map<Hex, { wh: bigint; time: number }>()
-  let accounted = 0n
-  for (const s of history.settled) {
-    const where = `site ${s.site} batch ${s.number} meter ${s.meterId}`
-    const before = check.findings.length
-    const find = (what: string) => check.findings.push({ check: "settlements", where, what })
-    const meter = registered.get(s.meterId)
-    const proposal = history.proposals.find((p) => p.site === s.site && p.number === s.number)
-    if (!meter) {
-      find("is not registered")
-      continue
-    }
-    const from = last.get(s.meterId) ?? { wh: meter.startWh, time: meter.startTime }
-    if (s.fromWh !== from.wh || s.fromTime !== from.time)
-      find(`begins at Wh ${s.fromWh} (time ${s.fromTime}), the last one ended at Wh ${from.wh} (time ${from.time})`)
-    last.set(s.meterId, { wh: s.toWh, time: s.toTime })
-    if (s.toWh < s.fromWh || s.toTime <= s.fromTime) find(`goes back from Wh ${s.fromWh} to Wh ${s.toWh}`)
-    if (s.household !== meter.household) find(`pays ${s.household}, the meter belongs to ${meter.household}`)
-    if (meter.site !== s.site) find(`is registered for site ${meter.site}`)
-    if (!proposal) find("settles a proposal that was never made")
-    else if (proposal.cancelled) find("settles a proposal that was cancelled")
-    const headroom = proposal && inForce(history.rules, proposal.at)?.headroomBasisPoints
-    if (headroom !== undefined) {
-      const most = ceilingWh(meter.ratedW, s.toTime - s.fromTime, headroom)
-      if (s.toWh - s.fromWh > most) find(`mints ${s.toWh - s.fromWh} Wh where ${most} Wh are possible`)
-    }
-    if (withEvidence) {
-      const batch = proven.get(keyOf(s.site, s.number))
-      const statement = batch?.statements.find((x) => x.meterId === s.meterId && x.time === s.toTime)
-      if (!batch) find(`from Wh ${s.fromWh} on nothing is accounted for: the batch did not pass`)
-      else if (!statement) find(`from Wh ${s.fromWh} on nothing is accounted for: the batch has no such statement`)
-      else if (batch.unproven.has(s.meterId)) check.skipped.push(`${where} rests on sealed readings`)
-      else if (statement.generatedWh !== s.toWh) {
-        const first = statement.generatedWh < s.toWh ? statement.generatedWh : s.toWh
-        find(`settled up to Wh ${s.toWh}, stated is Wh ${statement.generatedWh}: Wh ${first} is the last accounted for`)
-      }
-    }
-    const readable = !proven.get(keyOf(s.site, s.number))?.unproven.has(s.meterId)
-    if (check.findings.length === before && withEvidence && readable) accounted += s.toWh - s.fromWh
-  }
-  return accounted
-}
-
-/** Mints and settlements are compared within each transaction: that is where they happen together. */
-function checkMints(history: History, check: CheckResult): void {
-  check.examined = history.minted.length
-  const sums = new Map<string, { minted: bigint; settled: bigint }>()
-  const entry = (transaction: Hex, household: Hex) => {
-    const key = `transaction ${transaction} household ${household}`
-    const sum = sums.get(key) ?? { minted: 0n, settled: 0n }
-    sums.set(key, sum)
-    return sum
-  }
-  for (const { at, household, wh } of history.minted) entry(at.transaction, household).minted += wh
-  for (const { at, household, fromWh, toWh } of history.settled) entry(at.transaction, household).settled += toWh - fromWh
-  for (const [where, { minted, settled }] of sums)
-    if (minted !== settled)
-      check.findings.push({
-        check: "mints",
-        where,
-        what: `${minted} Wh were minted, ${settled} Wh were settled: Wh ${settled + 1n} of it has no origin`,
-      })
-}
-
-function checkSupply(history: History, check: CheckResult): void {
-  check.examined = 1
-  const settled = history.settled.reduce((sum, s) => sum + s.toWh - s.fromWh, 0n)
-  const expected = settled - history.burnedWh
-  if (history.totalSupplyWh !== expected)
-    check.findings.push({
-      check: "supply",
-      where: `token ${history.token}`,
-      what: `supply is ${history.totalSupplyWh} Wh, settled less retired is ${expected} Wh`,
-    })
 }
 
 async function gasOf(client: PublicClient, history: History): Promise<bigint> {

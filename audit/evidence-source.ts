@@ -28,7 +28,8 @@ async function fetchCar(base: string, root: CID): Promise<BlockSource> {
   } catch (cause) {
     throw new Error(`${url.origin} does not answer (${(cause as Error).message})`, { cause })
   }
-  if (!response.ok || !response.body) throw new Error(`${url.origin} answers ${response.status} for evidence ${root}`)
+  if (!response.ok || !response.body)
+    throw new Error(`${url.origin} answers ${response.status} for evidence ${root}`)
   const { blocks } = await readCar(bounded(response.body))
   return blocksInMemory(blocks)
 }

@@ -1,4 +1,4 @@
-import { createPublicClient, http, type Log, parseEventLogs, type PublicClient } from "viem"
+import { createPublicClient, http, type Log, type PublicClient, parseEventLogs } from "viem"
 import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
 import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
 import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
@@ -144,7 +144,8 @@ export async function readHistory(
       toBlock: end < toBlock ? end : toBlock,
     })
     const by = (address: Hex) => logs.filter((log) => lower(log.address) === lower(address))
-    for (const log of parseEventLogs({ abi: meterRegistryAbi, logs: by(registry) })) noteRegistry(history, log)
+    for (const log of parseEventLogs({ abi: meterRegistryAbi, logs: by(registry) }))
+      noteRegistry(history, log)
     for (const log of parseEventLogs({ abi: impactOracleAbi, logs: by(oracle) })) noteOracle(history, log)
     for (const log of parseEventLogs({ abi: greenTokenAbi, logs: by(token) })) noteToken(history, log)
     progress(end < toBlock ? end : toBlock, toBlock)

@@ -1,4 +1,10 @@
-import { type BatchResult, computeBatch, type CountedReading, isPublic, type MeterPart } from "../energy/batch.ts"
+import {
+  type BatchResult,
+  type CountedReading,
+  computeBatch,
+  isPublic,
+  type MeterPart,
+} from "../energy/batch.ts"
 import { judge, type MeterState, newMeterState } from "../energy/judge.ts"
 import type { CID } from "../protocol/block.ts"
 import type { MeterReadings, OpenedEvidence } from "../protocol/evidence.ts"
@@ -118,7 +124,13 @@ export function recompute(
       parts.set(readings.meterId, partOf(meter, known.last, replayed.counted))
       const anchor = replayed.counted.at(-1) ?? known.last
       if (anchor && isPublic(anchor.registers) !== (household === undefined))
-        find("meters", household ? "measures generation alone, and must be public" : "shows consumption, and must be sealed", at)
+        find(
+          "meters",
+          household
+            ? "measures generation alone, and must be public"
+            : "shows consumption, and must be sealed",
+          at,
+        )
     }
   }
   replayAll(evidence.meters, undefined)
@@ -176,7 +188,8 @@ function replay(
       fault(`reading ${i} (sequence ${sequence}) is not signed by the meter`)
       continue
     }
-    if (received < lastReceived) fault(`reading ${i} (sequence ${sequence}) was received before the one before it`)
+    if (received < lastReceived)
+      fault(`reading ${i} (sequence ${sequence}) was received before the one before it`)
     lastReceived = received
     if (sequence > state.sequence + 1 && state.sequence >= 0)
       missing.push({ meterId, after: state.sequence, until: sequence })
@@ -228,14 +241,24 @@ function statementLine(s: OpenedEvidence["statements"][number]): string {
 }
 
 /** Names the first place where two lists differ. */
-function compareLists(claimed: readonly string[], computed: readonly string[], find: (what: string) => void): void {
+function compareLists(
+  claimed: readonly string[],
+  computed: readonly string[],
+  find: (what: string) => void,
+): void {
   const length = Math.max(claimed.length, computed.length)
-  for (let i = 0; i < length; i++)
-    if (claimed[i] !== computed[i])
-      return find(`entry ${i}: claimed ${claimed[i] ?? "nothing"}, the readings give ${computed[i] ?? "nothing"}`)
+  for (let i = 0; i < length; i++) {
+    if (claimed[i] === computed[i]) continue
+    find(`entry ${i}: claimed ${claimed[i] ?? "nothing"}, the readings give ${computed[i] ?? "nothing"}`)
+    return
+  }
 }
 
-function partOf(meter: RegisteredMeter, before: CountedReading | undefined, counted: readonly CountedReading[]): MeterPart {
+function partOf(
+  meter: RegisteredMeter,
+  before: CountedReading | undefined,
+  counted: readonly CountedReading[],
+): MeterPart {
   const { meterId, household, startTime, startWh } = meter
   return { meterId, household, startTime, startWh, before, counted }
 }

@@ -1,4 +1,5 @@
-import type { AuditReport, CheckResult } from "./audit.ts"
+import type { AuditReport } from "./audit.ts"
+import type { CheckResult } from "./checks.ts"
 
 const mostFindings = 20
 
@@ -7,7 +8,9 @@ export function reportAsText(report: AuditReport): string {
   const lines = report.checks.flatMap((check) => [
     `${mark(check)} ${check.title} (${check.examined})`,
     ...check.findings.slice(0, mostFindings).map(({ where, what }) => `       ${where}: ${what}`),
-    ...(check.findings.length > mostFindings ? [`       and ${check.findings.length - mostFindings} more`] : []),
+    ...(check.findings.length > mostFindings
+      ? [`       and ${check.findings.length - mostFindings} more`]
+      : []),
     ...check.skipped.slice(0, mostFindings).map((why) => `       skipped: ${why}`),
   ])
   const missing = report.missing.reduce((sum, { after, until }) => sum + until - after - 1, 0)
@@ -17,7 +20,10 @@ export function reportAsText(report: AuditReport): string {
     ...lines,
     "",
     `${report.batches} batches, ${report.readings} readings: ${report.counted} counted, ${report.doubtful.length} in doubt and not counted, ${missing} missing in the sequences.`,
-    ...summary("In doubt", report.doubtful.map(({ reason }) => reason)),
+    ...summary(
+      "In doubt",
+      report.doubtful.map(({ reason }) => reason),
+    ),
     `Minted ${report.mintedWh} Wh, accounted for by the meters' signatures ${report.auditedWh} Wh.`,
     verdictOf(report),
   ].join("\n")}\n`
@@ -44,5 +50,9 @@ function verdictOf(report: AuditReport): string {
 
 /** The report as JSON; energies and blocks are strings of whole numbers. */
 export function reportAsJson(report: AuditReport): string {
-  return JSON.stringify(report, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value), 2)
+  return JSON.stringify(
+    report,
+    (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),
+    2,
+  )
 }

@@ -31,7 +31,9 @@ export function readValidatorConfig(file: string): ValidatorConfig {
   try {
     value = parse(readFileSync(file, "utf8"))
   } catch (cause) {
-    throw new PersonError(`The configuration ${file} cannot be read.`, { context: [(cause as Error).message] })
+    throw new PersonError(`The configuration ${file} cannot be read.`, {
+      context: [(cause as Error).message],
+    })
   }
   const result = configShape.safeParse(value)
   if (!result.success)

@@ -7,7 +7,10 @@ import type { Validator } from "./validator.ts"
 
 const hex = (bytes: number) =>
   z.custom<Hex>((v) => typeof v === "string" && new RegExp(`^0x[0-9a-f]{${2 * bytes}}$`).test(v))
-const uint64 = z.string().regex(/^\d{1,20}$/).transform(BigInt)
+const uint64 = z
+  .string()
+  .regex(/^\d{1,20}$/)
+  .transform(BigInt)
 const requestShape = z.strictObject({
   chainId: z.int().positive(),
   oracle: hex(20),
@@ -33,7 +36,10 @@ export async function serveValidator(
     const request = requestShape.safeParse(await c.req.json().catch(() => undefined))
     if (!request.success) {
       const issue = request.error.issues[0]
-      return c.json({ error: `the request is not in the format: ${issue?.path.join(".")}: ${issue?.message}` }, 400)
+      return c.json(
+        { error: `the request is not in the format: ${issue?.path.join(".")}: ${issue?.message}` },
+        400,
+      )
     }
     const { proposal, ...at } = request.data
     const answer = await validator.attest(at, proposal)

@@ -1,4 +1,13 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, truncateSync, writeSync } from "node:fs"
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeSync,
+} from "node:fs"
 import { join } from "node:path"
 import { privateKeyToAccount } from "viem/accounts"
 import { signProposal } from "../protocol/attestation.ts"
@@ -60,10 +69,13 @@ export function createValidator(options: ValidatorOptions) {
     const key = `${at.chainId}/${at.oracle}/${proposal.site}/${proposal.number}`
     const earlier = signed.get(key)
     if (earlier && earlier !== digest)
-      return refused(`number ${proposal.number} was signed before with other content: two roots for one number are never signed`)
+      return refused(
+        `number ${proposal.number} was signed before with other content: two roots for one number are never signed`,
+      )
     if (!earlier) {
       const history = await readHistory(client, oracle)
-      if (history.chainId !== at.chainId) return refused(`the oracle is on chain ${history.chainId}, not ${at.chainId}`)
+      if (history.chainId !== at.chainId)
+        return refused(`the oracle is on chain ${history.chainId}, not ${at.chainId}`)
       const faults = await faultsOf(proposal, history, source)
       if (faults.length > 0) return refused(...faults.slice(0, 10))
       signed.put(key, digest)
@@ -75,15 +87,20 @@ export function createValidator(options: ValidatorOptions) {
   async function faultsOf(proposal: Proposal, history: History, source: EvidenceSource): Promise<string[]> {
     const faults: string[] = []
     const set = history.validators.at(-1)
-    if (set?.version !== proposal.validatorSet) faults.push(`validator set ${proposal.validatorSet} is not the one in force`)
-    if (!set?.validators.includes(address)) faults.push(`this validator (${address}) is not in the set in force`)
+    if (set?.version !== proposal.validatorSet)
+      faults.push(`validator set ${proposal.validatorSet} is not the one in force`)
+    if (!set?.validators.includes(address))
+      faults.push(`this validator (${address}) is not in the set in force`)
     const last = history.proposals.filter((p) => p.site === proposal.site).at(-1)
     if (proposal.number > (last?.number ?? 0n) + 1n)
-      throw new CannotJudge(`number ${proposal.number} is ahead of ${last?.number ?? 0n}, the last that this node knows`)
+      throw new CannotJudge(
+        `number ${proposal.number} is ahead of ${last?.number ?? 0n}, the last that this node knows`,
+      )
     if (proposal.number !== (last?.number ?? 0n) + 1n)
       faults.push(`number ${proposal.number} does not follow ${last?.number ?? 0n}, the last on chain`)
     if (last && proposal.time <= last.time) faults.push(`time ${proposal.time} is not after ${last.time}`)
-    if (Number(proposal.time) > clock.now() + clockToleranceSeconds) faults.push(`time ${proposal.time} is in the future`)
+    if (Number(proposal.time) > clock.now() + clockToleranceSeconds)
+      faults.push(`time ${proposal.time} is in the future`)
     if (faults.length > 0) return faults
 
     const cid = evidenceCid(proposal.evidence)

@@ -73,7 +73,13 @@ export function optional(values: Values, name: string): string | undefined {
 }
 
 /** @throws PersonError when the option is not a whole number in the range. */
-export function wholeNumber(values: Values, name: string, fallback: number, least: number, most: number): number {
+export function wholeNumber(
+  values: Values,
+  name: string,
+  fallback: number,
+  least: number,
+  most: number,
+): number {
   const text = optional(values, name)
   if (text === undefined) return fallback
   const value = Number(text)

@@ -1,9 +1,9 @@
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { faultNames } from "../device-sim/main.ts"
 import { parseFaults } from "../demo/options.ts"
 import { runDemo } from "../demo/run.ts"
+import { faultNames } from "../device-sim/main.ts"
 import { type Command, optional, untilStopped, wholeNumber } from "./command.ts"
 
 export const demo: Command = {

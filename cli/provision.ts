@@ -3,8 +3,8 @@ import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
 import {
   connectOperator,
-  deploy,
   type Deployment,
+  deploy,
   openSite,
   parseAddress,
   registerMeters,
@@ -92,7 +92,9 @@ async function meters(values: Values): Promise<number> {
   const file = required(values, "list", "a YAML list of meters")
   const list = readMeterList(readGiven(file, "list"), file)
   for (const meter of list)
-    say(`${meter.publicKey} ${meter.ratedW} W, household ${meter.household}, site ${meter.site}, from ${meter.startWh} Wh`)
+    say(
+      `${meter.publicKey} ${meter.ratedW} W, household ${meter.household}, site ${meter.site}, from ${meter.startWh} Wh`,
+    )
   if (values["dry-run"]) return 0
   const operator = await connectOperator(required(values, "rpc", "a node of the chain"), keyFrom(values))
   await registerMeters(operator, deploymentFrom(values), list)
@@ -104,7 +106,9 @@ function keyFrom(values: Values): Hex {
   const file = required(values, "key-file", "the operator's key")
   const key = readGiven(file, "operator's key").trim()
   if (!/^0x[0-9a-f]{64}$/i.test(key))
-    throw new PersonError(`The operator's key ${file} is not a key.`, { context: ["It must hold 32 bytes of hexadecimal behind 0x."] })
+    throw new PersonError(`The operator's key ${file} is not a key.`, {
+      context: ["It must hold 32 bytes of hexadecimal behind 0x."],
+    })
   return key as Hex
 }
 

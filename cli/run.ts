@@ -21,7 +21,10 @@ Example:
   async run(values) {
     const signal = untilStopped()
     const config = readConfig(required(values, "config", "the gateway's configuration"))
-    const log = pino({ level: typeof values.log === "string" ? values.log : "info", base: null }, pino.destination(2))
+    const log = pino(
+      { level: typeof values.log === "string" ? values.log : "info", base: null },
+      pino.destination(2),
+    )
     const gateway = await startGateway(config, log)
     process.send?.({ mqtt: gateway.mqttPort, web: gateway.webPort })
     await whenAborted(signal)

@@ -26,7 +26,8 @@ Example:
 `,
   options: { format: { type: "string" }, key: { type: "string" } },
   async run(values, [file]) {
-    if (file === undefined) throw new PersonError("The file with the readings is missing.", { next: "See --help." })
+    if (file === undefined)
+      throw new PersonError("The file with the readings is missing.", { next: "See --help." })
     if ((optional(values, "format") ?? "cose") !== "cose")
       throw new PersonError(`The format "${values.format}" is not known.`, { next: "Known: cose." })
     const keyText = optional(values, "key")

@@ -18,7 +18,10 @@ export function spawnChain(port: number, more: readonly string[] = []): ChildPro
     ...more,
   ]
   const holder = 'trap : TERM; "$@" & chain=$!; cat >/dev/null; kill $chain; wait $chain'
-  return spawn("sh", ["-c", holder, "sh", ...command], { stdio: ["pipe", "ignore", "ignore"] })
+  return spawn("sh", ["-c", holder, "sh", ...command], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  })
 }
 
 /** @throws PersonError where there is no anvil for this machine. */

@@ -26,7 +26,9 @@ export function parseFaults(text: string): FaultName[] {
   return text.split(",").map((part) => {
     const name = known.find((fault) => fault === part.trim())
     if (!name)
-      throw new PersonError(`There is no fault "${part}".`, { next: `Use all, or some of: ${known.join(", ")}.` })
+      throw new PersonError(`There is no fault "${part}".`, {
+        next: `Use all, or some of: ${known.join(", ")}.`,
+      })
     return name
   })
 }

@@ -88,7 +88,17 @@ export function planDemo(
     faults: planFaults(options, meters, start),
     state: "simulator-boots",
   }
-  return { seed, pace, ports, everySeconds, batchSeconds: batchSecondsFor(speed), scenario, start, end, auditor }
+  return {
+    seed,
+    pace,
+    ports,
+    everySeconds,
+    batchSeconds: batchSecondsFor(speed),
+    scenario,
+    start,
+    end,
+    auditor,
+  }
 }
 
 function checkDays(days: number, most: number): void {
@@ -177,7 +187,11 @@ function ratedWOf(meter: MeterSpec, panels: (home: string) => number): number {
 }
 
 /** What the operator registers on chain. @param panels rated power of a home's panels, W. */
-export function registrations(plan: DemoPlan, site: number, panels: (home: string) => number): MeterRegistration[] {
+export function registrations(
+  plan: DemoPlan,
+  site: number,
+  panels: (home: string) => number,
+): MeterRegistration[] {
   return plan.scenario.meters.map((meter) => ({
     household: householdOf(plan, meter.home),
     site,

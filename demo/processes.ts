@@ -23,7 +23,11 @@ export class Processes {
   /** Starts `commonwatt ARGS` under a name and keeps it running, as systemd would. */
   keepRunning(name: string, args: readonly string[]): void {
     const log = createWriteStream(join(this.#directory, `${name}.log`), { flags: "a" })
-    const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "pipe", "pipe", "ipc"] })
+    // In a group of its own: a Ctrl-C is for the demonstration, which ends the others in order.
+    const child = spawn(process.execPath, [cli, ...args], {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      detached: true,
+    })
     child.stdout?.pipe(log)
     child.stderr?.pipe(log)
     this.#running.set(name, child)
@@ -47,7 +51,11 @@ export class Processes {
     this.#running.set("chain", child)
     child.on("exit", () => {
       this.#running.delete("chain")
-      if (!this.#stopping) this.#say("the chain ended")
+      if (this.#stopping) return
+      this.#say("chain ended; starting it again")
+      setTimeout(() => {
+        if (!this.#stopping) this.startChain(port)
+      }, restartAfterMs)
     })
     this.#note()
   }

@@ -83,7 +83,11 @@ export async function runDemo(
     const { deployment } = continued ? readDeployment(directory) : await prepare(plan, rpc, directory, say)
     processes.keepRunning("simulator", ["sim", "--scenario", join(directory, "scenario.yaml")])
     for (const i of accounts.validators.keys())
-      processes.keepRunning(`validator-${i + 1}`, ["validate", "--config", join(directory, `validator-${i + 1}.yaml`)])
+      processes.keepRunning(`validator-${i + 1}`, [
+        "validate",
+        "--config",
+        join(directory, `validator-${i + 1}.yaml`),
+      ])
     processes.keepRunning("gateway", ["run", "--config", join(directory, "gateway.yaml")])
     await waitForGateway(web, signal)
     for (const line of whereToLook(plan, deployment, directory)) say(line)
@@ -118,9 +122,12 @@ async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (lin
   const deployment = await deploy(operator, deployPlan, () => {})
   const site = await openSite(operator, deployment, accounts.gateway.address)
   await registerMeters(operator, deployment, registrations(plan, site, panelsIn(plan)))
-  say(`Contracts deployed, ${plan.scenario.meters.length} meters of ${plan.scenario.homes.length} homes registered.`)
+  say(
+    `Contracts deployed, ${plan.scenario.meters.length} meters of ${plan.scenario.homes.length} homes registered.`,
+  )
 
-  const write = (name: string, content: string) => writeFileSync(join(directory, name), content, { mode: 0o600 })
+  const write = (name: string, content: string) =>
+    writeFileSync(join(directory, name), content, { mode: 0o600 })
   write("scenario.yaml", stringify(plan.scenario))
   write("gateway.yaml", stringify(gatewayConfig(plan, deployment, site)))
   write("gateway.key", accounts.gateway.key)

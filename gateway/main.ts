@@ -45,7 +45,10 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const poller = startPoller(config.meters, {
     clock,
     clockQuality: () => clockQuality(config),
-    sign: createPlainMeterSigner(config.meters, (meter) => journal.readings.state(meter.key.meterId).sequence),
+    sign: createPlainMeterSigner(
+      config.meters,
+      (meter) => journal.readings.state(meter.key.meterId).sequence,
+    ),
     intake,
     log,
     onPoll(meter, error) {
@@ -96,10 +99,14 @@ async function every(ms: number, signal: AbortSignal, work: () => Promise<void>)
     await work().catch(() => {})
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms)
-      signal.addEventListener("abort", () => {
-        clearTimeout(timer)
-        resolve()
-      }, { once: true })
+      signal.addEventListener(
+        "abort",
+        () => {
+          clearTimeout(timer)
+          resolve()
+        },
+        { once: true },
+      )
       if (signal.aborted) resolve()
     })
   }
@@ -112,7 +119,8 @@ function nameOf(outcome: Outcome): string | undefined {
 }
 
 function describe(outcome: Outcome): Record<string, unknown> {
-  if (outcome.kind === "refused") return { reason: outcome.reason, detail: outcome.detail, meter: outcome.meterId }
+  if (outcome.kind === "refused")
+    return { reason: outcome.reason, detail: outcome.detail, meter: outcome.meterId }
   if (outcome.kind === "authentic" && !outcome.verdict.accepted)
     return { reason: outcome.verdict.reason, detail: outcome.verdict.detail, meter: outcome.meter.name }
   return {}

@@ -48,7 +48,12 @@ export async function connectOperator(rpc: string, privateKey: Hex) {
   const nativeCurrency = { name: "gas", symbol: "GAS", decimals: 18 }
   const about = { account, transport, pollingInterval: 200, cacheTime: 0 }
   const id = await createWalletClient(about).extend(publicActions).getChainId()
-  const chain = defineChain({ id, name: `chain ${id}`, nativeCurrency, rpcUrls: { default: { http: [rpc] } } })
+  const chain = defineChain({
+    id,
+    name: `chain ${id}`,
+    nativeCurrency,
+    rpcUrls: { default: { http: [rpc] } },
+  })
   return createWalletClient({ ...about, chain }).extend(publicActions)
 }
 
@@ -70,7 +75,10 @@ export async function deploy(
   say(`GreenToken ${greenToken}, ImpactOracle ${impactOracle}`)
   const oracle = { address: impactOracle, abi: impactOracleAbi } as const
   const { threshold, challengeWindow, headroomBasisPoints } = plan
-  await mined(operator, await operator.writeContract({ ...oracle, functionName: "setValidators", args: [validators, threshold] }))
+  await mined(
+    operator,
+    await operator.writeContract({ ...oracle, functionName: "setValidators", args: [validators, threshold] }),
+  )
   say(`validators: ${threshold} of ${validators.length} must sign`)
   const rules = [challengeWindow, headroomBasisPoints] as const
   await mined(operator, await operator.writeContract({ ...oracle, functionName: "setRules", args: rules }))
@@ -119,7 +127,11 @@ export async function registerMeters(
     const registrations = part.map((meter) => ({ ...meter, startTime: BigInt(meter.startTime) }))
     const contract = { address: registry, abi: meterRegistryAbi } as const
     try {
-      const { request } = await operator.simulateContract({ ...contract, functionName: "register", args: [registrations] })
+      const { request } = await operator.simulateContract({
+        ...contract,
+        functionName: "register",
+        args: [registrations],
+      })
       await mined(operator, await operator.writeContract(request))
     } catch (cause) {
       const { shortMessage, metaMessages = [] } = cause as { shortMessage?: string; metaMessages?: string[] }
@@ -134,7 +146,11 @@ export async function registerMeters(
 
 async function mined(operator: Operator, hash: Hex): Promise<void> {
   // A receipt by another transaction with the same nonce is not this one's.
-  const receipt = await operator.waitForTransactionReceipt({ hash, checkReplacement: false, timeout: 120_000 })
+  const receipt = await operator.waitForTransactionReceipt({
+    hash,
+    checkReplacement: false,
+    timeout: 120_000,
+  })
   if (receipt.status !== "success") throw new PersonError("A transaction was reverted.", { context: [hash] })
 }
 
@@ -147,7 +163,9 @@ export function parseAddress(text: string): Hex {
   try {
     fromHex(text, 20)
   } catch {
-    throw new PersonError(`"${text}" is not an address.`, { next: "An address is 0x and 40 hexadecimal digits." })
+    throw new PersonError(`"${text}" is not an address.`, {
+      next: "An address is 0x and 40 hexadecimal digits.",
+    })
   }
   return lower(text.startsWith("0x") ? text : `0x${text}`)
 }

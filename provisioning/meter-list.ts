@@ -46,7 +46,9 @@ export function readMeterList(text: string, file: string): MeterRegistration[] {
         publicKey: toHex(key.publicKey),
       }
     } catch (cause) {
-      throw new PersonError(`${file} has a mistake.`, { context: [`${i}.publicKey: ${(cause as Error).message}`] })
+      throw new PersonError(`${file} has a mistake.`, {
+        context: [`${i}.publicKey: ${(cause as Error).message}`],
+      })
     }
   })
 }

@@ -4,7 +4,8 @@ import { join } from "node:path"
 import { serve } from "@hono/node-server"
 import t from "tap"
 import { encodeFunctionData } from "viem"
-import { type AuditReport, audit, type CheckName } from "../audit/audit.ts"
+import { type AuditReport, audit } from "../audit/audit.ts"
+import type { CheckName } from "../audit/checks.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsText } from "../audit/report.ts"
@@ -19,7 +20,10 @@ import { type Community, hour, start, startCommunity } from "./community.ts"
 const chain = await startTestChain()
 t.teardown(() => chain.stop())
 
-const auditOf = (community: Community, { evidence = community.evidenceUrl as string | undefined, key = true } = {}) =>
+const auditOf = (
+  community: Community,
+  { evidence = community.evidenceUrl as string | undefined, key = true } = {},
+) =>
   audit({
     client: connect(chain.rpc),
     oracle: community.deployment.oracle,
@@ -76,7 +80,11 @@ t.test("an honest history is accounted for to the Wh", async (t) => {
       const car = await fetch(`${community.evidenceUrl}/ipfs/${batch.evidence}?format=car`)
       writeFileSync(join(directory, `${batch.evidence}.car`), Buffer.from(await car.arrayBuffer()))
     }
-    t.equal((await auditOf(community, { evidence: directory })).ok, true, "a directory of CAR files serves as well")
+    t.equal(
+      (await auditOf(community, { evidence: directory })).ok,
+      true,
+      "a directory of CAR files serves as well",
+    )
     const last = join(directory, `${community.journal.batches.newest(1)[0]!.evidence}.car`)
     const bytes = readFileSync(last)
     bytes[Math.floor(bytes.length / 2)]! ^= 1

@@ -8,14 +8,14 @@ import { stringify } from "yaml"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { createValidator } from "../audit/validator.ts"
 import { serveValidator } from "../audit/validator-server.ts"
+import { accounts } from "../demo/plan.ts"
 import { createSigningKey } from "../device-sim/main.ts"
-import { checkConfig, type Config } from "../gateway/config.ts"
+import { type Config, checkConfig } from "../gateway/config.ts"
 import { createIntake } from "../gateway/intake.ts"
 import { type Journal, openJournal } from "../gateway/journal/journal.ts"
 import { type Chain, connectChain } from "../gateway/settlement/chain.ts"
 import { createSettlement, type Settlement } from "../gateway/settlement/settlement.ts"
 import { evidenceRoutes } from "../gateway/web/evidence.ts"
-import { accounts } from "../demo/plan.ts"
 import type { Clock } from "../protocol/clock.ts"
 import { toHex } from "../protocol/hex.ts"
 import { Assurance, Scheme } from "../protocol/meter.ts"
@@ -212,7 +212,11 @@ interface Registers {
 
 /** A web server whose routes are put in later: validators must know its address before there is a journal. */
 async function serveEvidence() {
-  const holder: { url: string; routes: { fetch: (request: Request) => Response | Promise<Response> } | undefined; close(): Promise<void> } = {
+  const holder: {
+    url: string
+    routes: { fetch: (request: Request) => Response | Promise<Response> } | undefined
+    close(): Promise<void>
+  } = {
     url: "",
     routes: undefined,
     close: async () => {},

@@ -1,5 +1,5 @@
 import t from "tap"
-import { type Chain } from "../gateway/settlement/chain.ts"
+import type { Chain } from "../gateway/settlement/chain.ts"
 import { startTestChain } from "./chain.ts"
 import { hour, start, startCommunity } from "./community.ts"
 
@@ -101,21 +101,24 @@ t.test("a chain that is another than the one configured gets nothing", async (t)
   t.equal((await community.chain.head(community.site)).number, 0n)
 })
 
-t.test("a reading in doubt reaches no statement, and the next good one settles what was really made", async (t) => {
-  const community = await startCommunity(chain, { homes: 1 })
-  t.teardown(() => community.stop())
-  await community.report(start, start + hour)
-  const roof = community.meters[0]!
-  community.setTime(start + hour + 60)
-  const jump = community.sign(roof, start + hour + 60, { generatedWh: 1_000_000n })
-  const outcome = await community.intake.submit({ source: "test", bytes: jump })
-  t.match(outcome, { kind: "authentic", verdict: { accepted: false, reason: "over-rated" } })
-  await community.settle()
-  t.equal(await community.chain.totalSupply(), 1000n)
-  await community.report(start + hour + 900, start + 2 * hour)
-  await community.settle()
-  t.equal(await community.chain.totalSupply(), 2000n)
-})
+t.test(
+  "a reading in doubt reaches no statement, and the next good one settles what was really made",
+  async (t) => {
+    const community = await startCommunity(chain, { homes: 1 })
+    t.teardown(() => community.stop())
+    await community.report(start, start + hour)
+    const roof = community.meters[0]!
+    community.setTime(start + hour + 60)
+    const jump = community.sign(roof, start + hour + 60, { generatedWh: 1_000_000n })
+    const outcome = await community.intake.submit({ source: "test", bytes: jump })
+    t.match(outcome, { kind: "authentic", verdict: { accepted: false, reason: "over-rated" } })
+    await community.settle()
+    t.equal(await community.chain.totalSupply(), 1000n)
+    await community.report(start + hour + 900, start + 2 * hour)
+    await community.settle()
+    t.equal(await community.chain.totalSupply(), 2000n)
+  },
+)
 
 t.test("validators", async (t) => {
   t.test("one of three may be away", async (t) => {

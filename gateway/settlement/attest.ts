@@ -25,7 +25,9 @@ export async function askValidator(url: string, request: AttestationRequest): Pr
   const response = await fetch(new URL("/attestations", url), {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(request, (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value)),
+    body: JSON.stringify(request, (_key, value: unknown) =>
+      typeof value === "bigint" ? value.toString() : value,
+    ),
     signal: AbortSignal.timeout(patienceMs),
   })
   const text = await response.text()

@@ -1,4 +1,10 @@
-import { computeBatch, type CountedReading, firstBoundary, isPublic, type MeterPart } from "../../energy/batch.ts"
+import {
+  type CountedReading,
+  computeBatch,
+  firstBoundary,
+  isPublic,
+  type MeterPart,
+} from "../../energy/batch.ts"
 import { buildEvidence, type Evidence, type MeterReadings, type Rules } from "../../protocol/evidence.ts"
 import { type Hex, toHex } from "../../protocol/hex.ts"
 import type { OracleAddress } from "../../protocol/proposal.ts"
@@ -30,15 +36,26 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
   const taken = plan.meters.map((meter) => takeReadings(journal, meter, plan))
   if (taken.every(({ readings }) => readings.length === 0)) return undefined
   const from =
-    previous?.time ?? firstBoundary(plan.meters.map((meter) => meter.startTime), plan.rules.intervalSeconds)
+    previous?.time ??
+    firstBoundary(
+      plan.meters.map((meter) => meter.startTime),
+      plan.rules.intervalSeconds,
+    )
   if (plan.time <= from) return undefined
-  const result = computeBatch(taken.map(({ part }) => part), from, plan.time, plan.rules)
+  const result = computeBatch(
+    taken.map(({ part }) => part),
+    from,
+    plan.time,
+    plan.rules,
+  )
   if (result.statements.length === 0) return undefined
 
   const root = toHex(rootOf(buildTree(result.statements.map(leafOf))))
   const withReadings = taken.filter(({ readings }) => readings.length > 0)
   // A meter that has never said anything that counts is named all the same: its household's energy is not known.
-  const named = taken.filter(({ readings, part }) => readings.length > 0 || (!part.before && part.counted.length === 0))
+  const named = taken.filter(
+    ({ readings, part }) => readings.length > 0 || (!part.before && part.counted.length === 0),
+  )
   const evidence: Evidence = {
     chainId: plan.chainId,
     oracle: plan.oracle,
@@ -117,7 +134,10 @@ function meterReadings({ meter, readings }: Taken): MeterReadings {
 
 function sealedParts(taken: readonly Taken[], records: ReturnType<typeof computeBatch>["households"]) {
   const sealed = taken.filter(({ open }) => !open)
-  const households = new Set([...sealed.map(({ meter }) => meter.household), ...records.map((r) => r.household)])
+  const households = new Set([
+    ...sealed.map(({ meter }) => meter.household),
+    ...records.map((r) => r.household),
+  ])
   return [...households].sort().map((household) => ({
     household,
     meters: sealed.filter(({ meter }) => meter.household === household).map(meterReadings),

@@ -41,9 +41,22 @@ export type Chain = ReturnType<typeof connectChain>
  * The oracle contract as the gateway sees it. Reads, and signs transactions without sending them, so that the
  * caller can write them down first.
  */
-export function connectChain({ rpc, chainId, oracle, keyFile }: { rpc: string; chainId: number; oracle: Hex; keyFile: string }) {
+export function connectChain({
+  rpc,
+  chainId,
+  oracle,
+  keyFile,
+}: {
+  rpc: string
+  chainId: number
+  oracle: Hex
+  keyFile: string
+}) {
   const account = privateKeyToAccount(readKey(keyFile))
-  const client = createPublicClient({ cacheTime: 0, transport: http(rpc, { retryCount: 1, timeout: 10_000 }) })
+  const client = createPublicClient({
+    cacheTime: 0,
+    transport: http(rpc, { retryCount: 1, timeout: 10_000 }),
+  })
   const contract = { address: oracle, abi: impactOracleAbi } as const
   const chain = {
     id: chainId,
@@ -58,7 +71,13 @@ export function connectChain({ rpc, chainId, oracle, keyFile }: { rpc: string; c
   }
 
   async function sign(data: Hex): Promise<SignedTransaction> {
-    const request = await client.prepareTransactionRequest({ account, chain, to: oracle, data, type: "eip1559" })
+    const request = await client.prepareTransactionRequest({
+      account,
+      chain,
+      to: oracle,
+      data,
+      type: "eip1559",
+    })
     const raw = await account.signTransaction(request)
     return { hash: keccak256(raw), raw }
   }

@@ -105,16 +105,24 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
       let leaves = unpaid.slice(i, i + metersPerTransaction)
       if (await chain.settleRefusal(site, batch.number, partOf(leaves))) {
         const each = await Promise.all(
-          leaves.map(async (leaf) => ({ leaf, why: await chain.settleRefusal(site, batch.number, partOf([leaf])) })),
+          leaves.map(async (leaf) => ({
+            leaf,
+            why: await chain.settleRefusal(site, batch.number, partOf([leaf])),
+          })),
         )
         leaves = each.filter(({ why }) => why === undefined).map(({ leaf }) => leaf)
-        refused.push(...each.filter(({ why }) => why).map(({ leaf, why }) => `${nameOfMeter(statements[leaf]!.meterId)}: ${why}`))
+        refused.push(
+          ...each
+            .filter(({ why }) => why)
+            .map(({ leaf, why }) => `${nameOfMeter(statements[leaf]!.meterId)}: ${why}`),
+        )
       }
       if (leaves.length === 0) continue
       await transact(batch.number, "settle", () => chain.signSettle(site, batch.number, partOf(leaves)))
     }
     journal.batches.setState(batch.number, "settled", refused.join("; ") || undefined)
-    for (const why of refused) log.error({ batch: Number(batch.number), why }, "the contract refuses a statement")
+    for (const why of refused)
+      log.error({ batch: Number(batch.number), why }, "the contract refuses a statement")
     status.settledUpTo = batch.time
     log.info({ batch: Number(batch.number), meters: statements.length - refused.length }, "batch settled")
     return true
@@ -147,12 +155,20 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
   }
 
   /** Asks the validators that have not signed yet, all at once; keeps what each said. */
-  async function gather(batch: Batch, proposal: Proposal, set: { addresses: Hex[]; threshold: number; version: number }) {
+  async function gather(
+    batch: Batch,
+    proposal: Proposal,
+    set: { addresses: Hex[]; threshold: number; version: number },
+  ) {
     status.doing = `${nameOf(batch)} is with the validators`
     const standing = () =>
       journal.batches.attestations(batch.number).filter((a) => a.validatorSet === set.version)
     const request: AttestationRequest = { ...at, proposal }
-    const signed = new Set(standing().filter((a) => a.signature).map((a) => a.validator))
+    const signed = new Set(
+      standing()
+        .filter((a) => a.signature)
+        .map((a) => a.validator),
+    )
     let signatures = await collectSignatures(at, proposal, standing(), set)
     if (signatures) return signatures
     const problems: string[] = []
@@ -180,8 +196,11 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
       throw new Error(`${nameOf(batch)} was refused and is given up: ${problems.join("; ")}`)
     }
     if (!signatures)
-      throw new Error(`${nameOf(batch)} lacks signatures (${set.threshold} are needed): ${problems.join("; ")}`)
-    for (const problem of problems) log.warn({ batch: Number(batch.number), problem }, "a validator did not sign")
+      throw new Error(
+        `${nameOf(batch)} lacks signatures (${set.threshold} are needed): ${problems.join("; ")}`,
+      )
+    for (const problem of problems)
+      log.warn({ batch: Number(batch.number), problem }, "a validator did not sign")
     return signatures
   }
 
@@ -226,7 +245,9 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
 
   /** A batch waits a while for meters that are late; who is later is in the next one. */
   function allReported(time: number): boolean {
-    const late = config.meters.some(({ key }) => (journal.readings.state(key.meterId).anchor?.time ?? 0) < time)
+    const late = config.meters.some(
+      ({ key }) => (journal.readings.state(key.meterId).anchor?.time ?? 0) < time,
+    )
     if (!late) return true
     if (waitingSince?.time !== time) waitingSince = { time, since: monotonic() }
     return monotonic() - waitingSince.since >= settlement.waitSeconds * 1000
@@ -252,7 +273,9 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
     let receipt = await chain.receipt(hash)
     if (!receipt) {
       // "Already known" and "nonce too low" are answers here too: the receipt tells.
-      await chain.send(raw).catch((error: unknown) => log.debug({ hash, reason: reasonOf(error) }, "not sent"))
+      await chain
+        .send(raw)
+        .catch((error: unknown) => log.debug({ hash, reason: reasonOf(error) }, "not sent"))
       const until = monotonic() + receiptPatienceMs
       while (!receipt && monotonic() < until) {
         await new Promise((resolve) => setTimeout(resolve, 100))

@@ -20,7 +20,8 @@ export function evidenceRoutes({ journal }: Pick<WebContext, "journal">): Hono {
       return c.text("This is not a CID.\n", 400)
     }
     const format = formatOf(c.req.query("format"), c.req.header("accept"))
-    if (!format) return c.text("Ask for ?format=car or ?format=raw (a trustless gateway serves no other).\n", 406)
+    if (!format)
+      return c.text("Ask for ?format=car or ?format=raw (a trustless gateway serves no other).\n", 406)
     const headers = {
       "content-type": format === "car" ? `${car}; version=1; order=dfs; dups=y` : raw,
       "cache-control": "public, max-age=29030400, immutable",

@@ -17,24 +17,50 @@ export function createMetrics({ journal, config, settlement, clock, unreachable 
       },
     })
 
-  gauge("readings", "Authentic readings in the journal, by verdict", (g) => {
-    const { accepted, doubtful } = journal.readings.counts()
-    g.set({ verdict: "accepted" }, accepted)
-    for (const [reason, n] of doubtful) g.set({ verdict: reason }, n)
-  }, ["verdict"])
-  gauge("refused_messages", "Messages that are not authentic readings, by reason, ever", (g) => {
-    for (const [reason, n] of journal.quarantine.counts()) g.set({ reason }, n)
-  }, ["reason"])
-  gauge("meter_last_reading_seconds", "Time of a meter's last reading that counts, Unix seconds", (g) => {
-    for (const { name, key } of config.meters) g.set({ meter: name }, journal.readings.state(key.meterId).anchor?.time ?? 0)
-  }, ["meter"])
-  gauge("meter_unreachable", "1 while a polled meter does not answer", (g) => {
-    for (const meter of config.meters)
-      if (meter.modbus) g.set({ meter: meter.name }, unreachable.has(meter) ? 1 : 0)
-  }, ["meter"])
-  gauge("batches", "Batches in the journal, by state", (g) => {
-    for (const [state, n] of journal.batches.countsByState()) g.set({ state }, n)
-  }, ["state"])
+  gauge(
+    "readings",
+    "Authentic readings in the journal, by verdict",
+    (g) => {
+      const { accepted, doubtful } = journal.readings.counts()
+      g.set({ verdict: "accepted" }, accepted)
+      for (const [reason, n] of doubtful) g.set({ verdict: reason }, n)
+    },
+    ["verdict"],
+  )
+  gauge(
+    "refused_messages",
+    "Messages that are not authentic readings, by reason, ever",
+    (g) => {
+      for (const [reason, n] of journal.quarantine.counts()) g.set({ reason }, n)
+    },
+    ["reason"],
+  )
+  gauge(
+    "meter_last_reading_seconds",
+    "Time of a meter's last reading that counts, Unix seconds",
+    (g) => {
+      for (const { name, key } of config.meters)
+        g.set({ meter: name }, journal.readings.state(key.meterId).anchor?.time ?? 0)
+    },
+    ["meter"],
+  )
+  gauge(
+    "meter_unreachable",
+    "1 while a polled meter does not answer",
+    (g) => {
+      for (const meter of config.meters)
+        if (meter.modbus) g.set({ meter: meter.name }, unreachable.has(meter) ? 1 : 0)
+    },
+    ["meter"],
+  )
+  gauge(
+    "batches",
+    "Batches in the journal, by state",
+    (g) => {
+      for (const [state, n] of journal.batches.countsByState()) g.set({ state }, n)
+    },
+    ["state"],
+  )
   gauge("settled_up_to_seconds", "Time up to which everything is settled on chain, Unix seconds", (g) =>
     g.set(settlement.settledUpTo),
   )

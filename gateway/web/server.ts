@@ -32,7 +32,9 @@ export async function startWeb(
       strictTransportSecurity: false,
     }),
   )
-  app.get("/metrics", async (c) => c.body(await metrics.metrics(), 200, { "content-type": metrics.contentType }))
+  app.get("/metrics", async (c) =>
+    c.body(await metrics.metrics(), 200, { "content-type": metrics.contentType }),
+  )
   app.get("/api/status", (c) => c.json(statusOf(context)))
   app.route("/", evidenceRoutes(context))
   app.route("/", pageRoutes(context))

@@ -1,0 +1,31 @@
+import type { Finding } from "./recompute.ts"
+
+/** Every check of an audit, in the order of the report. */
+export const checks = {
+  contracts: "The token can be minted by this oracle alone, and each meter was registered once",
+  proposals: "Each site's proposals are numbered without a gap and go forward in time",
+  attestations: "Each proposal was signed by enough validators of the set in force",
+  evidence:
+    "The evidence of each batch is there, whole, unchanged, linked to the one before, under the rules in force",
+  meters: "Each meter in the evidence is registered for its site with the key that signed",
+  readings: "Each reading is in its one form and signed by its meter; none is left out of its order",
+  generation: "Each interval's generation follows from the readings",
+  households: "Each household's intervals and shares follow from the readings",
+  statements: "Each statement follows from the last reading that counts",
+  root: "Each root is that of the batch's statements",
+  settlements:
+    "Each settlement states a proven statement, continues where the last one ended, and keeps the ceiling",
+  mints: "Each mint belongs to a settlement, to the Wh and to the household",
+  supply: "The supply of GREEN is what was settled, to the Wh",
+} as const
+
+export type CheckName = keyof typeof checks
+
+export interface CheckResult {
+  name: CheckName
+  title: string
+  examined: number
+  findings: Finding[]
+  /** Why part of it, or all of it, could not be checked. */
+  skipped: string[]
+}
