@@ -17,7 +17,7 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     load: async () => (await import("./audit.ts")).auditCommand,
   },
   provision: {
-    summary: "the operator's tools: deploy contracts, open a site, register meters",
+    summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
     load: async () => (await import("./provision.ts")).provision,
   },
 }

@@ -9,20 +9,31 @@ import {
   parseAddress,
   registerMeters,
 } from "../provisioning/deploy.ts"
+import { createKey, type KeyKind, keyKinds } from "../provisioning/keys.ts"
 import { readMeterList } from "../provisioning/meter-list.ts"
 import { type Command, readGiven, required, type Values, wholeNumber } from "./command.ts"
 
-const actions: Record<string, (values: Values) => Promise<number>> = { deploy: deployAction, site, meters }
+const actions: Record<string, (values: Values) => Promise<number>> = {
+  key,
+  deploy: deployAction,
+  site,
+  meters,
+}
 
 export const provision: Command = {
   name: "provision",
-  summary: "the operator's tools: deploy contracts, open a site, register meters",
+  summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
   help: `
-Usage: commonwatt provision deploy --rpc URL --key-file FILE --validators A,B,C --threshold N --out FILE
+Usage: commonwatt provision key    --kind account|meter|auditor --out FILE
+       commonwatt provision deploy --rpc URL --key-file FILE --validators A,B,C --threshold N --out FILE
                                    [--window SECONDS] [--headroom BASISPOINTS] [--dry-run]
        commonwatt provision site   --rpc URL --key-file FILE --deployment FILE --gateway ADDRESS
        commonwatt provision meters --rpc URL --key-file FILE --deployment FILE --list FILE [--dry-run]
 
+key    makes a key, writes its secret to a new file and prints the public part:
+${Object.entries(keyKinds)
+  .map(([kind, what]) => `         ${kind.padEnd(8)} ${what}`)
+  .join("\n")}
 deploy puts the contracts on a chain, sets validators and rules, and writes where they are to --out.
 site   opens a site for a gateway (the address of its key) and prints the site's number.
 meters registers the meters of a YAML list: household, site, scheme, publicKey, assurance, ratedW, startTime, startWh.
@@ -37,6 +48,7 @@ Example:
     0x70997970c51812dc3a010c7d01b50e0d17dc79c8,0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc --out deployment.json
 `,
   options: {
+    kind: { type: "string" },
     rpc: { type: "string" },
     "key-file": { type: "string" },
     validators: { type: "string" },
@@ -60,6 +72,17 @@ Example:
 }
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
+
+async function key(values: Values): Promise<number> {
+  const kind = required(values, "kind", Object.keys(keyKinds).join(", "))
+  if (!Object.hasOwn(keyKinds, kind))
+    throw new PersonError(`There is no kind of key "${kind}".`, {
+      next: `Use one of: ${Object.keys(keyKinds).join(", ")}.`,
+    })
+  const created = await createKey(kind as KeyKind, required(values, "out", "the file for the secret"))
+  process.stdout.write(`${JSON.stringify(created)}\n`)
+  return 0
+}
 
 async function deployAction(values: Values): Promise<number> {
   const plan = {

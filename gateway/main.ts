@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs"
+import { setTimeout as sleep } from "node:timers/promises"
 import type { Logger } from "pino"
 import { createClock } from "../protocol/clock.ts"
 import type { Hex } from "../protocol/hex.ts"
@@ -97,18 +98,7 @@ function clockQuality({ pace, timeSync }: Config): ClockQuality {
 async function every(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   while (!signal.aborted) {
     await work().catch(() => {})
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      signal.addEventListener(
-        "abort",
-        () => {
-          clearTimeout(timer)
-          resolve()
-        },
-        { once: true },
-      )
-      if (signal.aborted) resolve()
-    })
+    await sleep(ms, undefined, { signal }).catch(() => {})
   }
 }
 

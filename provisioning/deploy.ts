@@ -137,7 +137,10 @@ export async function registerMeters(
       const { shortMessage, metaMessages = [] } = cause as { shortMessage?: string; metaMessages?: string[] }
       throw new PersonError("The registry refuses to register these meters.", {
         context: [shortMessage ?? String(cause), ...metaMessages.slice(0, 2)],
-        next: `Meters 1 to ${i} of the list are registered, the others are not. Mend the one it names and try again with the rest.`,
+        next:
+          i === 0
+            ? "None of them was registered. Mend the one it names and try again."
+            : `The first ${i} of the list are registered. Mend the one it names and try again with the rest.`,
         cause,
       })
     }
