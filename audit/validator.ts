@@ -43,6 +43,8 @@ export interface ValidatorOptions {
 
 /** A proposal's time may be ahead of a validator's clock by this, seconds. */
 const clockToleranceSeconds = 120
+/** Anyone may ask, and recomputing costs: more than this many at once are sent away. */
+const mostWaiting = 8
 
 /**
  * Someone who recomputes a batch from its evidence and signs the root, or refuses and says why. It takes nothing
@@ -56,6 +58,7 @@ export function createValidator(options: ValidatorOptions) {
   const signed = openSigned(dataDir)
   const memories = new Map<string, SiteMemory>()
   let turn: Promise<unknown> = Promise.resolve()
+  let waiting = 0
 
   async function answer(at: OracleAddress, proposal: Proposal): Promise<Answer> {
     const refused = (...reasons: string[]): Answer => {
@@ -149,10 +152,12 @@ export function createValidator(options: ValidatorOptions) {
 
   return {
     address,
-    /** Answers one request at a time. */
+    /** Answers one request at a time, and lets a few wait. @throws CannotJudge */
     attest(at: OracleAddress, proposal: Proposal): Promise<Answer> {
+      if (waiting >= mostWaiting) throw new CannotJudge("too many others are waiting for an answer")
+      waiting++
       const mine = turn.then(() => answer(at, proposal))
-      turn = mine.catch(() => {})
+      turn = mine.catch(() => {}).finally(() => waiting--)
       return mine
     },
   }

@@ -36,10 +36,37 @@ export async function runCommand(command: Command, args: readonly string[]): Pro
       return 0
     }
     return await command.run(values as Values, positionals)
-  } catch (error) {
+  } catch (thrown) {
+    const error = inWords(thrown) ?? thrown
     process.stderr.write(explain(error, command.name))
     return error instanceof PersonError || isUsageError(error) ? 2 : 1
   }
+}
+
+/** Puts faults of the surroundings into words; undefined for anything that may be a defect of ours. */
+function inWords(error: unknown): PersonError | undefined {
+  if (error instanceof PersonError) return error
+  const { name, code, port, address, path, url, details } = error as Record<string, unknown>
+  if (code === "EADDRINUSE")
+    return new PersonError(`Port ${port} on ${address} is taken by another program.`, {
+      next: "Stop that program, or choose another port.",
+    })
+  if (code === "EACCES" || code === "EPERM")
+    return new PersonError(`This user may not use ${path ?? `port ${port} on ${address}`}.`, {
+      next: "Give it the right to, or choose another.",
+    })
+  if (code === "ENOSPC") return new PersonError("The disk is full.", { next: "Make room and start again." })
+  if (name === "HttpRequestError" || name === "TimeoutError")
+    return new PersonError(`The node at ${url ?? "the given address"} does not answer.`, {
+      context: details ? [String(details)] : [],
+      next: "Check the address, and whether the node is up.",
+    })
+  if (name === "InvalidUrlError" || code === "ERR_INVALID_URL")
+    return new PersonError("An address that was given is not a URL.", {
+      next: "A URL begins with http:// or https://.",
+    })
+  const { cause } = error as { cause?: unknown }
+  return cause === undefined ? undefined : inWords(cause)
 }
 
 /** What a person reads when a command fails. */

@@ -1,4 +1,4 @@
-import { mkdtempSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { parseFaults } from "../demo/options.ts"
@@ -23,7 +23,8 @@ Usage: commonwatt demo [--days N] [--once] [--speed N] [--homes N | --data FILE]
   --fault LIST   makes meters lie; all, or some of the list below, separated by commas. Without LIST: all
   --seed N       another seed, another world; default 1
   --port N       the page's port, if it is free; default 8080
-  --dir DIR      keeps everything there; a directory of an earlier run is continued. Default: a temporary one
+  --dir DIR      keeps everything there; a directory of an earlier run is continued. Default: a temporary
+                 one, which a --once run that went well removes again
 
 Faults:
 ${Object.entries(faultNames)
@@ -59,6 +60,7 @@ Example:
     const data = optional(values, "data")
     const fault = optional(values, "fault")
     const dir = optional(values, "dir")
+    const directory = dir === undefined ? mkdtempSync(join(tmpdir(), "commonwatt-demo-")) : resolve(dir)
     const summary = await runDemo(
       {
         days: wholeNumber(values, "days", once ? 1 : 30, 1, 3650),
@@ -68,13 +70,14 @@ Example:
         homes: wholeNumber(values, "homes", 6, 2, 40),
         data: data === undefined ? undefined : resolve(data),
         faults: fault === undefined ? [] : parseFaults(fault),
-        directory: dir === undefined ? mkdtempSync(join(tmpdir(), "commonwatt-demo-")) : resolve(dir),
+        directory,
         port: wholeNumber(values, "port", 8080, 1, 65_000),
       },
       signal,
       say,
     )
     if (!summary) return once ? 1 : 0
+    if (dir === undefined) rmSync(directory, { recursive: true, force: true })
     process.stdout.write(`${JSON.stringify(summary)}\n`)
     const { generatedWh, mintedWh, auditedWh, auditOk } = summary
     return auditOk && generatedWh === mintedWh && mintedWh === auditedWh ? 0 : 1

@@ -61,7 +61,7 @@ export function planDemo(
   wallNow: number,
 ): DemoPlan {
   const { data, days, speed, seed } = options
-  const file = data === undefined ? undefined : readHomes(readFileSync(data, "utf8"), data)
+  const file = data === undefined ? undefined : readHomes(readData(data), data)
   // Whole days of the file, from its first midnight on.
   const start = (file ? Math.ceil(file.firstHour / day) : Math.floor(wallNow / 1000 / day) - days) * day
   if (file && options.once) checkDays(days, Math.floor((file.firstHour + file.hours * 3600 - start) / day))
@@ -98,6 +98,14 @@ export function planDemo(
     start,
     end,
     auditor,
+  }
+}
+
+function readData(file: string): string {
+  try {
+    return readFileSync(file, "utf8")
+  } catch (cause) {
+    throw new PersonError(`The data file ${file} cannot be read.`, { context: [(cause as Error).message] })
   }
 }
 
