@@ -30,6 +30,8 @@ Example:
     await whenAborted(signal)
     log.info("stopping")
     await gateway.stop()
-    return 0
+    log.info("stopped")
+    // What may still be waiting for the network is safe to break off.
+    process.exit(0)
   },
 }

@@ -16,6 +16,7 @@ import { startWeb } from "./web/server.ts"
 
 const settleEveryMs = 500
 const balancesEveryMs = 2_000
+const stopPatienceMs = 2_000
 
 export interface Gateway {
   mqttPort: number
@@ -81,7 +82,8 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
       stopping.abort()
       await Promise.all([poller.stop(), broker.close(), web.close()])
       await intake.drain()
-      await Promise.all([settling, balancing])
+      // A step of settlement may be waiting for a chain that is away; it may be broken off anywhere.
+      await Promise.race([Promise.all([settling, balancing]), sleep(stopPatienceMs)])
       journal.close()
     },
   }

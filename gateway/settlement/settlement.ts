@@ -8,11 +8,13 @@ import type { Proposal } from "../../protocol/proposal.ts"
 import { leafOf } from "../../protocol/statement.ts"
 import { buildTree, multiProofOf } from "../../protocol/tree.ts"
 import type { Config } from "../config.ts"
-import type { Batch, Transaction } from "../journal/batches.ts"
+import type { Batch } from "../journal/batches.ts"
 import type { Journal } from "../journal/journal.ts"
 import { type AttestationRequest, askValidator, collectSignatures } from "./attest.ts"
 import { buildBatch, nameOf } from "./build.ts"
-import type { Chain, Head, SettlePart, SignedTransaction } from "./chain.ts"
+import type { Chain, Head, SettlePart } from "./chain.ts"
+import { createLane } from "./lane.ts"
+import { reasonOf } from "./reason.ts"
 
 /** How far settlement is, for the page and for whoever waits for it. */
 export interface SettlementStatus {
@@ -34,9 +36,8 @@ export interface SettlementOptions {
   log: Logger
 }
 
-/** Meters settled by one transaction: at 20,000 gas each well below the limit of EIP-7825. */
+/** Meters settled by one transaction: at 66,000 gas each, the first time, it keeps below the limit of EIP-7825. */
 const metersPerTransaction = 200
-const receiptPatienceMs = 60_000
 
 /**
  * From journal to chain, one step at a time. Each step looks at the chain first and does what is missing there, so
@@ -47,6 +48,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
   const { site, settlement, validators } = config
   const at = { chainId: config.chain.chainId, oracle: config.chain.oracle }
   const status: SettlementStatus = { settledUpTo: 0, doing: "starting", problem: undefined }
+  const lane = createLane({ journal, chain, clock, monotonic, log })
   let checked = false
   let refusedUpTo = 0
   let waitingSince: { time: number; since: number } | undefined
@@ -80,7 +82,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
       return true
     }
     if (batch.state !== "proposed") journal.batches.setState(batch.number, "proposed")
-    await recordGas(batch.number)
+    await lane.recordGas(batch.number)
     if ((await chain.blockTime()) < head.validAt) {
       status.doing = `${nameOf(batch)} is proposed; it is valid from ${iso(head.validAt)} on`
       return false
@@ -118,7 +120,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
         )
       }
       if (leaves.length === 0) continue
-      await transact(batch.number, "settle", () => chain.signSettle(site, batch.number, partOf(leaves)))
+      await lane.transact(batch.number, "settle", () => chain.signSettle(site, batch.number, partOf(leaves)))
     }
     journal.batches.setState(batch.number, "settled", refused.join("; ") || undefined)
     for (const why of refused)
@@ -148,7 +150,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
     if (!signatures) return false
     if (batch.state === "built") journal.batches.setState(batch.number, "attested")
     status.doing = `proposing ${nameOf(batch)}`
-    await transact(batch.number, "propose", () =>
+    await lane.transact(batch.number, "propose", () =>
       chain.signPropose(proposal, signatures.signers, signatures.packed),
     )
     return true
@@ -253,49 +255,6 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
     return monotonic() - waitingSince.since >= settlement.waitSeconds * 1000
   }
 
-  /**
-   * Writes a transaction down, sends it, and waits until it is mined. After a crash the one that was written down is
-   * sent again instead of a second one.
-   */
-  async function transact(number: bigint, kind: Transaction["kind"], sign: () => Promise<SignedTransaction>) {
-    const open = journal.batches.transactions(number).find((t) => t.kind === kind && t.gasUsed === undefined)
-    if (open) {
-      if (await finish(open)) return
-      log.warn({ hash: open.hash }, "an earlier transaction was not mined; sending a new one")
-    }
-    const signed = await sign()
-    const transaction = { ...signed, number, kind, sent: clock.now() }
-    journal.batches.putTransaction(transaction)
-    if (!(await finish(transaction))) throw new Error(`transaction ${signed.hash} is not mined yet`)
-  }
-
-  async function finish({ hash, raw }: { hash: Hex; raw: Hex }): Promise<boolean> {
-    let receipt = await chain.receipt(hash)
-    if (!receipt) {
-      // "Already known" and "nonce too low" are answers here too: the receipt tells.
-      await chain
-        .send(raw)
-        .catch((error: unknown) => log.debug({ hash, reason: reasonOf(error) }, "not sent"))
-      const until = monotonic() + receiptPatienceMs
-      while (!receipt && monotonic() < until) {
-        await new Promise((resolve) => setTimeout(resolve, 100))
-        receipt = await chain.receipt(hash)
-      }
-    }
-    if (!receipt) return false
-    journal.batches.setGasUsed(hash, receipt.gasUsed)
-    if (!receipt.succeeded) throw new Error(`transaction ${hash} was reverted`)
-    return true
-  }
-
-  async function recordGas(number: bigint): Promise<void> {
-    for (const { hash, gasUsed } of journal.batches.transactions(number)) {
-      if (gasUsed !== undefined) continue
-      const receipt = await chain.receipt(hash)
-      if (receipt) journal.batches.setGasUsed(hash, receipt.gasUsed)
-    }
-  }
-
   function nameOfMeter(meterId: Hex): string {
     return config.meters.find(({ key }) => key.meterId === meterId)?.name ?? meterId
   }
@@ -317,12 +276,6 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
 }
 
 export type Settlement = ReturnType<typeof createSettlement>
-
-function reasonOf(error: unknown): string {
-  const { shortMessage, message, cause } = error as { shortMessage?: string; message?: string; cause?: Error }
-  const reason = shortMessage ?? message ?? String(error)
-  return cause?.message && !shortMessage ? `${reason} (${cause.message})` : reason
-}
 
 function iso(time: number): string {
   return new Date(time * 1000).toISOString().replace(".000", "")
