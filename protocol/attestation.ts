@@ -13,11 +13,23 @@ import { type OracleAddress, type Proposal, proposalDigest } from "./proposal.ts
 /** Signs a proposal as a validator: 64 bytes, r and yParity-and-s (EIP-2098), over its EIP-712 digest. */
 export async function signProposal(at: OracleAddress, proposal: Proposal, privateKey: Hex): Promise<Hex> {
   const signature = await sign({ hash: proposalDigest(at, proposal), privateKey })
-  return serializeCompactSignature(signatureToCompactSignature({ ...signature, yParity: signature.yParity ?? 0 }))
+  return serializeCompactSignature(
+    signatureToCompactSignature({ ...signature, yParity: signature.yParity ?? 0 }),
+  )
 }
 
+/** Half of the order of secp256k1, rounded down. The contract takes no higher s (ERC-2, OpenZeppelin's ECDSA). */
+const halfOrder = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n
+
 /** Who signed a proposal, in lower case; undefined when nobody can have signed so. */
-export async function signerOf(at: OracleAddress, proposal: Proposal, compact: Hex): Promise<Hex | undefined> {
+export async function signerOf(
+  at: OracleAddress,
+  proposal: Proposal,
+  compact: Hex,
+): Promise<Hex | undefined> {
+  if (!/^0x[0-9a-f]{128}$/i.test(compact)) return undefined
+  const s = BigInt(`0x${compact.slice(66)}`) & (2n ** 255n - 1n)
+  if (s > halfOrder) return undefined
   try {
     const signature = serializeSignature(compactSignatureToSignature(hexToCompactSignature(compact)))
     return (await recoverAddress({ hash: proposalDigest(at, proposal), signature })).toLowerCase() as Hex

@@ -16,7 +16,7 @@ export interface Block {
 /** Finds a block; undefined when this source does not have it. What it returns is checked against the CID. */
 export type BlockSource = (cid: CID) => Promise<Uint8Array | undefined>
 
-/** No block of ours is larger; IPFS peers do not exchange blocks over 2 MiB. */
+/** No block of ours is larger, but for a root that names millions of readings; IPFS peers exchange up to 2 MiB. */
 export const maxBlockBytes = 1024 * 1024
 
 const sha256Code = 0x12
@@ -62,7 +62,14 @@ export async function fetchBlock(source: BlockSource, cid: CID): Promise<Uint8Ar
 /** @throws BrokenBlock when the bytes do not hash to the address. */
 export function checkBlock(cid: CID, bytes: Uint8Array): void {
   if (cid.multihash.code !== sha256Code) throw new BrokenBlock(cid, "is not addressed by SHA-256")
-  if (!equalBytes(sha256(bytes), cid.multihash.digest)) throw new BrokenBlock(cid, "was changed: its content does not hash to its address")
+  if (!equalBytes(sha256(bytes), cid.multihash.digest))
+    throw new BrokenBlock(cid, "was changed: its content does not hash to its address")
+}
+
+/** Fetches a block of plain bytes. @throws BrokenBlock */
+export async function fetchRaw(source: BlockSource, cid: CID): Promise<Uint8Array> {
+  if (cid.code !== raw.code) throw new BrokenBlock(cid, "is not a raw block")
+  return fetchBlock(source, cid)
 }
 
 /** Fetches and decodes a DAG-CBOR block; refuses all but the one canonical encoding. @throws BrokenBlock */

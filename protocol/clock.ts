@@ -31,10 +31,16 @@ export function virtualTime(pace: Pace, wallMs: number): number {
   return Math.floor(Math.min(pace.start + elapsed, pace.end ?? Infinity, wallMs / 1000))
 }
 
-/** The wall time in Unix milliseconds at which virtual time reaches `time`; Infinity when it never does. */
+/** The wall time in whole Unix milliseconds at which virtual time reaches `time`; Infinity when it never does. */
 export function wallTime(pace: Pace, time: number): number {
   if (pace.end !== undefined && time > pace.end) return Infinity
-  return Math.max(pace.wallStart + ((time - pace.start) / pace.speed) * 1000, time * 1000)
+  // Virtual time is never before its start, whatever the wall clock says, but it does not overtake the wall clock.
+  if (time <= pace.start) return time * 1000
+  const due = pace.wallStart + ((time - pace.start) / pace.speed) * 1000
+  let wall = Math.ceil(Math.max(due, time * 1000))
+  // The two conversions may round apart; a timer that fires here must find the time reached.
+  for (let step = 1; virtualTime(pace, wall) < time; step *= 2) wall += step
+  return wall
 }
 
 /** A clock at the given pace, or the wall clock without one. @param wallNow Unix milliseconds. */

@@ -6,11 +6,12 @@ import {
   BrokenBlock,
   CID,
   cborBlock,
-  fetchBlock,
   fetchCbor,
+  fetchRaw,
+  maxBlockBytes,
   rawBlock,
 } from "./block.ts"
-import { equalBytes, fromHex, type Hex, toHex } from "./hex.ts"
+import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "./hex.ts"
 import { Scheme } from "./meter.ts"
 import { type Identity, type Recipient, seal, unseal } from "./seal.ts"
 import type { MeterStatement } from "./statement.ts"
@@ -103,6 +104,9 @@ const format = "commonwatt/evidence/1"
 /** Readings in one block: about 120 kB, so that a box with little memory builds and serves one at a time. */
 const readingsPerChunk = 1000
 
+/** Generation records or statements in one block: a statement takes up to 88 bytes, so that 10,000 stay below 1 MiB. */
+const rowsPerChunk = 10_000
+
 /**
  * Makes the blocks of a batch's evidence; the last one is the root.
  * @param recipientsOf who may open a household's part.
@@ -122,8 +126,11 @@ export async function buildEvidence(
       meters: meters.map((meter) => ({ ...meterHead(meter), readings: meter.readings.map(readingOut) })),
       records: records.map(recordOut),
     })
-    const block = rawBlock(await seal(content, recipientsOf(household)))
-    sealed.push({ household: fromHex(household, 20), content: put(block) })
+    const file = await seal(content, recipientsOf(household))
+    sealed.push({
+      household: fromHex(household, 20),
+      content: slices(file, maxBlockBytes).map((slice) => put(rawBlock(slice))),
+    })
   }
   const root = cborBlock({
     format,
@@ -138,27 +145,15 @@ export async function buildEvidence(
     meters: evidence.meters.map((meter) => ({
       ...meterHead(meter),
       count: meter.readings.length,
-      readings: chunks(meter.readings).map((chunk) => put(cborBlock(chunk.map(readingOut)))),
+      readings: slices(meter.readings, readingsPerChunk).map((chunk) =>
+        put(cborBlock(chunk.map(readingOut))),
+      ),
     })),
-    generation: put(
-      cborBlock(
-        evidence.generation.map(({ meterId, start, generatedWh }) => [
-          fromHex(meterId, 32),
-          start,
-          generatedWh ?? null,
-        ]),
-      ),
+    generation: slices(evidence.generation, rowsPerChunk).map((chunk) =>
+      put(cborBlock(chunk.map(generationOut))),
     ),
-    statements: put(
-      cborBlock(
-        evidence.statements.map((statement) => [
-          statement.kind,
-          fromHex(statement.meterId, 32),
-          statement.generatedWh,
-          statement.time,
-          fromHex(statement.reading, 32),
-        ]),
-      ),
+    statements: slices(evidence.statements, rowsPerChunk).map((chunk) =>
+      put(cborBlock(chunk.map(statementOut))),
     ),
     root: fromHex(evidence.root, 32),
     sealed,
@@ -180,20 +175,29 @@ export async function readEvidence(
   const head = await readRoot(cid, source)
   const meters: MeterReadings[] = []
   for (const meter of head.meters) {
-    const readings: ReceivedReading[] = []
-    for (const chunk of meter.readings)
-      readings.push(...parse(chunk, readingsShape, await fetchCbor(source, chunk)).map(readingIn))
+    const readings = (await fetchRows(source, meter.readings, readingsShape)).map(readingIn)
     if (readings.length !== meter.count)
-      throw new BrokenBlock(cid, `names ${meter.count} readings of meter ${toHex(meter.meter)}, its chunks hold ${readings.length}`)
+      throw new BrokenBlock(
+        cid,
+        `names ${meter.count} readings of meter ${toHex(meter.meter)}, its chunks hold ${readings.length}`,
+      )
     meters.push({ ...meterHeadIn(meter), readings })
   }
   const households: HouseholdEvidence[] = []
   const sealed: Hex[] = []
   for (const { household, content } of head.sealed) {
-    const opened = await unseal(await fetchBlock(source, content), identities)
+    const slices: Uint8Array[] = []
+    for (const slice of content) slices.push(await fetchRaw(source, slice))
+    const opened = await unseal(concatBytes(...slices), identities)
     if (!opened) sealed.push(toHex(household))
-    else households.push({ household: toHex(household), ...openHousehold(content, opened) })
+    else households.push({ household: toHex(household), ...openHousehold(content[0]!, opened) })
   }
+  checkOnce(cid, "household", [...households.map(({ household }) => household), ...sealed])
+  checkOnce(
+    cid,
+    "meter",
+    [...meters, ...households.flatMap((household) => household.meters)].map(({ meterId }) => meterId),
+  )
   return {
     cid,
     chainId: head.chain,
@@ -205,22 +209,8 @@ export async function readEvidence(
     previous: head.previous,
     rules: head.rules,
     meters,
-    generation: parse(head.generation, generationShape, await fetchCbor(source, head.generation)).map(
-      ([meterId, start, generatedWh]) => ({
-        meterId: toHex(meterId),
-        start,
-        generatedWh: generatedWh ?? undefined,
-      }),
-    ),
-    statements: parse(head.statements, statementsShape, await fetchCbor(source, head.statements)).map(
-      ([kind, meterId, generatedWh, time, reading]) => ({
-        kind,
-        meterId: toHex(meterId),
-        generatedWh,
-        time,
-        reading: toHex(reading),
-      }),
-    ),
+    generation: (await fetchRows(source, head.generation, generationShape)).map(generationIn),
+    statements: (await fetchRows(source, head.statements, statementsShape)).map(statementIn),
     root: toHex(head.root),
     households,
     sealed,
@@ -247,9 +237,29 @@ function openHousehold(cid: CID, opened: Uint8Array): Omit<HouseholdEvidence, "h
   }
 }
 
-function chunks<T>(items: readonly T[]): T[][] {
-  const out: T[][] = []
-  for (let i = 0; i < items.length; i += readingsPerChunk) out.push(items.slice(i, i + readingsPerChunk))
+/** A list that is kept in several blocks. @throws BrokenBlock */
+async function fetchRows<T>(source: BlockSource, links: readonly CID[], shape: z.ZodType<T[]>): Promise<T[]> {
+  const rows: T[] = []
+  for (const link of links)
+    for (const row of parse(link, shape, await fetchCbor(source, link))) rows.push(row)
+  return rows
+}
+
+/** @throws BrokenBlock when a name is there twice: what the second one means nobody could say. */
+function checkOnce(cid: CID, what: string, names: readonly Hex[]): void {
+  const seen = new Set<Hex>()
+  for (const name of names) {
+    if (seen.has(name)) throw new BrokenBlock(cid, `names ${what} ${name} twice`)
+    seen.add(name)
+  }
+}
+
+function slices<T extends { length: number; slice(from: number, to: number): T }>(
+  items: T,
+  length: number,
+): T[] {
+  const out: T[] = []
+  for (let i = 0; i < items.length; i += length) out.push(items.slice(i, i + length))
   return out
 }
 
@@ -265,6 +275,20 @@ const meterHeadIn = ({ meter, scheme, key }: z.infer<typeof meterShape>) => ({
 })
 const readingOut = ({ received, bytes }: ReceivedReading) => [received, bytes] as const
 const readingIn = ([received, bytes]: readonly [number, Uint8Array]): ReceivedReading => ({ received, bytes })
+const generationOut = ({ meterId, start, generatedWh }: GenerationRecord) =>
+  [fromHex(meterId, 32), start, generatedWh ?? null] as const
+const generationIn = ([meterId, start, generatedWh]: z.infer<
+  typeof generationShape
+>[number]): GenerationRecord => ({
+  meterId: toHex(meterId),
+  start,
+  generatedWh: generatedWh ?? undefined,
+})
+const statementOut = ({ kind, meterId, generatedWh, time, reading }: MeterStatement) =>
+  [kind, fromHex(meterId, 32), generatedWh, time, fromHex(reading, 32)] as const
+const statementIn = ([kind, meterId, generatedWh, time, reading]: z.infer<
+  typeof statementsShape
+>[number]): MeterStatement => ({ kind, meterId: toHex(meterId), generatedWh, time, reading: toHex(reading) })
 const recordOut = ({ start, energy }: HouseholdRecord) =>
   energy
     ? [start, energy.generatedWh, energy.importedWh, energy.exportedWh, energy.givenWh, energy.receivedWh]
@@ -277,7 +301,7 @@ const recordIn = (record: z.infer<typeof recordShape>): HouseholdRecord => {
 
 const bytesOf = (length: number) =>
   z.instanceof(Uint8Array).refine((bytes) => bytes.length === length, `must be ${length} bytes`)
-const link = z.custom<CID>((value) => CID.asCID(value) !== null, "must be a link")
+const link = z.instanceof(CID)
 const count = z.number().int().nonnegative()
 const wh = z.union([count, z.bigint().nonnegative()]).transform(BigInt)
 const readingsShape = z.array(z.tuple([count, z.instanceof(Uint8Array)]))
@@ -303,10 +327,10 @@ const rootShape = z.strictObject({
     clockToleranceSeconds: count,
   }),
   meters: z.array(meterShape.extend({ count, readings: z.array(link) }).strict()),
-  generation: link,
-  statements: link,
+  generation: z.array(link),
+  statements: z.array(link),
   root: bytesOf(32),
-  sealed: z.array(z.strictObject({ household: bytesOf(20), content: link })),
+  sealed: z.array(z.strictObject({ household: bytesOf(20), content: z.array(link).min(1) })),
 })
 const generationShape = z.array(z.tuple([bytesOf(32), count, wh.nullable()]))
 const statementsShape = z.array(z.tuple([z.literal(1), bytesOf(32), wh, count, bytesOf(32)]))

@@ -22,9 +22,16 @@ export function fromHex(text: string, length?: number): Uint8Array {
   return bytes
 }
 
-/** A value as one 32-byte word of the Ethereum ABI; negative numbers in two's complement. */
+/**
+ * A value as one 32-byte word of the Ethereum ABI; negative numbers in two's complement.
+ * @throws RangeError when it does not fit.
+ */
 export function abiWord(value: number | bigint | Hex): Uint8Array {
-  return fromHex(BigInt.asUintN(256, BigInt(value)).toString(16).padStart(64, "0"), 32)
+  const number = BigInt(value)
+  const word = BigInt.asUintN(256, number)
+  if (word !== number && BigInt.asIntN(256, number) !== number)
+    throw new RangeError(`${value} does not fit into 32 bytes.`)
+  return fromHex(word.toString(16).padStart(64, "0"), 32)
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

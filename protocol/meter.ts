@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from "node:crypto"
+import { Point } from "@noble/ed25519"
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { type Hex, toHex } from "./hex.ts"
 
@@ -35,21 +36,21 @@ export function meterIdOf(scheme: Scheme, publicKey: Uint8Array): Hex {
  * Source: "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko 2020), tables 1 and 2; recomputed in
  * meter.test.ts.
  */
-const smallOrder: ReadonlySet<string> = Object.freeze(
-  new Set([
-    "0000000000000000000000000000000000000000000000000000000000000000",
-    "0100000000000000000000000000000000000000000000000000000000000000",
-    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-  ]),
-)
+export const smallOrderEncodings: ReadonlySet<string> = new Set([
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+])
 
 const spkiPrefix = {
   [Scheme.ed25519]: Uint8Array.from(Buffer.from("302a300506032b6570032100", "hex")),
-  [Scheme.es256]: Uint8Array.from(Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex")),
+  [Scheme.es256]: Uint8Array.from(
+    Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex"),
+  ),
 } as const
 
 /**
@@ -76,8 +77,14 @@ export function meterKey(scheme: Scheme, publicKey: Uint8Array): MeterKey {
 function checkEd25519Key(publicKey: Uint8Array): void {
   const unsigned = publicKey.slice()
   unsigned[31] = unsigned[31]! & 0x7f
-  if (smallOrder.has(Buffer.from(unsigned).toString("hex")))
+  if (smallOrderEncodings.has(Buffer.from(unsigned).toString("hex")))
     throw new Error("This Ed25519 key has small order: one signature of it could stand for many readings.")
   const y = BigInt(`0x${Buffer.from(unsigned).reverse().toString("hex")}`)
   if (y >= 2n ** 255n - 19n) throw new Error("This Ed25519 key is not canonically encoded (RFC 8032, 5.1.3).")
+  // OpenSSL imports any 32 bytes, and a key that is no point would only fail at each reading.
+  try {
+    Point.fromBytes(publicKey)
+  } catch (cause) {
+    throw new Error("This public key is not a point on its curve.", { cause })
+  }
 }

@@ -41,9 +41,7 @@ export function proposalDomain({ chainId, oracle }: OracleAddress) {
 }
 
 const text = (s: string) => keccak_256(new TextEncoder().encode(s))
-const domainType = text(
-  "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)",
-)
+const domainType = text("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 const proposalType = text(
   `Proposal(${proposalTypes.Proposal.map(({ name, type }) => `${type} ${name}`).join(",")})`,
 )
@@ -51,7 +49,13 @@ const proposalType = text(
 /** The EIP-712 digest of a proposal: keccak256(0x1901 ‖ domain separator ‖ struct hash). */
 export function proposalDigest(at: OracleAddress, proposal: Proposal): Hex {
   const domain = keccak_256(
-    concatBytes(domainType, text("Commonwatt ImpactOracle"), text("1"), abiWord(at.chainId), abiWord(at.oracle)),
+    concatBytes(
+      domainType,
+      text("Commonwatt ImpactOracle"),
+      text("1"),
+      abiWord(at.chainId),
+      abiWord(at.oracle),
+    ),
   )
   const struct = keccak_256(
     concatBytes(

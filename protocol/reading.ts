@@ -1,5 +1,5 @@
-import { decode, encode } from "cborg"
 import { keccak_256 } from "@noble/hashes/sha3.js"
+import { decode, encode } from "cborg"
 import { equalBytes, type Hex, toHex } from "./hex.ts"
 import { Scheme } from "./meter.ts"
 
@@ -40,7 +40,10 @@ export interface SignedReading {
   readonly signature: Uint8Array
 }
 
-/** No reading is longer: every field at its largest takes 206 bytes. */
+/**
+ * A message that is longer is turned away unread. The longest reading, every field at its largest, has 180 bytes
+ * (SPEC.md, 3.4).
+ */
 export const maxReadingBytes = 256
 
 export const readingContext = new TextEncoder().encode("commonwatt/reading/1")
@@ -80,6 +83,7 @@ export function signedMessage(protectedHeader: Uint8Array, payload: Uint8Array):
  * Encodes and signs a reading as COSE_Sign1.
  * @param sign takes the message and returns a signature of 64 bytes: RFC 8032 for Ed25519, r ‖ s with s in the
  * lower half for ES256.
+ * @throws MalformedReading when `decodeReading` would refuse the result: what nobody reads is not to be signed.
  */
 export function encodeReading(
   reading: Reading,
@@ -89,7 +93,11 @@ export function encodeReading(
 ): Uint8Array {
   const protectedHeader = encodeHeader(scheme, kid)
   const payload = encodePayload(reading)
-  return assemble(protectedHeader, payload, sign(signedMessage(protectedHeader, payload)))
+  decodeHeader(protectedHeader)
+  decodePayload(payload)
+  const signature = sign(signedMessage(protectedHeader, payload))
+  checkSignature(signature)
+  return assemble(protectedHeader, payload, signature)
 }
 
 /**
@@ -100,7 +108,8 @@ export function encodeReading(
 export function decodeReading(bytes: Uint8Array): SignedReading {
   if (bytes.length > maxReadingBytes)
     throw new MalformedReading(`A reading has at most ${maxReadingBytes} bytes, this has ${bytes.length}.`)
-  if (bytes[0] !== coseSign1Tag) throw new MalformedReading("Not a tagged COSE_Sign1 (first byte is not 0xd2).")
+  if (bytes[0] !== coseSign1Tag)
+    throw new MalformedReading("Not a tagged COSE_Sign1 (first byte is not 0xd2).")
   const parts = decodeCbor(bytes.subarray(1), "COSE_Sign1")
   if (!Array.isArray(parts) || parts.length !== 4)
     throw new MalformedReading("COSE_Sign1 is not an array of four parts.")
@@ -109,8 +118,7 @@ export function decodeReading(bytes: Uint8Array): SignedReading {
     throw new MalformedReading("Protected header and payload must be byte strings.")
   if (!(unprotected instanceof Map) || unprotected.size !== 0)
     throw new MalformedReading("The unprotected header must be an empty map.")
-  if (!(signature instanceof Uint8Array) || signature.length !== 64)
-    throw new MalformedReading("The signature must be a byte string of 64 bytes.")
+  checkSignature(signature)
   const { scheme, kid } = decodeHeader(protectedHeader)
   const reading = decodePayload(payload)
   const canonical = assemble(encodeHeader(scheme, kid), encodePayload(reading), signature)
@@ -148,6 +156,11 @@ function assemble(protectedHeader: Uint8Array, payload: Uint8Array, signature: U
   bytes[0] = coseSign1Tag
   bytes.set(body, 1)
   return bytes
+}
+
+function checkSignature(signature: unknown): asserts signature is Uint8Array {
+  if (!(signature instanceof Uint8Array) || signature.length !== 64)
+    throw new MalformedReading("The signature must be a byte string of 64 bytes.")
 }
 
 function decodeCbor(bytes: Uint8Array, what: string): unknown {
@@ -206,7 +219,8 @@ function checkField(name: string, kind: Kind, value: unknown): number | bigint {
     throw new MalformedReading(`${name} must be an integer below 2^53.`)
   if (kind === "power" ? Math.abs(value) > 0x7fffffff : value < 0)
     throw new MalformedReading(`${name} is out of range.`)
-  if (kind === "clock" && value > Clock.relative) throw new MalformedReading("The clock quality must be 0 to 3.")
+  if (kind === "clock" && value > Clock.relative)
+    throw new MalformedReading("The clock quality must be 0 to 3.")
   if (kind === "step" && (value < 2 || value > 1_000_000))
     throw new MalformedReading("The resolution is from 2 to 1,000,000 Wh; 1 Wh is said by leaving it out.")
   return value

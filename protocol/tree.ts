@@ -29,7 +29,8 @@ export function buildTree(leaves: readonly Uint8Array[]): Tree {
     nodes[size - 1 - rank] = leaves[leaf]!
     positions[leaf] = size - 1 - rank
   })
-  for (let i = size - 1 - leaves.length; i >= 0; i--) nodes[i] = hashPair(nodes[2 * i + 1]!, nodes[2 * i + 2]!)
+  for (let i = size - 1 - leaves.length; i >= 0; i--)
+    nodes[i] = hashPair(nodes[2 * i + 1]!, nodes[2 * i + 2]!)
   return { nodes, positions }
 }
 
@@ -48,8 +49,12 @@ export function proofOf(tree: Tree, leaf: number): Uint8Array[] {
   return proof
 }
 
-/** One proof for several leaves, given by their numbers. */
+/**
+ * One proof for several leaves, given by their numbers.
+ * @throws RangeError for no leaf, a leaf that is not there, or one that is named twice.
+ */
 export function multiProofOf(tree: Tree, leaves: readonly number[]): MultiProof {
+  if (leaves.length === 0) throw new RangeError("A multiproof needs at least one leaf.")
   const wanted = [...leaves].sort((a, b) => position(tree, b) - position(tree, a))
   const stack = wanted.map((leaf) => position(tree, leaf))
   if (stack.some((node, i) => node === stack[i + 1])) throw new RangeError("A leaf is named twice.")

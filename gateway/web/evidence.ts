@@ -23,7 +23,7 @@ export function evidenceRoutes({ journal }: Pick<WebContext, "journal">): Hono {
     if (!format)
       return c.text("Ask for ?format=car or ?format=raw (a trustless gateway serves no other).\n", 406)
     const headers = {
-      "content-type": format === "car" ? `${car}; version=1; order=dfs; dups=y` : raw,
+      "content-type": format === "car" ? `${car}; version=1; order=unk; dups=y` : raw,
       "cache-control": "public, max-age=29030400, immutable",
       etag: `"${cid}.${format}"`,
       "x-content-type-options": "nosniff",

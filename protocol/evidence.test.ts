@@ -1,0 +1,296 @@
+import fc from "fast-check"
+import t from "tap"
+import {
+  type Block,
+  type BlockSource,
+  BrokenBlock,
+  blocksInMemory,
+  CID,
+  evidenceCid,
+  maxBlockBytes,
+} from "./block.ts"
+import { readCar, writeCar } from "./car.ts"
+import { buildEvidence, type Evidence, type OpenedEvidence, readEvidence, readRoot } from "./evidence.ts"
+import { equalBytes, type Hex, toHex } from "./hex.ts"
+import { meterKey, Scheme } from "./meter.ts"
+import { newIdentity } from "./seal.ts"
+import { asJson, type DamageReason, type EvidenceVectors } from "./vectors/evidence.ts"
+import { meters } from "./vectors/keys.ts"
+import { loadVectors } from "./vectors/load.ts"
+
+const vectors = loadVectors<EvidenceVectors>("evidence")
+const identityOf = (name: string) => vectors.identities.find((identity) => identity.name === name)!.identity
+
+async function open(car: string): Promise<{ roots: CID[]; blocks: Block[] }> {
+  return readCar(streamOf(Buffer.from(car, "base64")))
+}
+
+async function* streamOf(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes
+}
+
+/** What the vectors call the content: the evidence without its address, and without the list of what stayed closed. */
+function contentOf({ cid: _cid, sealed: _sealed, ...content }: OpenedEvidence): unknown {
+  return asJson(content)
+}
+
+t.test(
+  "each batch of the vectors is read to its content by those who may, and by the auditor whole",
+  async (t) => {
+    for (const { name, root, digest, opens, content, car } of vectors.valid) {
+      const { roots, blocks } = await open(car)
+      t.same(roots.map(String), [root], name)
+      const cid = CID.parse(root)
+      t.ok(evidenceCid(digest).equals(cid), "the proposal's digest leads to it")
+      t.same(
+        contentOf(await readEvidence(cid, blocksInMemory(blocks), [identityOf("auditor")])),
+        content,
+        name,
+      )
+      for (const reader of vectors.identities) {
+        const opened = await readEvidence(cid, blocksInMemory(blocks), [reader.identity])
+        const may = Object.entries(opens).flatMap(([household, names]) =>
+          names.includes(reader.name) ? [household] : [],
+        )
+        t.same(
+          opened.households.map(({ household }) => household).sort(),
+          may.sort(),
+          `${name}: ${reader.name}`,
+        )
+        t.equal(opened.households.length + opened.sealed.length, Object.keys(opens).length)
+      }
+      const closed = await readEvidence(cid, blocksInMemory(blocks), [])
+      t.same(closed.sealed, Object.keys(opens), "without an identity every part stays sealed")
+      const all = content as Evidence
+      t.same(asJson(closed.generation), all.generation, "generation is public")
+    }
+  },
+)
+
+const words: Record<DamageReason, RegExp> = {
+  car: /Unexpected end|Invalid CAR|Invalid|unexpected|CBOR|missing/i,
+  changed: /was changed: its content does not hash to its address/,
+  missing: /is missing/,
+  codec: /is not DAG-CBOR|is not a raw block/,
+  hash: /is not addressed by SHA-256/,
+  encoding: /is not valid DAG-CBOR|is not in canonical DAG-CBOR/,
+  format: /is not in the format: /,
+  count: /names \d+ readings of meter 0x[0-9a-f]{64}, its chunks hold \d+/,
+  twice: /names (meter|household) 0x[0-9a-f]+ twice/,
+  inside: /opens, but what is inside is not DAG-CBOR|is not canonical inside/,
+}
+
+t.test("each damaged batch of the vectors is refused, each kind of damage with its own words", async (t) => {
+  for (const { name, reason, root, opensWith, car } of vectors.damaged) {
+    const identities = opensWith === undefined ? [] : [identityOf(opensWith)]
+    const read = async () => {
+      const { blocks } = await open(car)
+      await readEvidence(CID.parse(root), blocksInMemory(blocks), identities)
+    }
+    await t.rejects(read(), { message: words[reason] }, `${reason}: ${name}`)
+    if (reason !== "car") await t.rejects(read(), { name: "BrokenBlock" }, name)
+  }
+  t.same([...new Set(vectors.damaged.map(({ reason }) => reason))].sort(), Object.keys(words).sort())
+})
+
+t.test("damage inside a sealed part stays hidden from who cannot open it", async (t) => {
+  for (const { name, root, car } of vectors.damaged.filter(({ opensWith }) => opensWith !== undefined)) {
+    const { blocks } = await open(car)
+    const opened = await readEvidence(CID.parse(root), blocksInMemory(blocks), [identityOf("stranger")])
+    t.equal(opened.sealed.length, 1, name)
+  }
+})
+
+t.test("a chain of batches holds when each links to the one before", async (t) => {
+  for (const { name, holds, roots } of vectors.chains) {
+    let previous: string | undefined
+    let linked = true
+    for (const root of roots) {
+      const { car } = vectors.valid.find((batch) => batch.root === root)!
+      const head = await readRoot(CID.parse(root), blocksInMemory((await open(car)).blocks))
+      linked &&= head.previous?.toString() === previous
+      previous = root
+    }
+    t.equal(linked, holds, name)
+  }
+})
+
+// ---------------------------------------------------------------- any evidence
+
+const wh = fc.bigInt({ min: 0n, max: 2n ** 63n - 1n })
+const time = fc.nat(4_000_000_000)
+const hex = (length: number): fc.Arbitrary<Hex> =>
+  fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => toHex(bytes))
+const received = fc.array(fc.record({ received: time, bytes: fc.uint8Array({ maxLength: 180 }) }), {
+  maxLength: 8,
+})
+const keys = Object.values(meters).map(({ key }) => key)
+const meterReadings = (some: typeof keys) =>
+  fc.tuple(...some.map(() => received)).map((all) =>
+    all.map((readings, i) => {
+      const { meterId, scheme, publicKey } = some[i]!
+      return { meterId, scheme, publicKey, readings }
+    }),
+  )
+const records = fc.array(
+  fc.record({
+    start: time,
+    energy: fc.option(
+      fc.record({ generatedWh: wh, importedWh: wh, exportedWh: wh, givenWh: wh, receivedWh: wh }),
+      { nil: undefined },
+    ),
+  }),
+  { maxLength: 4 },
+)
+const evidences: fc.Arbitrary<Evidence> = fc.record({
+  chainId: fc.integer({ min: 1, max: 2 ** 40 }),
+  oracle: hex(20),
+  site: fc.nat(2 ** 32 - 1),
+  number: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }),
+  from: time,
+  time,
+  previous: fc.option(hex(32).map(evidenceCid), { nil: null }),
+  rules: fc.record({
+    version: fc.constant(1 as const),
+    intervalSeconds: fc.integer({ min: 1, max: 86_400 }),
+    sharingKey: fc.constant("proportional" as const),
+    headroomBasisPoints: fc.nat(10_000),
+    clockToleranceSeconds: fc.nat(3600),
+  }),
+  meters: meterReadings(keys.slice(0, 2)),
+  generation: fc.array(
+    fc.record({ meterId: hex(32), start: time, generatedWh: fc.option(wh, { nil: undefined }) }),
+    { maxLength: 5 },
+  ),
+  statements: fc.array(
+    fc.record({ kind: fc.constant(1 as const), meterId: hex(32), generatedWh: wh, time, reading: hex(32) }),
+    { maxLength: 5 },
+  ),
+  root: hex(32),
+  households: fc.tuple(meterReadings(keys.slice(2, 3)), records, records).map(([sealed, first, second]) => [
+    { household: `0x${"0a".repeat(20)}`, meters: sealed, records: first },
+    { household: `0x${"0b".repeat(20)}`, meters: [], records: second },
+  ]),
+})
+
+async function carOf(root: CID, blocks: Block[]): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of writeCar(root, blocks)) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+t.test("any evidence comes back from its CAR file as it was", async () => {
+  const reader = await newIdentity()
+  await fc.assert(
+    fc.asyncProperty(evidences, async (evidence) => {
+      const { root, blocks } = await buildEvidence(evidence, () => [reader.recipient])
+      const { roots, blocks: read } = await readCar(streamOf(await carOf(root, blocks)))
+      const opened = await readEvidence(roots[0]!, blocksInMemory(read), [reader.identity])
+      return JSON.stringify(contentOf(opened)) === JSON.stringify(sorted(asJson(evidence), contentOf(opened)))
+    }),
+    { numRuns: 25 },
+  )
+})
+
+/** The same object with its keys in the order of another, so that the two can be compared as text. */
+function sorted(value: unknown, like: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item, i) => sorted(item, (like as unknown[])[i]))
+  if (value === null || typeof value !== "object") return value
+  const record = value as Record<string, unknown>
+  const order = Object.keys((like as object | undefined) ?? {})
+  return Object.fromEntries(
+    [...order, ...Object.keys(record).filter((key) => !order.includes(key))].map((key) => [
+      key,
+      sorted(record[key], (like as Record<string, unknown>)[key]),
+    ]),
+  )
+}
+
+t.test("in any evidence, a bit flipped in any block or a block left out is refused and named", async () => {
+  const reader = await newIdentity()
+  await fc.assert(
+    fc.asyncProperty(evidences, fc.nat(), fc.nat(), async (evidence, which, bit) => {
+      const { root, blocks } = await buildEvidence(evidence, () => [reader.recipient])
+      const hit = blocks[which % blocks.length]!
+      const changed = hit.bytes.slice()
+      changed[(bit >> 3) % changed.length]! ^= 1 << (bit & 7)
+      for (const instead of [changed, undefined]) {
+        const inMemory = blocksInMemory(blocks)
+        const source: BlockSource = async (cid) => (cid.equals(hit.cid) ? instead : inMemory(cid))
+        try {
+          await readEvidence(root, source, [reader.identity])
+          return false
+        } catch (error) {
+          if (!(error instanceof BrokenBlock) || !error.cid.equals(hit.cid)) return false
+        }
+      }
+      return true
+    }),
+    { numRuns: 15 },
+  )
+})
+
+t.test("a long batch is split: no block is larger than a peer takes, and all of it comes back", async (t) => {
+  const { meterId, scheme, publicKey } = meterKey(Scheme.ed25519, meters.roof.key.publicKey)
+  const reading = (n: number) => ({ received: n, bytes: new Uint8Array(180).fill(n) })
+  const id = (n: number) => toHex(new Uint8Array(32).fill(n))
+  const evidence: Evidence = {
+    ...vectors.valid.map(({ content }) => content as Evidence)[0]!,
+    number: 1n,
+    previous: null,
+    meters: [{ meterId, scheme, publicKey, readings: Array.from({ length: 2500 }, (_, n) => reading(n)) }],
+    generation: Array.from({ length: 20_001 }, (_, n) => ({
+      meterId: id(n),
+      start: 900 * n,
+      generatedWh: BigInt(n),
+    })),
+    statements: Array.from({ length: 10_000 }, (_, n) => ({
+      kind: 1,
+      meterId: id(n),
+      generatedWh: 2n ** 63n - 1n,
+      time: 2 ** 40,
+      reading: id(n + 1),
+    })),
+    households: [
+      {
+        household: `0x${"0a".repeat(20)}`,
+        meters: [{ ...meters.grid.key, readings: Array.from({ length: 7_000 }, (_, n) => reading(n)) }],
+        records: [],
+      },
+    ],
+  }
+  const reader = await newIdentity()
+  const { root, blocks } = await buildEvidence(evidence, () => [reader.recipient])
+  const sizes = blocks.map(({ bytes }) => bytes.length)
+  t.ok(Math.max(...sizes) <= maxBlockBytes, `the largest block has ${Math.max(...sizes)} bytes`)
+  const head = await readRoot(root, blocksInMemory(blocks))
+  t.same(
+    [head.meters[0]!.readings, head.generation, head.statements, head.sealed[0]!.content].map(
+      (l) => l.length,
+    ),
+    [3, 3, 1, 2],
+  )
+  const opened = await readEvidence(root, blocksInMemory(blocks), [reader.identity])
+  t.equal(opened.meters[0]!.readings.length, 2500)
+  t.equal(opened.generation.at(-1)!.generatedWh, 20_000n)
+  t.equal(opened.statements.length, 10_000)
+  const sealed = opened.households[0]!.meters[0]!.readings
+  t.ok(sealed.length === 7_000 && sealed.every(({ bytes }, n) => equalBytes(bytes, reading(n).bytes)))
+})
+
+t.test("evidence that nobody could open is not made", async (t) => {
+  const content = vectors.valid[0]!.content as Evidence
+  const evidence = {
+    ...content,
+    number: 1n,
+    previous: null,
+    meters: [],
+    generation: [],
+    statements: [],
+    households: [{ household: `0x${"0a".repeat(20)}` as const, meters: [], records: [] }],
+  }
+  await t.rejects(
+    buildEvidence(evidence, () => []),
+    /at least one recipient/,
+  )
+})

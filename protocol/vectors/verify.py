@@ -1,0 +1,784 @@
+#!/usr/bin/env python3
+"""Verifies the public vectors with nothing of Commonwatt's own code.
+
+Needs Python 3.9, cryptography and cbor2 (Debian: python3-cryptography, python3-cbor2). Keccak-256, the two curves'
+checks of keys, the recovery of a signer, CAR and age are written out here from their specifications, so that this file
+is a second implementation of SPEC.md and can be read beside it. It is slow and not for production.
+
+    python3 protocol/vectors/verify.py
+
+prints a line for each file and exits with 1 if any case comes out otherwise than stated.
+"""
+
+import base64
+import hashlib
+import hmac
+import io
+import json
+import pathlib
+import sys
+
+import cbor2
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+
+
+class Refused(Exception):
+    """The bytes are not what SPEC.md describes."""
+
+
+def refuse_unless(condition, why):
+    if not condition:
+        raise Refused(why)
+
+
+# ---------------------------------------------------------------- Keccak-256 (the Keccak submission, padding 0x01)
+
+MASK = 2**64 - 1
+
+
+def keccak_constants():
+    """Rotations and round constants, from their definition (FIPS 202, 3.2.2 and 3.2.5)."""
+    rotations = [[0] * 5 for _ in range(5)]
+    x, y = 1, 0
+    for t in range(24):
+        rotations[x][y] = (t + 1) * (t + 2) // 2 % 64
+        x, y = y, (2 * x + 3 * y) % 5
+    rounds, lfsr = [], 1
+    for _ in range(24):
+        constant = 0
+        for j in range(7):
+            if lfsr & 1:
+                constant ^= 1 << (2**j - 1)
+            lfsr = (lfsr << 1) ^ (0x171 if lfsr & 0x80 else 0)
+        rounds.append(constant)
+    return rotations, rounds
+
+
+ROTATIONS, ROUNDS = keccak_constants()
+
+
+def rotate(value, bits):
+    return ((value << bits) | (value >> (64 - bits))) & MASK if bits else value
+
+
+def keccak256(data):
+    rate = 136
+    padded = bytearray(data) + b"\x01"
+    padded += bytes(-len(padded) % rate)
+    padded[-1] |= 0x80
+    a = [[0] * 5 for _ in range(5)]
+    for start in range(0, len(padded), rate):
+        for i in range(rate // 8):
+            a[i % 5][i // 5] ^= int.from_bytes(padded[start + 8 * i : start + 8 * i + 8], "little")
+        for constant in ROUNDS:
+            c = [a[x][0] ^ a[x][1] ^ a[x][2] ^ a[x][3] ^ a[x][4] for x in range(5)]
+            d = [c[x - 1] ^ rotate(c[(x + 1) % 5], 1) for x in range(5)]
+            b = [[0] * 5 for _ in range(5)]
+            for x in range(5):
+                for y in range(5):
+                    b[y][(2 * x + 3 * y) % 5] = rotate(a[x][y] ^ d[x], ROTATIONS[x][y])
+            a = [[b[x][y] ^ (~b[(x + 1) % 5][y] & MASK & b[(x + 2) % 5][y]) for y in range(5)] for x in range(5)]
+            a[0][0] ^= constant
+    return b"".join(a[i % 5][i // 5].to_bytes(8, "little") for i in range(4))
+
+
+# ---------------------------------------------------------------- keys and signatures (SPEC.md, 2 and 3.3)
+
+P25519 = 2**255 - 19
+D25519 = -121665 * pow(121666, -1, P25519) % P25519
+P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
+N256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+B256 = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+ED25519, ES256 = 1, 2
+
+
+def check_key(scheme, key):
+    if scheme == ED25519:
+        refuse_unless(len(key) == 32, "length")
+        y = int.from_bytes(key, "little") % 2**255
+        refuse_unless(y < P25519, "not canonical")
+        u, v = (y * y - 1) % P25519, (D25519 * y * y + 1) % P25519
+        # x² = u / v has a root when u·v is a square or 0.
+        refuse_unless(pow(u * v, (P25519 - 1) // 2, P25519) in (0, 1), "not on the curve")
+        # Doubling a point of order 8 gives one of order 4, whose y is 0: d·y⁴ + 2·y² - 1 = 0.
+        refuse_unless(y not in (0, 1, P25519 - 1), "small order")
+        refuse_unless((D25519 * pow(y, 4, P25519) + 2 * y * y - 1) % P25519 != 0, "small order")
+    elif scheme == ES256:
+        refuse_unless(len(key) == 64, "length")
+        x, y = int.from_bytes(key[:32], "big"), int.from_bytes(key[32:], "big")
+        refuse_unless(x < P256 and y < P256, "not canonical")
+        refuse_unless((y * y - x**3 + 3 * x - B256) % P256 == 0, "not on the curve")
+    else:
+        raise Refused("no such scheme")
+
+
+def meter_id(scheme, key):
+    return keccak256(bytes([scheme]) + key)
+
+
+def verifies(scheme, key, message, signature):
+    if len(signature) != 64:
+        return False
+    try:
+        if scheme == ED25519:
+            ed25519.Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+            return True
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        if s > N256 // 2:
+            return False
+        public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + key)
+        public.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+        return True
+    except (InvalidSignature, ValueError):
+        return False
+
+
+# ---------------------------------------------------------------- CBOR: decoded by cbor2, and written again to compare
+
+
+def head(major, argument):
+    if argument < 24:
+        return bytes([major << 5 | argument])
+    for code, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
+        if argument < 256**size:
+            return bytes([major << 5 | code]) + argument.to_bytes(size, "big")
+    raise Refused("a number of more than 64 bits")
+
+
+def encode(value):
+    """Deterministic CBOR (RFC 8949, 4.2.1; DAG-CBOR's order of keys) of what our formats have in them."""
+    if value is None:
+        return b"\xf6"
+    if isinstance(value, bool) or isinstance(value, float):
+        raise Refused("a value of a kind that no format has")
+    if isinstance(value, int):
+        return head(0, value) if value >= 0 else head(1, -1 - value)
+    if isinstance(value, bytes):
+        return head(2, len(value)) + value
+    if isinstance(value, str):
+        return head(3, len(value.encode())) + value.encode()
+    if isinstance(value, (list, tuple)):
+        return head(4, len(value)) + b"".join(map(encode, value))
+    if isinstance(value, dict):
+        items = sorted(((encode(k), encode(v)) for k, v in value.items()), key=lambda kv: (len(kv[0]), kv[0]))
+        return head(5, len(items)) + b"".join(k + v for k, v in items)
+    if isinstance(value, cbor2.CBORTag) and value.tag == 42:
+        return head(6, 42) + encode(value.value)
+    raise Refused("a value of a kind that no format has")
+
+
+def decode(data):
+    try:
+        value = cbor2.CBORDecoder(io.BytesIO(data)).decode()
+    except Refused:
+        raise
+    except Exception as error:  # cbor2 raises many kinds
+        raise Refused(f"not CBOR: {error}")
+    refuse_unless(encode(value) == data, "not in the one encoding")
+    return value
+
+
+def is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def is_energy(value):
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+# ---------------------------------------------------------------- readings (SPEC.md, 3)
+
+CONTEXT = b"commonwatt/reading/1"
+ALGORITHMS = {-8: ED25519, -7: ES256}
+FIELDS = {
+    1: ("sequence", is_count),
+    2: ("time", is_count),
+    3: ("clock", lambda v: is_count(v) and v <= 3),
+    4: ("clockSets", is_count),
+    5: ("boots", is_count),
+    6: ("generatedWh", is_energy),
+    7: ("importedWh", is_energy),
+    8: ("exportedWh", is_energy),
+    9: ("powerW", lambda v: isinstance(v, int) and abs(v) < 2**31),
+    10: ("status", is_count),
+    11: ("resolutionWh", lambda v: is_count(v) and 2 <= v <= 1_000_000),
+}
+
+
+def read_reading(data):
+    """Scheme, kid, fields, signed message and signature of a reading."""
+    refuse_unless(len(data) <= 256, "too long")
+    refuse_unless(data[:1] == b"\xd2", "not tagged")
+    parts = decode(data[1:])
+    refuse_unless(isinstance(parts, list) and len(parts) == 4, "not four parts")
+    protected, unprotected, payload, signature = parts
+    refuse_unless(isinstance(protected, bytes) and isinstance(payload, bytes), "not byte strings")
+    refuse_unless(unprotected == {} and isinstance(unprotected, dict), "unprotected header")
+    refuse_unless(isinstance(signature, bytes) and len(signature) == 64, "signature")
+    header = decode(protected)
+    refuse_unless(isinstance(header, dict) and set(header) == {1, 4}, "header")
+    refuse_unless(header[1] in ALGORITHMS, "algorithm")
+    refuse_unless(isinstance(header[4], bytes) and len(header[4]) == 8, "key id")
+    values = decode(payload)
+    refuse_unless(isinstance(values, dict) and set(values) <= set(FIELDS), "payload")
+    refuse_unless({1, 2, 3, 4, 5} <= set(values), "a field is missing")
+    refuse_unless({6, 7, 8} & set(values), "no register")
+    for key, value in values.items():
+        refuse_unless(FIELDS[key][1](value), FIELDS[key][0])
+    fields = {FIELDS[key][0]: str(value) if key in (6, 7, 8) else value for key, value in values.items()}
+    message = encode(["Signature1", protected, CONTEXT, payload])
+    return ALGORITHMS[header[1]], header[4], fields, message, signature
+
+
+def reading_verifies(scheme, key, data):
+    said, kid, _, message, signature = read_reading(data)
+    return said == scheme and kid == meter_id(scheme, key)[:8] and verifies(scheme, key, message, signature)
+
+
+# ---------------------------------------------------------------- statements, trees, proposals (SPEC.md, 5 and 6)
+
+
+def word(value):
+    if isinstance(value, bytes):
+        return value.rjust(32, b"\0")
+    return (value % 2**256).to_bytes(32, "big")
+
+
+def leaf_of(s):
+    if s["kind"] == 1:
+        words = [1, unhex(s["meterId"]), int(s["generatedWh"]), s["time"], unhex(s["reading"])]
+    else:
+        words = [2, unhex(s["household"]), int(s["credit"]), s["time"]]
+    return keccak256(keccak256(b"".join(map(word, words))))
+
+
+def pair(a, b):
+    return keccak256(min(a, b) + max(a, b))
+
+
+def tree_root(leaves):
+    nodes = [b""] * (len(leaves) - 1) + sorted(leaves, reverse=True)
+    for i in reversed(range(len(leaves) - 1)):
+        nodes[i] = pair(nodes[2 * i + 1], nodes[2 * i + 2])
+    return nodes[0]
+
+
+def root_from_proof(leaf, proof):
+    for node in proof:
+        leaf = pair(leaf, node)
+    return leaf
+
+
+def root_from_multiproof(leaves, proof, flags):
+    queue, siblings = list(leaves), list(proof)
+    refuse_unless(len(leaves) + len(proof) == len(flags) + 1, "lengths")
+    for flag in flags:
+        a = queue.pop(0)
+        queue.append(pair(a, queue.pop(0) if flag else siblings.pop(0)))
+    return queue[0]
+
+
+DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+PROPOSAL = (
+    "Proposal(uint32 site,uint64 number,bytes32 root,bytes32 evidence,uint64 time,uint32 leafCount,"
+    "uint32 validatorSet)"
+)
+
+
+def proposal_digest(chain_id, oracle, p):
+    name, version = keccak256(b"Commonwatt ImpactOracle"), keccak256(b"1")
+    domain = keccak256(keccak256(DOMAIN.encode()) + name + version + word(chain_id) + word(unhex(oracle)))
+    fields = [p["site"], int(p["number"]), unhex(p["root"]), unhex(p["evidence"])]
+    fields += [int(p["time"]), p["leafCount"], p["validatorSet"]]
+    return keccak256(b"\x19\x01" + domain + keccak256(keccak256(PROPOSAL.encode()) + b"".join(map(word, fields))))
+
+
+# ---------------------------------------------------------------- attestations (SPEC.md, 7; SEC 1, 4.1.6)
+
+PK1 = 2**256 - 2**32 - 977
+NK1 = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+GK1 = (
+    0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798,
+    0x483ADA7726A3C4655DA4FBFC0E1108A8FD17B448A68554199C47D08FFB10D4B8,
+)
+
+
+def add(a, b):
+    if a is None or b is None:
+        return a or b
+    if a[0] == b[0] and (a[1] + b[1]) % PK1 == 0:
+        return None
+    if a == b:
+        slope = 3 * a[0] * a[0] * pow(2 * a[1], -1, PK1)
+    else:
+        slope = (b[1] - a[1]) * pow(b[0] - a[0], -1, PK1)
+    x = (slope * slope - a[0] - b[0]) % PK1
+    return x, (slope * (a[0] - x) - a[1]) % PK1
+
+
+def multiply(scalar, point):
+    result = None
+    while scalar:
+        if scalar & 1:
+            result = add(result, point)
+        point = add(point, point)
+        scalar >>= 1
+    return result
+
+
+def signer_of(digest, compact):
+    """The address that signed, or None."""
+    if len(compact) != 64:
+        return None
+    r, vs = int.from_bytes(compact[:32], "big"), int.from_bytes(compact[32:], "big")
+    odd, s = vs >> 255, vs % 2**255
+    if not 0 < r < NK1 or not 0 < s <= NK1 // 2:
+        return None
+    y = pow(r**3 + 7, (PK1 + 1) // 4, PK1)
+    if (y * y - r**3 - 7) % PK1:
+        return None
+    point = (r, y if y % 2 == odd else PK1 - y)
+    z, inverse = int.from_bytes(digest, "big"), pow(r, -1, NK1)
+    public = add(multiply(s * inverse % NK1, point), multiply(-z * inverse % NK1, GK1))
+    return public and keccak256(word(public[0]) + word(public[1]))[12:]
+
+
+# ---------------------------------------------------------------- evidence (SPEC.md, 8)
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        refuse_unless(at < len(data) and shift < 63, "cut in a length")
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+
+
+def read_cid(data, at):
+    """The bytes of a CID at a place, its codec, its hash function and digest, and where it ends."""
+    start = at
+    version, at = varint(data, at)
+    refuse_unless(version == 1, "not a CID of version 1")
+    codec, at = varint(data, at)
+    function, at = varint(data, at)
+    length, at = varint(data, at)
+    refuse_unless(at + length <= len(data), "cut in a CID")
+    return data[start : at + length], codec, function, data[at : at + length], at + length
+
+
+def read_car(data):
+    """The root and the blocks of a CAR file, each checked against its CID."""
+    length, at = varint(data, 0)
+    refuse_unless(0 < length <= len(data) - at, "cut in the header")
+    header = decode(data[at : at + length])
+    refuse_unless(isinstance(header, dict) and header.get("version") == 1 and "roots" in header, "not a CAR")
+    at += length
+    blocks = {}
+    while at < len(data):
+        length, at = varint(data, at)
+        refuse_unless(length <= len(data) - at, "cut in a block")
+        cid, _, function, digest, body = read_cid(data, at)
+        content = data[body : at + length]
+        refuse_unless(function == 0x12, "not SHA-256")
+        refuse_unless(hashlib.sha256(content).digest() == digest, "changed")
+        blocks[cid] = content
+        at += length
+    return [link_of(root) for root in header["roots"]], blocks
+
+
+DAG_CBOR, RAW = 0x71, 0x55
+
+
+def link_of(value):
+    refuse_unless(isinstance(value, cbor2.CBORTag) and value.tag == 42, "not a link")
+    refuse_unless(isinstance(value.value, bytes) and value.value[:1] == b"\0", "not a link")
+    return value.value[1:]
+
+
+def fetch(blocks, cid, codec):
+    refuse_unless(read_cid(cid, 0)[1] == codec, "another codec")
+    refuse_unless(cid in blocks, "missing")
+    return blocks[cid]
+
+
+def rows(blocks, links):
+    return [row for link in links for row in listed(decode(fetch(blocks, link_of(link), DAG_CBOR)))]
+
+
+def listed(value):
+    refuse_unless(isinstance(value, list), "not a list")
+    return value
+
+
+def keys(value, *names):
+    refuse_unless(isinstance(value, dict) and set(value) == set(names), f"keys are not {names}")
+    return value
+
+
+def blob(value, length):
+    refuse_unless(isinstance(value, bytes) and length in (None, len(value)), "bytes")
+    return "0x" + value.hex()
+
+
+def count(value):
+    refuse_unless(is_count(value), "a number")
+    return value
+
+
+def energy(value):
+    refuse_unless(isinstance(value, int) and value >= 0, "energy")
+    return str(value)
+
+
+def row(value, *lengths):
+    refuse_unless(isinstance(value, list) and len(value) in lengths, "a row")
+    return value
+
+
+def received(readings):
+    found = []
+    for reading in readings:
+        at, data = row(reading, 2)
+        found.append({"received": count(at), "bytes": blob(data, None)})
+    return found
+
+
+def meter_of(meter, readings):
+    refuse_unless(meter["scheme"] in (ED25519, ES256), "scheme")
+    head_ = {"meterId": blob(meter["meter"], 32), "scheme": meter["scheme"], "publicKey": blob(meter["key"], None)}
+    return {**head_, "readings": received(readings)}
+
+
+RECORD = ("generatedWh", "importedWh", "exportedWh", "givenWh", "receivedWh")
+
+
+def record_of(record):
+    start, *values = row(record, 1, 6)
+    return {"start": count(start), "energy": dict(zip(RECORD, map(energy, values))) if values else None}
+
+
+def base32(cid):
+    return "b" + base64.b32encode(cid).decode().lower().rstrip("=")
+
+
+def read_evidence(cid, blocks, identities):
+    """The content of a batch as the vectors write it, and the households whose part no identity opens."""
+    root = keys(
+        decode(fetch(blocks, cid, DAG_CBOR)),
+        *("format", "chain", "oracle", "site", "number", "from", "time", "previous", "rules"),
+        *("meters", "generation", "statements", "root", "sealed"),
+    )
+    refuse_unless(root["format"] == "commonwatt/evidence/1", "format")
+    rules = keys(
+        root["rules"], "version", "intervalSeconds", "sharingKey", "headroomBasisPoints", "clockToleranceSeconds"
+    )
+    refuse_unless(rules["version"] == 1 and rules["sharingKey"] == "proportional", "rules")
+    for name in ("intervalSeconds", "headroomBasisPoints", "clockToleranceSeconds"):
+        count(rules[name])
+    refuse_unless(rules["intervalSeconds"] > 0, "interval")
+    meters = []
+    for meter in listed(root["meters"]):
+        keys(meter, "meter", "scheme", "key", "count", "readings")
+        readings = rows(blocks, listed(meter["readings"]))
+        refuse_unless(len(readings) == meter["count"], "count")
+        meters.append(meter_of(meter, readings))
+    households, sealed = [], []
+    for part in listed(root["sealed"]):
+        keys(part, "household", "content")
+        household = blob(part["household"], 20)
+        refuse_unless(listed(part["content"]), "no content")
+        file = b"".join(fetch(blocks, link_of(link), RAW) for link in part["content"])
+        opened = open_age(file, identities)
+        if opened is None:
+            sealed.append(household)
+            continue
+        inside = keys(decode(opened), "meters", "records")
+        own = [keys(meter, "meter", "scheme", "key", "readings") for meter in listed(inside["meters"])]
+        households.append(
+            {
+                "household": household,
+                "meters": [meter_of(meter, listed(meter["readings"])) for meter in own],
+                "records": [record_of(record) for record in listed(inside["records"])],
+            }
+        )
+    names = [h["household"] for h in households] + sealed
+    refuse_unless(len(names) == len(set(names)), "a household twice")
+    ids = [m["meterId"] for m in meters] + [m["meterId"] for h in households for m in h["meters"]]
+    refuse_unless(len(ids) == len(set(ids)), "a meter twice")
+    generation = []
+    for record in rows(blocks, listed(root["generation"])):
+        meter, start, wh = row(record, 3)
+        made = None if wh is None else energy(wh)
+        generation.append({"meterId": blob(meter, 32), "start": count(start), "generatedWh": made})
+    statements = []
+    for statement in rows(blocks, listed(root["statements"])):
+        kind, meter, wh, time, reading = row(statement, 5)
+        refuse_unless(kind == 1, "kind")
+        statements.append(
+            {
+                "kind": 1,
+                "meterId": blob(meter, 32),
+                "generatedWh": energy(wh),
+                "time": count(time),
+                "reading": blob(reading, 32),
+            }
+        )
+    content = {
+        "chainId": count(root["chain"]),
+        "oracle": blob(root["oracle"], 20),
+        "site": count(root["site"]),
+        "number": energy(root["number"]),
+        "from": count(root["from"]),
+        "time": count(root["time"]),
+        "previous": None if root["previous"] is None else base32(link_of(root["previous"])),
+        "rules": rules,
+        "meters": meters,
+        "generation": generation,
+        "statements": statements,
+        "root": blob(root["root"], 32),
+        "households": households,
+    }
+    return content, sealed
+
+
+# ---------------------------------------------------------------- age, X25519 (https://age-encryption.org/v1)
+
+CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+
+
+def identity_bytes(identity):
+    """The 32 bytes of AGE-SECRET-KEY-1… (Bech32; its checksum is not checked here)."""
+    digits = [CHARSET.index(c) for c in identity.lower().split("1", 1)[1]][:-6]
+    bits = "".join(format(digit, "05b") for digit in digits)
+    return bytes(int(bits[i : i + 8], 2) for i in range(0, 256, 8))
+
+
+def derive(key, salt, info):
+    return HKDF(hashes.SHA256(), 32, salt, info).derive(key)
+
+
+def unpadded(text):
+    return base64.b64decode(text + b"=" * (-len(text) % 4))
+
+
+def open_age(file, identities):
+    """The content, or None when no identity opens it."""
+    lines = file.split(b"\n")
+    if lines[0] != b"age-encryption.org/v1":
+        return None
+    stanzas, at = [], 1
+    while at < len(lines) and not lines[at].startswith(b"---"):
+        refuse_unless(lines[at].startswith(b"-> "), "not an age stanza")
+        arguments, body, at = lines[at][3:].split(b" "), b"", at + 1
+        while len(lines[at]) == 64:
+            body, at = body + lines[at], at + 1
+        stanzas.append((arguments, unpadded(body + lines[at])))
+        at += 1
+    header = b"\n".join(lines[:at]) + b"\n---"
+    mac = unpadded(lines[at][4:])
+    payload = file[len(header) + len(lines[at]) - 3 + 1 :]
+    for identity in identities:
+        secret = x25519.X25519PrivateKey.from_private_bytes(identity_bytes(identity))
+        own = secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        for arguments, body in stanzas:
+            if arguments[0] != b"X25519":
+                continue
+            share = unpadded(arguments[1])
+            shared = secret.exchange(x25519.X25519PublicKey.from_public_bytes(share))
+            wrap = derive(shared, share + own, b"age-encryption.org/v1/X25519")
+            try:
+                file_key = ChaCha20Poly1305(wrap).decrypt(bytes(12), body, None)
+            except InvalidTag:
+                continue
+            expected = hmac.new(derive(file_key, b"", b"header"), header, "sha256").digest()
+            refuse_unless(hmac.compare_digest(mac, expected), "the age header was changed")
+            cipher = ChaCha20Poly1305(derive(file_key, payload[:16], b"payload"))
+            size, stream = 64 * 1024 + 16, payload[16:]
+            chunks = [stream[i : i + size] for i in range(0, len(stream), size)]
+            last = len(chunks) - 1
+            return b"".join(
+                cipher.decrypt(i.to_bytes(11, "big") + bytes([i == last]), chunk, None)
+                for i, chunk in enumerate(chunks)
+            )
+    return None
+
+
+# ---------------------------------------------------------------- the files
+
+
+def unhex(text):
+    return bytes.fromhex(text[2:])
+
+
+def base32_cid(text):
+    body = text[1:].upper()
+    return base64.b32decode(body + "=" * (-len(body) % 8))
+
+
+class Report:
+    def __init__(self):
+        self.counts, self.wrong = {}, []
+
+    def case(self, kind, name, holds):
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        if not holds:
+            self.wrong.append(f"{kind}: {name}")
+
+    def refused(self, kind, name, work):
+        try:
+            work()
+        except Refused:
+            return self.case(kind, name, True)
+        return self.case(kind, name, False)
+
+
+def verify_keys(v, report):
+    for c in v["valid"]:
+        key = unhex(c["publicKey"])
+        check_key(c["scheme"], key)
+        known = meter_id(c["scheme"], key)
+        report.case("valid", c["name"], known == unhex(c["meterId"]) and known[:8] == unhex(c["kid"]))
+    for c in v["refused"]:
+        report.refused("refused", c["name"], lambda: check_key(c["scheme"], unhex(c["publicKey"])))
+
+
+def verify_signatures(v, report):
+    for c in v["cases"]:
+        key = unhex(c["publicKey"])
+        if c.get("keyRefused"):
+            report.refused("of refused keys", c["name"], lambda: check_key(c["scheme"], key))
+            continue
+        check_key(c["scheme"], key)
+        verdict = verifies(c["scheme"], key, unhex(c["message"]), unhex(c["signature"]))
+        report.case("valid" if c["valid"] else "invalid", c["name"], verdict == c["valid"])
+
+
+def verify_readings(v, report):
+    for c in v["valid"]:
+        data = unhex(c["bytes"])
+        _, _, fields, message, _ = read_reading(data)
+        same = fields == c["fields"] and message == unhex(c["message"]) and len(data) == c["length"]
+        signed = reading_verifies(c["scheme"], unhex(c["publicKey"]), data)
+        report.case("valid", c["name"], same and signed and keccak256(data) == unhex(c["digest"]))
+    for c in v["malformed"]:
+        report.refused("malformed", c["name"], lambda: read_reading(unhex(c["bytes"])))
+    for c in v["unverified"]:
+        report.case("unverified", c["name"], not reading_verifies(c["scheme"], unhex(c["publicKey"]), unhex(c["bytes"])))
+
+
+def verify_statements(v, report):
+    for c in v["cases"]:
+        report.case("leaves", c["name"], leaf_of(c["statement"]) == unhex(c["leaf"]))
+
+
+def verify_trees(v, report):
+    for c in v["trees"]:
+        leaves, root = [unhex(leaf) for leaf in c["leaves"]], unhex(c["root"])
+        report.case("roots", c["name"], tree_root(leaves) == root)
+        for p in c["proofs"]:
+            led = root_from_proof(leaves[p["leaf"]], map(unhex, p["proof"]))
+            report.case("proofs", c["name"], led == root)
+        for p in c["multiProofs"]:
+            chosen = [leaves[i] for i in p["order"]]
+            led = root_from_multiproof(chosen, [unhex(node) for node in p["proof"]], p["flags"])
+            report.case("multiproofs", c["name"], led == root)
+    for c in v["wrong"]:
+        led = root_from_proof(unhex(c["leaf"]), map(unhex, c["proof"]))
+        report.case("wrong", c["name"], led != unhex(c["root"]))
+
+
+def verify_proposals(v, report):
+    for c in v["cases"]:
+        digest = proposal_digest(c["chainId"], c["oracle"], c["proposal"])
+        report.case("digests", c["name"], digest == unhex(c["digest"]))
+
+
+def verify_attestations(v, report):
+    digest = proposal_digest(v["chainId"], v["oracle"], v["proposal"])
+    for c in v["cases"]:
+        signer = signer_of(digest, unhex(c["signature"]))
+        report.case("signatures", c["name"], signer == (c["signer"] and unhex(c["signer"])))
+    order = [unhex(validator["address"]) for validator in v["validators"]]
+    report.case("sets", "ascending", order == sorted(order))
+    for c in v["packed"]:
+        bits = [a for i, a in enumerate(order) if int(c["signers"]) >> i & 1]
+        signatures = unhex(c["signatures"])
+        signers = [signer_of(digest, signatures[i : i + 64]) for i in range(0, len(signatures), 64)]
+        report.case("packed", c["signers"], signers == bits == [unhex(a) for a in c["by"]])
+
+
+def verify_evidence(v, report):
+    identities = {i["name"]: i["identity"] for i in v["identities"]}
+    previous = {}
+    for c in v["valid"]:
+        cid = base32_cid(c["root"])
+        roots, blocks = read_car(base64.b64decode(c["car"]))
+        content, sealed = read_evidence(cid, blocks, [identities["auditor"]])
+        previous[c["root"]] = content["previous"]
+        whole = roots == [cid] and not sealed and content == c["content"] and cid[4:] == unhex(c["digest"])
+        report.case("whole", c["name"], whole)
+        for name, identity in identities.items():
+            opened, _ = read_evidence(cid, blocks, [identity])
+            may = {household for household, names in c["opens"].items() if name in names}
+            report.case("sealed", f"{c['name']}, {name}", {h["household"] for h in opened["households"]} == may)
+        report.case("statements' roots", c["name"], tree_root([leaf_of(s) for s in content["statements"]]) == unhex(content["root"]))
+        for meter in content["meters"] + [m for h in content["households"] for m in h["meters"]]:
+            key = unhex(meter["publicKey"])
+            check_key(meter["scheme"], key)
+            known = meter_id(meter["scheme"], key) == unhex(meter["meterId"])
+            for reading in meter["readings"]:
+                signed = reading_verifies(meter["scheme"], key, unhex(reading["bytes"]))
+                report.case("readings", c["name"], known and signed)
+    for c in v["damaged"]:
+        opens = [identities[c["opensWith"]]] if "opensWith" in c else []
+
+        def read():
+            _, blocks = read_car(base64.b64decode(c["car"]))
+            read_evidence(base32_cid(c["root"]), blocks, opens)
+
+        report.refused("damaged", c["name"], read)
+    for c in v["chains"]:
+        links = [previous[root] for root in c["roots"]]
+        report.case("chains", c["name"], (links == [None] + c["roots"][:-1]) == c["holds"])
+
+
+FILES = {
+    "keys": verify_keys,
+    "signatures": verify_signatures,
+    "readings": verify_readings,
+    "statements": verify_statements,
+    "trees": verify_trees,
+    "proposals": verify_proposals,
+    "attestations": verify_attestations,
+    "evidence": verify_evidence,
+}
+
+
+def main():
+    empty = "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+    assert keccak256(b"").hex() == empty, "the Keccak in this file is wrong"
+    failed = False
+    for name, verify in FILES.items():
+        report = Report()
+        verify(json.loads((FOLDER / f"{name}.json").read_text()), report)
+        summary = ", ".join(f"{n} {kind}" for kind, n in report.counts.items())
+        print(f"{name}.json: {summary}: {'as stated' if not report.wrong else 'NOT AS STATED'}")
+        for wrong in report.wrong:
+            print(f"    {wrong}")
+            failed = True
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
