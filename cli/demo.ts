@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
-import { parseFaults } from "../demo/options.ts"
+import { parseDay, parseFaults } from "../demo/options.ts"
 import { runDemo } from "../demo/run.ts"
 import { faultNames } from "../device-sim/main.ts"
 import { type Command, optional, untilStopped, wholeNumber } from "./command.ts"
@@ -10,8 +10,8 @@ export const demo: Command = {
   name: "demo",
   summary: "the whole system on this machine, with simulated meters",
   help: `
-Usage: commonwatt demo [--days N] [--once] [--speed N] [--homes N | --data FILE] [--fault [LIST]]
-                       [--seed N] [--port N] [--dir DIR]
+Usage: commonwatt demo [--days N] [--once] [--speed N] [--homes N | --data FILE] [--from DAY]
+                       [--fault [LIST]] [--seed N] [--port N] [--dir DIR]
 
   --days N       virtual days: how many --once runs, or how far back an endless run begins; default 1, or 30
   --once         ends after the days, audits itself, prints a JSON object as the last line of stdout;
@@ -20,6 +20,7 @@ Usage: commonwatt demo [--days N] [--once] [--speed N] [--homes N | --data FILE]
                  Virtual time never overtakes the wall clock; an endless run goes on in real time from there
   --homes N      how many modelled homes, 2 to 40; default 6
   --data FILE    replays real homes: a CSV with the columns hour, homeN_load_wh, homeN_pv_wh
+  --from DAY     the first day, as 2026-06-14; default yesterday (or 30 days ago), or the data's first whole day
   --fault LIST   makes meters lie; all, or some of the list below, separated by commas. Without LIST: all
   --seed N       another seed, another world; default 1
   --port N       the page's port, if it is free; default 8080
@@ -43,6 +44,7 @@ Example:
     speed: { type: "string" },
     homes: { type: "string" },
     data: { type: "string" },
+    from: { type: "string" },
     fault: { type: "string" },
     seed: { type: "string" },
     port: { type: "string" },
@@ -58,6 +60,7 @@ Example:
     const once = values.once === true
     const say = (line: string) => process.stderr.write(`${line}\n`)
     const data = optional(values, "data")
+    const from = optional(values, "from")
     const fault = optional(values, "fault")
     const dir = optional(values, "dir")
     const directory = dir === undefined ? mkdtempSync(join(tmpdir(), "commonwatt-demo-")) : resolve(dir)
@@ -69,6 +72,7 @@ Example:
         seed: wholeNumber(values, "seed", 1, 0, 0xffffffff),
         homes: wholeNumber(values, "homes", 6, 2, 40),
         data: data === undefined ? undefined : resolve(data),
+        from: from === undefined ? undefined : parseDay(from),
         faults: fault === undefined ? [] : parseFaults(fault),
         directory,
         port: wholeNumber(values, "port", 8080, 1, 65_000),

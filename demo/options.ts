@@ -12,6 +12,8 @@ export interface DemoOptions {
   homes: number
   /** A file of real homes to replay instead of modelled ones. */
   data: string | undefined
+  /** The first day, Unix seconds at its midnight UTC; undefined for yesterday, or the data's first whole day. */
+  from: number | undefined
   faults: readonly FaultName[]
   /** Where everything is kept. A directory of an earlier run is continued. */
   directory: string
@@ -31,4 +33,12 @@ export function parseFaults(text: string): FaultName[] {
       })
     return name
   })
+}
+
+/** @throws PersonError when the text is not a date such as 2026-06-14. */
+export function parseDay(text: string): number {
+  const time = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
+  if (Number.isNaN(time))
+    throw new PersonError(`"${text}" is not a day.`, { next: "Write it as 2026-06-14." })
+  return time / 1000
 }

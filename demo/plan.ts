@@ -63,8 +63,18 @@ export function planDemo(
   const { data, days, speed, seed } = options
   const file = data === undefined ? undefined : readHomes(readData(data), data)
   // Whole days of the file, from its first midnight on.
-  const start = (file ? Math.ceil(file.firstHour / day) : Math.floor(wallNow / 1000 / day) - days) * day
-  if (file && options.once) checkDays(days, Math.floor((file.firstHour + file.hours * 3600 - start) / day))
+  const first = (file ? Math.ceil(file.firstHour / day) : Math.floor(wallNow / 1000 / day) - days) * day
+  const start = options.from ?? first
+  const last = file ? file.firstHour + file.hours * 3600 : wallNow / 1000
+  if (start < (file ? first : 0) || start + (options.once ? days : 1) * day > last)
+    throw new PersonError("Not all of the days that were asked for can be had.", {
+      context: [
+        file
+          ? `The data go from ${iso(first)} to ${iso(last)}.`
+          : "Virtual time is always behind the wall clock: the last day is yesterday.",
+      ],
+      next: "Use another --from, or fewer --days.",
+    })
   const end = options.once ? start + days * day : undefined
   const pace: Pace = { start, wallStart: wallNow + startUpMs, speed, ...(end !== undefined && { end }) }
   const everySeconds = speed > 6000 ? 900 : 300
@@ -109,11 +119,8 @@ function readData(file: string): string {
   }
 }
 
-function checkDays(days: number, most: number): void {
-  if (days > most)
-    throw new PersonError(`The data hold ${most} whole days, and ${days} were asked for.`, {
-      next: `Use --days ${most} or fewer.`,
-    })
+function iso(time: number): string {
+  return new Date(time * 1000).toISOString().slice(0, 16)
 }
 
 /** Home 1 has two plain meters on a Modbus line, all others meters that sign for themselves. */

@@ -80,7 +80,9 @@ export function computeBatch(
           },
         ],
   )
-  const owners = [...new Set(meters.filter((meter) => !meter.open).map((meter) => meter.part.household))].sort(order)
+  const owners = [
+    ...new Set(meters.filter((meter) => !meter.open).map((meter) => meter.part.household)),
+  ].sort(order)
   const own = owners.map((household) => ({
     household,
     records: householdRecords(
@@ -99,12 +101,19 @@ function lastOf(part: MeterPart): CountedReading | undefined {
 function pointsOf(part: MeterPart): Anchor[] {
   if (part.before) return [part.before, ...part.counted]
   const first = part.counted[0]
-  if (first?.registers.generatedWh === undefined || first.time === part.startTime || !isPublic(first.registers))
+  if (
+    first?.registers.generatedWh === undefined ||
+    first.time === part.startTime ||
+    !isPublic(first.registers)
+  )
     return [...part.counted]
   return [{ time: part.startTime, registers: { generatedWh: part.startWh } }, ...part.counted]
 }
 
-type OwnRecord = { start: number; energy: { generatedWh: bigint; importedWh: bigint; exportedWh: bigint } | undefined }
+type OwnRecord = {
+  start: number
+  energy: { generatedWh: bigint; importedWh: bigint; exportedWh: bigint } | undefined
+}
 
 /** Adds up a household's meters; where one of them has a gap, or has never said anything, the household has one. */
 function householdRecords(meters: readonly MeterInterval[][], silent: boolean): OwnRecord[] {

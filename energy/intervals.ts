@@ -1,4 +1,4 @@
-import { type Anchor, registerNames, type Registers } from "./judge.ts"
+import { type Anchor, type Registers, registerNames } from "./judge.ts"
 
 /** Energy that went through one meter in one interval; undefined where it is not known (a gap, not a zero). */
 export interface MeterInterval {

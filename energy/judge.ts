@@ -1,5 +1,5 @@
 import { Clock, type Reading } from "../protocol/reading.ts"
-import { ceilingWh } from "./ceiling.ts"
+import { judgeRegister, type RegisterFault, type RegisterMemory } from "./register.ts"
 
 /** What the rules need to know of a registered meter. */
 export interface MeterLimits {
@@ -13,7 +13,7 @@ export interface MeterLimits {
 /** The figures of the rules in force; they stand in each batch's evidence. */
 export interface JudgeRules {
   headroomBasisPoints: number
-  /** A reading may be ahead of the time it was received by at most this, seconds. */
+  /** A meter's clock may be wrong by at most this, seconds: so far may a reading be ahead of when it was received. */
   clockToleranceSeconds: number
 }
 
@@ -37,12 +37,11 @@ export interface MeterState {
   /** The highest sequence number seen in an authentic reading; -1 before the first. */
   sequence: number
   anchor: Anchor | undefined
-  /**
-   * Set while a register stands above what the meter could have counted: the lowest such value of each
-   * register. Readings count again once the register is back below it. Time alone never makes it plausible.
-   */
-  jumped: Registers | undefined
+  /** Of each register that has counted, and of one that is in doubt. */
+  registers: RegisterMemories
 }
+
+export type RegisterMemories = Partial<Record<RegisterName, RegisterMemory>>
 
 /** Why an authentic reading does not count. Each is explained to people by `explainReason`. */
 export type DoubtReason =
@@ -53,16 +52,14 @@ export type DoubtReason =
   | "clock-backwards"
   | "register-missing"
   | "register-unexpected"
-  | "register-fell"
-  | "over-rated"
-  | "register-jumped"
+  | RegisterFault
 
 export type Verdict = { accepted: true } | { accepted: false; reason: DoubtReason; detail: string }
 
 export const newMeterState: MeterState = Object.freeze({
   sequence: -1,
   anchor: undefined,
-  jumped: undefined,
+  registers: Object.freeze({}),
 })
 
 /**
@@ -70,8 +67,9 @@ export const newMeterState: MeterState = Object.freeze({
  * and auditors run it over the same readings in the same order and come to the same verdicts.
  *
  * The rules never count what is in doubt. A register that falls is not counted until it is back at the last
- * value that counted; one that jumps further than rated power allows is not counted until it has come back
- * down. What was really measured in between is in the register then, and is counted from there.
+ * value that counted; one that rises further than rated power allows is not counted until time allows it, and
+ * where even the tolerance for clocks cannot explain it, not until it has come back down (`judgeRegister`). What was
+ * really measured in between is in the register then, and is counted from there.
  * @param received when the gateway took the reading in, Unix seconds.
  */
 export function judge(
@@ -82,11 +80,7 @@ export function judge(
   rules: JudgeRules,
 ): { verdict: Verdict; state: MeterState } {
   if (reading.sequence <= state.sequence)
-    return doubt(
-      state,
-      "out-of-order",
-      `sequence ${reading.sequence} came after sequence ${state.sequence}`,
-    )
+    return doubt(state, "out-of-order", `sequence ${reading.sequence} came after sequence ${state.sequence}`)
   const seen = { ...state, sequence: reading.sequence }
 
   const clock = judgeClock(state.anchor, reading, received, meter, rules)
@@ -100,36 +94,28 @@ export function judge(
       return doubt(seen, "register-unexpected", `the reading has ${name}, earlier ones had not`)
   }
 
-  const most = ceilingWh(meter.ratedW, reading.time - from.time, rules.headroomBasisPoints)
-  const jumped: Registers = { ...state.jumped }
+  const step = BigInt(reading.resolutionWh ?? 0)
+  const counting: RegisterMemories = {}
+  const doubting: RegisterMemories = { ...state.registers }
   let fault: { reason: DoubtReason; detail: string } | undefined
   for (const name of registerNames) {
     const value = reading[name]
+    if (value === undefined) continue
     const last = from.registers[name]
-    if (value === undefined || last === undefined) continue
-    const bound = last + most + BigInt(reading.resolutionWh ?? 0)
-    if (value < last) {
-      fault ??= { reason: "register-fell", detail: `${name} fell from ${last} to ${value} Wh` }
-    } else if (jumped[name] !== undefined && value >= jumped[name]) {
-      fault ??= {
-        reason: "register-jumped",
-        detail: `${name} is ${value} Wh and has not come back below ${jumped[name]} Wh, where it jumped to`,
-      }
-    } else if (value > bound) {
-      jumped[name] = value
-      fault ??= {
-        reason: "over-rated",
-        detail: `${name} rose by ${value - last} Wh in ${reading.time - from.time} s, ${meter.ratedW} W allow ${bound - last} Wh`,
-      }
+    const memory = state.registers[name] ?? {
+      since: last === undefined ? reading.time : from.time,
+      ahead: 0n,
     }
+    const judged = judgeRegister(last ?? value, value, reading.time, step, memory, { ...rules, ...meter })
+    counting[name] = judged.memory
+    if (!judged.fault) continue
+    doubting[name] = judged.memory
+    fault ??= { reason: judged.fault.reason, detail: `${name} ${judged.fault.detail}` }
   }
-  if (fault) {
-    const anyJump = registerNames.some((name) => jumped[name] !== undefined)
-    return doubt({ ...seen, jumped: anyJump ? jumped : undefined }, fault.reason, fault.detail)
-  }
+  if (fault) return doubt({ ...seen, registers: doubting }, fault.reason, fault.detail)
   return {
     verdict: { accepted: true },
-    state: { sequence: reading.sequence, anchor: anchorOf(reading), jumped: undefined },
+    state: { sequence: reading.sequence, anchor: anchorOf(reading), registers: counting },
   }
 }
 

@@ -26,6 +26,7 @@ export function shareProportionally(nets: readonly HouseholdNet[]): HouseholdSha
   const sum = (values: bigint[]) => values.reduce((a, b) => a + b, 0n)
   const surplus = sum(nets.map((net) => net.surplusWh))
   const deficit = sum(nets.map((net) => net.deficitWh))
+  // biome-ignore lint/complexity/useMathMinMax: Math.min does not take a bigint
   const shared = surplus < deficit ? surplus : deficit
   const names = nets.map((net) => net.household)
   const given = divide(

@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { parse as parseYaml } from "yaml"
 import { z } from "zod"
-import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
-import { Assurance, type MeterKey, meterKey, Scheme } from "../protocol/meter.ts"
 import { paceShape } from "../protocol/clock.ts"
 import { PersonError } from "../protocol/error.ts"
+import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
+import { Assurance, type MeterKey, meterKey, Scheme } from "../protocol/meter.ts"
+import { profileNamed } from "./sources/modbus/profile.ts"
 
 const hex = (bytes: number) =>
   z
@@ -67,7 +68,11 @@ const configShape = z.strictObject({
   /** Who may open sealed evidence: `age1…`. */
   auditors: z.array(z.string().startsWith("age1")).min(1),
   households: z.array(
-    z.strictObject({ name: z.string().min(1), address: hex(20), recipient: z.string().startsWith("age1").optional() }),
+    z.strictObject({
+      name: z.string().min(1),
+      address: hex(20),
+      recipient: z.string().startsWith("age1").optional(),
+    }),
   ),
   meters: z.array(meterShape).min(1),
 })
@@ -95,7 +100,7 @@ export type ConfigInput = z.input<typeof configShape>
 
 /**
  * Reads and checks a gateway's configuration. Paths in it are relative to the file.
- * @throws PersonError naming the file, the place in it and the reason.
+ * @throws PersonError naming the file, the places in it and the reasons.
  */
 export function readConfig(file: string): Config {
   let text: string
@@ -116,7 +121,9 @@ export function checkConfig(text: string, file: string): Config {
   try {
     value = parseYaml(text)
   } catch (cause) {
-    throw new PersonError(`The configuration ${file} is not valid YAML.`, { context: [(cause as Error).message] })
+    throw new PersonError(`The configuration ${file} is not valid YAML.`, {
+      context: [(cause as Error).message],
+    })
   }
   const result = configShape.safeParse(value)
   if (!result.success)
@@ -124,26 +131,42 @@ export function checkConfig(text: string, file: string): Config {
       context: result.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`),
     })
   const config = result.data
-  if (config.settlement.everySeconds % config.rules.intervalSeconds !== 0)
-    throw new PersonError(`The configuration ${file} has a mistake.`, {
-      context: ["settlement.everySeconds must be a multiple of rules.intervalSeconds"],
-    })
+  const wrong = (what: string) =>
+    new PersonError(`The configuration ${file} has a mistake.`, { context: [what] })
+  const { intervalSeconds } = config.rules
+  if (config.settlement.everySeconds % intervalSeconds !== 0)
+    throw wrong("settlement.everySeconds must be a multiple of rules.intervalSeconds")
   const at = (path: string) => resolve(dirname(file), path)
-  const households = new Set(config.households.map((household) => household.address))
-  const seen = new Set<Hex>()
+  const households = new Set<Hex>()
+  config.households.forEach(({ name, address }, i) => {
+    if (households.has(address))
+      throw wrong(`households.${i} (${name}): another household has the same address`)
+    households.add(address)
+  })
+  const taken = new Set<string>()
+  const isFirst = (what: string) => !taken.has(what) && taken.add(what).has(what)
   const meters = config.meters.map((meter, i): Meter => {
-    const wrong = (what: string) =>
-      new PersonError(`The configuration ${file} has a mistake.`, { context: [`meters.${i} (${meter.name}): ${what}`] })
-    if (!households.has(meter.household)) throw wrong(`no household has the address ${meter.household}`)
+    const wrongHere = (what: string) => wrong(`meters.${i} (${meter.name}): ${what}`)
+    const { name, household, ratedW, startTime, startWh, modbus } = meter
+    if (!isFirst(`name ${name}`)) throw wrongHere("another meter has the same name")
+    if (!households.has(household)) throw wrongHere(`no household has the address ${household}`)
     let key: MeterKey
     try {
       key = meterKey(Scheme[meter.scheme], fromHex(meter.publicKey))
+      if (modbus) profileNamed(modbus.profile)
     } catch (cause) {
-      throw wrong((cause as Error).message)
+      throw wrongHere([(cause as Error).message, (cause as PersonError).next].filter(Boolean).join(" "))
     }
-    if (seen.has(key.meterId)) throw wrong("another meter has the same key")
-    seen.add(key.meterId)
-    const { name, household, ratedW, startTime, startWh, modbus } = meter
+    if (!isFirst(`key ${key.meterId}`)) throw wrongHere("another meter has the same key")
+    if (modbus) {
+      const { host, port, unit, everySeconds } = modbus
+      if (key.scheme !== Scheme.ed25519) throw wrongHere("a key that the gateway holds must be ed25519")
+      // One device under two names would be paid twice.
+      if (!isFirst(`device ${host}:${port} unit ${unit}`))
+        throw wrongHere("another meter is the same Modbus unit")
+      if (everySeconds > intervalSeconds)
+        throw wrongHere("modbus.everySeconds must not be more than rules.intervalSeconds")
+    }
     const assurance = modbus ? Assurance.gateway : Assurance.meter
     return {
       name,

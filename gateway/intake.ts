@@ -3,7 +3,13 @@ import type { Clock } from "../protocol/clock.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
 import type { Meter } from "./config.ts"
 import type { Journal } from "./journal/journal.ts"
-import { type Authentic, examine, type IncomingMessage, type KnownAlready, type Refused } from "./verify/examine.ts"
+import {
+  type Authentic,
+  examine,
+  type IncomingMessage,
+  type KnownAlready,
+  type Refused,
+} from "./verify/examine.ts"
 
 export type Outcome = Authentic | Refused | KnownAlready
 
@@ -11,7 +17,12 @@ export interface Intake {
   /** Resolves once the message is stored for good, as a reading or in quarantine; rejects if it cannot be. */
   submit(message: IncomingMessage): Promise<Outcome>
   /** Records that a source turned something away before there was a message. */
-  turnAway(what: { source: string; reason: Refused["reason"]; detail: string; size: number }): Promise<Outcome>
+  turnAway(what: {
+    source: string
+    reason: Refused["reason"]
+    detail: string
+    size: number
+  }): Promise<Outcome>
   /** Waits until everything submitted is stored. */
   drain(): Promise<void>
 }
@@ -48,7 +59,7 @@ export function createIntake(
     resolve: (outcome: Outcome) => void
     reject: (error: unknown) => void
   }
-  let waiting: Waiting[] = []
+  const waiting: Waiting[] = []
   let scheduled = false
 
   function schedule(): void {
@@ -59,20 +70,30 @@ export function createIntake(
 
   function flush(): void {
     scheduled = false
-    const batch = waiting.slice(0, mostPerCommit)
-    waiting = waiting.slice(mostPerCommit)
+    const batch = waiting.splice(0, mostPerCommit)
     const received = clock.now()
-    try {
-      const outcomes = journal.commit(() => batch.map((entry) => entry.store(received)))
-      batch.forEach(({ resolve }, i) => {
-        resolve(outcomes[i]!)
-        onStored(outcomes[i]!, received)
-      })
-    } catch (error) {
-      states.clear()
-      for (const { reject } of batch) reject(error)
-    }
+    // Where a common commit fails, each gets its own: one message that cannot be stored does not hold up the others.
+    if (!store(batch, received)) for (const entry of batch) store([entry], received)
     schedule()
+  }
+
+  /** @returns false where nothing was stored and nobody has an answer yet; one alone is always answered. */
+  function store(batch: readonly Waiting[], received: number): boolean {
+    let outcomes: Outcome[]
+    try {
+      outcomes = journal.commit(() => batch.map((entry) => entry.store(received)))
+    } catch (error) {
+      // What the rules remember is what the journal holds, and the journal took nothing of this.
+      states.clear()
+      if (batch.length > 1) return false
+      batch[0]!.reject(error)
+      return true
+    }
+    batch.forEach(({ resolve }, i) => {
+      resolve(outcomes[i]!)
+      onStored(outcomes[i]!, received)
+    })
+    return true
   }
 
   function wait(store: Waiting["store"]): Promise<Outcome> {

@@ -59,9 +59,7 @@ export function batchStore(db: Db) {
   const insertStatement = db.prepare(
     "INSERT INTO statements (number, position, meter_id, generated, time, reading) VALUES (?, ?, ?, ?, ?, ?)",
   )
-  const insertBlock = db.prepare(
-    "INSERT INTO blocks (number, position, cid, bytes) VALUES (?, ?, ?, ?)",
-  )
+  const insertBlock = db.prepare("INSERT INTO blocks (number, position, cid, bytes) VALUES (?, ?, ?, ?)")
   const selectBatches = "SELECT number, time, state, root, evidence, note FROM batches"
   const newest = db.prepare(`${selectBatches} ORDER BY number DESC LIMIT ?`)
   const byNumber = db.prepare(`${selectBatches} WHERE number = ?`)

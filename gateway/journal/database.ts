@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs"
+import { chmodSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import Database from "better-sqlite3"
 import { PersonError } from "../../protocol/error.ts"
@@ -11,13 +11,30 @@ export type Db = Database.Database
  *
  * A commit is on the disk when it returns: better-sqlite3 is compiled to run WAL with `synchronous=NORMAL`, which
  * may lose the last commits in a power cut; FULL is set here. Integers come back as bigint.
+ * @throws PersonError when the file cannot be used, or was written by a newer version.
  */
 export function openDatabase(directory: string): Db {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const db = new Database(join(directory, "journal.sqlite"))
-  db.pragma("journal_mode = WAL")
-  db.pragma("synchronous = FULL")
-  db.pragma("foreign_keys = ON")
+  const file = join(directory, "journal.sqlite")
+  let db: Db | undefined
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    db = new Database(file)
+    // It shows how households live, also where the directory was made by somebody else.
+    chmodSync(file, 0o600)
+    migrate(db)
+    return db
+  } catch (cause) {
+    db?.close()
+    if (cause instanceof PersonError) throw cause
+    throw new PersonError(`The journal ${file} cannot be opened.`, {
+      context: [(cause as Error).message],
+      next: "Check who owns the directory and whether the disk is full; if the file is damaged, restore a backup.",
+      cause,
+    })
+  }
+}
+
+function migrate(db: Db): void {
   db.pragma("busy_timeout = 5000")
   db.defaultSafeIntegers()
   const version = Number(db.pragma("user_version", { simple: true }))
@@ -26,11 +43,13 @@ export function openDatabase(directory: string): Db {
       context: [`Its schema is ${version}, this program knows ${migrations.length}.`],
       next: "Install the newer version again; nothing was changed.",
     })
+  db.pragma("journal_mode = WAL")
+  db.pragma("synchronous = FULL")
+  db.pragma("foreign_keys = ON")
   migrations.slice(version).forEach((sql, i) => {
     db.transaction(() => {
       db.exec(sql)
       db.pragma(`user_version = ${version + i + 1}`)
     })()
   })
-  return db
 }

@@ -1,6 +1,6 @@
 import type { Meter } from "../config.ts"
 import { batchStore } from "./batches.ts"
-import { openDatabase } from "./database.ts"
+import { type Db, openDatabase } from "./database.ts"
 import { quarantineStore } from "./quarantine.ts"
 import { readingStore } from "./readings.ts"
 
@@ -8,7 +8,11 @@ export type Journal = ReturnType<typeof openJournal>
 
 /** Opens the gateway's append-only store of readings, and what settlement writes beside them. */
 export function openJournal(directory: string, meters: readonly Meter[]) {
-  const db = openDatabase(directory)
+  return journalIn(openDatabase(directory), meters)
+}
+
+/** The journal in an open database. */
+export function journalIn(db: Db, meters: readonly Meter[]) {
   return {
     readings: readingStore(db, meters),
     quarantine: quarantineStore(db),

@@ -13,7 +13,7 @@ export interface QuarantinedMessage {
   size: number
 }
 
-/** Proofs of fraud are kept for ever; of everything else the newest rows of each reason. */
+/** Proofs of fraud are kept for ever, each once; of everything else the newest rows of each reason. */
 const keptForEver = "equivocation"
 const keptPerReason = 1000
 const keptBytes = 512
@@ -23,7 +23,8 @@ export type QuarantineStore = ReturnType<typeof quarantineStore>
 /** What was refused. Bounded, for anyone on the network can send rubbish; the counts are exact. */
 export function quarantineStore(db: Db) {
   const insert = db.prepare(
-    "INSERT INTO quarantine (received, source, meter_id, reason, detail, bytes, size) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    `INSERT INTO quarantine (received, source, meter_id, reason, detail, bytes, size) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
   )
   const count = db.prepare(
     "INSERT INTO counts (name, n) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET n = n + 1 RETURNING n",

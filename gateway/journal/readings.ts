@@ -1,4 +1,4 @@
-import type { Anchor, MeterState, Registers } from "../../energy/judge.ts"
+import type { Anchor, MeterState, RegisterMemories, RegisterName, Registers } from "../../energy/judge.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import type { Meter } from "../config.ts"
 import type { Authentic } from "../verify/examine.ts"
@@ -60,12 +60,11 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const remember = db.prepare(
-    `UPDATE meters SET sequence = ?, anchor = coalesce(?, anchor), jumped_generated = ?, jumped_imported = ?,
-     jumped_exported = ? WHERE id = ?`,
+    "UPDATE meters SET sequence = ?, anchor = coalesce(?, anchor), registers = ? WHERE id = ?",
   )
   const recall = db.prepare(
-    `SELECT m.sequence, m.jumped_generated, m.jumped_imported, m.jumped_exported, r.time, r.generated, r.imported,
-     r.exported FROM meters m LEFT JOIN readings r ON r.id = m.anchor WHERE m.meter_id = ?`,
+    `SELECT m.sequence, m.registers, r.time, r.generated, r.imported, r.exported
+     FROM meters m LEFT JOIN readings r ON r.id = m.anchor WHERE m.meter_id = ?`,
   )
   const earlier = db.prepare("SELECT bytes FROM readings WHERE meter = ? AND sequence = ?").pluck()
   const after = db.prepare(`SELECT ${columns} WHERE r.meter = ? AND r.id > ? ORDER BY r.id`)
@@ -73,8 +72,8 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
     `SELECT ${columns} WHERE r.meter = ? AND r.id <= ? AND r.reason IS NULL ORDER BY r.id DESC LIMIT 1`,
   )
   const countedFrom = db.prepare(
-    `SELECT ${columns} WHERE r.meter = ? AND r.reason IS NULL AND r.id >= coalesce((
-       SELECT max(id) FROM readings WHERE meter = ? AND reason IS NULL AND time <= ?), 0) ORDER BY r.id`,
+    `SELECT ${columns} WHERE r.meter = ? AND r.reason IS NULL AND r.id >= coalesce((SELECT id FROM readings
+       WHERE meter = ? AND reason IS NULL AND time <= ? ORDER BY id DESC LIMIT 1), 0) ORDER BY r.id`,
   )
   const doubtful = db.prepare(`SELECT ${columns} WHERE r.reason IS NOT NULL ORDER BY r.id DESC LIMIT ?`)
   const count = db.prepare(
@@ -101,30 +100,17 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
         verdict.accepted ? null : verdict.detail,
       )
       count.run(`readings.${verdict.accepted ? "accepted" : verdict.reason}`)
-      const jumped = state.jumped ?? {}
-      remember.run(
-        state.sequence,
-        verdict.accepted ? lastInsertRowid : null,
-        jumped.generatedWh ?? null,
-        jumped.importedWh ?? null,
-        jumped.exportedWh ?? null,
-        id,
-      )
+      const anchor = verdict.accepted ? lastInsertRowid : null
+      remember.run(state.sequence, anchor, memoriesToText(state.registers), id)
     },
 
     state(meterId: Hex): MeterState {
-      const row = recall.get(meterId) as Record<string, bigint | null>
-      const jumped = registersOf(row.jumped_generated, row.jumped_imported, row.jumped_exported)
+      const row = recall.get(meterId) as StateRow
+      const registers = registersOf(row.generated, row.imported, row.exported)
       return {
         sequence: Number(row.sequence),
-        anchor:
-          row.time == null
-            ? undefined
-            : {
-                time: Number(row.time),
-                registers: registersOf(row.generated, row.imported, row.exported),
-              },
-        jumped: Object.keys(jumped).length > 0 ? jumped : undefined,
+        anchor: row.time === null ? undefined : { time: Number(row.time), registers },
+        registers: memoriesFromText(row.registers),
       }
     },
 
@@ -166,6 +152,32 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
 
     rowId,
   }
+}
+
+interface StateRow {
+  sequence: bigint
+  registers: string
+  time: bigint | null
+  generated: bigint | null
+  imported: bigint | null
+  exported: bigint | null
+}
+
+/** Energy in JSON is text: a number there would be a float. */
+function memoriesToText(memories: RegisterMemories): string {
+  return JSON.stringify(memories, (_key, value: unknown) =>
+    typeof value === "bigint" ? String(value) : value,
+  )
+}
+
+function memoriesFromText(text: string): RegisterMemories {
+  const stored = JSON.parse(text) as Record<RegisterName, { since: number; ahead: string; jumped?: string }>
+  return Object.fromEntries(
+    Object.entries(stored).map(([name, { since, ahead, jumped }]) => [
+      name,
+      { since, ahead: BigInt(ahead), ...(jumped !== undefined && { jumped: BigInt(jumped) }) },
+    ]),
+  )
 }
 
 function registersOf(

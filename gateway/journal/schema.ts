@@ -6,7 +6,8 @@ export const migrations: readonly string[] = [
     meter_id TEXT NOT NULL UNIQUE,
     sequence INTEGER NOT NULL DEFAULT -1,
     anchor INTEGER REFERENCES readings(id),
-    jumped_generated INTEGER, jumped_imported INTEGER, jumped_exported INTEGER
+    -- What the rules remember of each register, as JSON.
+    registers TEXT NOT NULL DEFAULT '{}'
   ) STRICT;
 
   -- Authentic readings: signed by a known meter, each sequence number once. reason is null where it counts.
@@ -36,6 +37,8 @@ export const migrations: readonly string[] = [
     size INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX quarantine_by_reason ON quarantine (reason, id);
+  -- A proof of fraud is kept for ever, and once: whoever sends it again and again does not fill the disk.
+  CREATE UNIQUE INDEX equivocations ON quarantine (meter_id, bytes) WHERE reason = 'equivocation';
   CREATE TABLE counts (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT;
 
   CREATE TABLE batches (

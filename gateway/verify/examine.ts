@@ -1,4 +1,10 @@
-import { type DoubtReason, type JudgeRules, judge, type MeterState, type Verdict } from "../../energy/judge.ts"
+import {
+  type DoubtReason,
+  type JudgeRules,
+  judge,
+  type MeterState,
+  type Verdict,
+} from "../../energy/judge.ts"
 import { equalBytes, type Hex, toHex } from "../../protocol/hex.ts"
 import {
   decodeReading,

@@ -3,8 +3,8 @@ import type { Clock } from "../../../protocol/clock.ts"
 import type { Clock as ClockQuality, Reading } from "../../../protocol/reading.ts"
 import type { Meter } from "../../config.ts"
 import type { Intake } from "../../intake.ts"
-import { type Bus, BusTimeout, openTcpBus } from "./bus.ts"
-import { blockFor, decodeBlock, profileNamed } from "./profile.ts"
+import { type Bus, BusTimeout, busTimeoutMs, openTcpBus } from "./bus.ts"
+import { blockFor, decodeBlock, profileNamed, type Snapshot } from "./profile.ts"
 
 /** Signs what was read off a plain meter with the gateway's key for it. */
 export type SignReading = (meter: Meter, reading: Omit<Reading, "sequence">) => Uint8Array
@@ -17,12 +17,23 @@ export interface PollerOptions {
   log: Logger
   /** Called after each poll: undefined when it went well. */
   onPoll?: (meter: Meter, error: Error | undefined) => void
+  patience?: Patience
 }
 
-/** A unit that does not answer is left alone for this long: it costs its bus at most one time-out a minute. */
-const restAfterTimeoutMs = 60_000
-/** A refused connection or an exception costs the bus nothing, and is tried again sooner. */
-const restAfterErrorMs = 2_000
+/** Milliseconds of real time. */
+export interface Patience {
+  timeoutMs: number
+  /** A unit that does not answer is left alone for this long: it costs its bus at most one time-out a minute. */
+  restAfterTimeoutMs: number
+  /** A refused connection or an exception costs the bus nothing, and is tried again sooner. */
+  restAfterErrorMs: number
+}
+
+const usualPatience: Patience = {
+  timeoutMs: busTimeoutMs,
+  restAfterTimeoutMs: 60_000,
+  restAfterErrorMs: 2_000,
+}
 const tickMs = 20_000
 
 export interface Poller {
@@ -32,18 +43,22 @@ export interface Poller {
 /**
  * Polls the site's plain meters over Modbus TCP, each at the multiples of its own period, so that readings fall on
  * interval boundaries.
+ * @throws PersonError when a meter's profile is unknown.
  */
 export function startPoller(meters: readonly Meter[], options: PollerOptions): Poller {
   const buses = new Map<string, Bus>()
   const stopping = new AbortController()
-  const loops = meters.flatMap((meter) => {
+  const readers = meters.flatMap((meter) => {
     if (!meter.modbus) return []
     const { host, port } = meter.modbus
     const address = `${host}:${port}`
-    const bus = buses.get(address) ?? openTcpBus(host, port)
+    const bus = buses.get(address) ?? openTcpBus(host, port, (options.patience ?? usualPatience).timeoutMs)
     buses.set(address, bus)
-    return [pollForEver(meter, meter.modbus, bus, options, stopping.signal)]
+    return [{ meter, place: meter.modbus, read: readerFor(meter.modbus, bus, options.clock) }]
   })
+  const loops = readers.map(({ meter, place, read }) =>
+    pollForEver(meter, place, read, options, stopping.signal),
+  )
   return {
     async stop() {
       stopping.abort()
@@ -53,42 +68,59 @@ export function startPoller(meters: readonly Meter[], options: PollerOptions): P
   }
 }
 
+type Place = NonNullable<Meter["modbus"]>
+
+/** @throws PersonError when there is no such profile. */
+function readerFor({ unit, profile: name, measures }: Place, bus: Bus, clock: Clock) {
+  const profile = profileNamed(name)
+  const block = blockFor(profile, measures)
+  /** What the meter shows, and when it was asked: others on the bus may have had their turn first. */
+  return async (): Promise<Snapshot & { time: number }> => {
+    let time = clock.now()
+    const bytes = await bus.read(unit, block, () => {
+      time = clock.now()
+    })
+    return { time, ...decodeBlock(profile, measures, block, bytes) }
+  }
+}
+
 async function pollForEver(
   meter: Meter,
-  { host, port, unit, profile: profileName, measures, everySeconds }: NonNullable<Meter["modbus"]>,
-  bus: Bus,
-  { clock, clockQuality, sign, intake, log, onPoll }: PollerOptions,
+  { host, port, unit, everySeconds }: Place,
+  read: ReturnType<typeof readerFor>,
+  { clock, clockQuality, sign, intake, log, onPoll, patience = usualPatience }: PollerOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const profile = profileNamed(profileName)
-  const block = blockFor(profile, measures)
   const source = `modbus ${host}:${port} unit ${unit}`
   let next = clock.now()
   let failing = false
   while (!signal.aborted) {
     try {
-      const time = clock.now()
-      const snapshot = decodeBlock(profile, measures, block, await bus.read(unit, block))
+      const { time, registers, powerW, resolutionWh } = await read()
       const bytes = sign(meter, {
         time,
         clock: clockQuality(),
         clockSets: 0,
         boots: 0,
-        ...snapshot.registers,
-        powerW: snapshot.powerW,
-        ...(snapshot.resolutionWh > 1 && { resolutionWh: snapshot.resolutionWh }),
+        ...registers,
+        ...(powerW !== undefined && { powerW }),
+        ...(resolutionWh > 1 && { resolutionWh }),
       })
       await intake.submit({ source, bytes, claimedMeter: meter.key.meterId })
-      if (failing) log.info({ meter: meter.name, source }, "the meter answers again")
+      if (failing) log.info({ meter: meter.name, source }, "readings of the meter come in again")
       failing = false
       onPoll?.(meter, undefined)
     } catch (cause) {
       const error = cause instanceof Error ? cause : new Error(String(cause))
       if (signal.aborted) return
-      if (!failing) log.warn({ meter: meter.name, source, reason: error.message }, "the meter does not answer")
+      if (!failing) log.warn({ meter: meter.name, source, reason: error.message }, "no reading of the meter")
       failing = true
       onPoll?.(meter, error)
-      await sleep(error instanceof BusTimeout ? restAfterTimeoutMs : restAfterErrorMs, signal)
+      await sleep(
+        error instanceof BusTimeout ? patience.restAfterTimeoutMs : patience.restAfterErrorMs,
+        signal,
+      )
+      continue
     }
     next = (Math.floor(Math.max(clock.now(), next) / everySeconds) + 1) * everySeconds
     await sleepUntil(clock, next, signal)

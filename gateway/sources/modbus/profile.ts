@@ -55,13 +55,16 @@ export interface BlockRead {
 /** What a meter showed. Energy in whole Wh; `resolutionWh` is the step of its coarsest register, rounded up. */
 export interface Snapshot {
   registers: { generatedWh?: bigint; importedWh?: bigint; exportedWh?: bigint }
-  powerW: number
+  /** Absent where the meter shows none. */
+  powerW?: number
   resolutionWh: number
 }
 
 /** The read that covers all points a meter needs. */
 export function blockFor(profile: Profile, measures: Measures): BlockRead {
-  const points = [profile.power, ...Object.values(profile.measures[measures])].map((name) => profile.points[name]!)
+  const points = [profile.power, ...Object.values(profile.measures[measures])].map(
+    (name) => profile.points[name]!,
+  )
   const address = Math.min(...points.map((point) => point.address))
   const end = Math.max(...points.map((point) => point.address + widths[point.type]))
   return { function: profile.function, address, count: end - address }
@@ -72,24 +75,30 @@ export class UnusableRegister extends Error {
   override name = "UnusableRegister"
 }
 
+/** From here on a float32 in kWh steps by more than 1 MWh, the coarsest step that a reading can state. */
+const mostKWh = 2 ** 33 - 2 ** 10
+/** The largest power that a reading can state, W. */
+const mostPowerW = 0x7fffffff
+
 /** Reads the points out of a block's bytes. @throws UnusableRegister naming the point and what it showed. */
 export function decodeBlock(profile: Profile, measures: Measures, block: BlockRead, bytes: Buffer): Snapshot {
   if (bytes.length !== 2 * block.count)
     throw new UnusableRegister(`${bytes.length} bytes came for ${block.count} registers`)
-  const valueOf = (name: string) => {
+  const valueAt = (name: string) => {
     const point = profile.points[name]!
     return { value: bytes.readFloatBE(2 * (point.address - block.address)), unit: point.unit }
   }
   const registers: Snapshot["registers"] = {}
   let resolutionWh = 1
   for (const [register, name] of Object.entries(profile.measures[measures])) {
-    const { value } = valueOf(name)
-    if (!Number.isFinite(value) || value < 0) throw new UnusableRegister(`${name} shows ${value}`)
+    const { value } = valueAt(name)
+    if (!(value >= 0 && value <= mostKWh)) throw new UnusableRegister(`${name} shows ${value}`)
     registers[register as keyof Snapshot["registers"]] = BigInt(Math.round(value * 1000))
     resolutionWh = Math.max(resolutionWh, float32StepWh(value))
   }
-  const { value: power } = valueOf(profile.power)
-  return { registers, powerW: Number.isFinite(power) ? Math.round(power) : 0, resolutionWh }
+  const { value: power } = valueAt(profile.power)
+  // What is not a number is not 0: the reading says nothing of power then.
+  return { registers, ...(Math.abs(power) <= mostPowerW && { powerW: Math.round(power) }), resolutionWh }
 }
 
 /** The distance in Wh between neighbouring float32 values at so many kWh, rounded up: 7.8 at 65,536 kWh. */

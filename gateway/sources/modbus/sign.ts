@@ -26,7 +26,9 @@ export function createPlainMeterSigner(
     if (!key) throw new Error(`The gateway holds no key for ${meter.name}.`)
     const sequence = Math.max(sequences.get(meter) ?? -1, lastSequence(meter)) + 1
     sequences.set(meter, sequence)
-    return encodeReading({ sequence, ...reading }, meter.key.scheme, meter.key.kid, (message) => sign(null, message, key))
+    return encodeReading({ sequence, ...reading }, meter.key.scheme, meter.key.kid, (message) =>
+      sign(null, message, key),
+    )
   }
 }
 
@@ -34,12 +36,15 @@ function readKey(meter: Meter, file: string): KeyObject {
   const wrong = (what: string) =>
     new PersonError(`The key of ${meter.name} cannot be used.`, { context: [`${file}: ${what}`] })
   if (meter.key.scheme !== Scheme.ed25519) throw wrong("keys that the gateway holds are Ed25519")
-  let secret: Uint8Array
+  let text: string
   try {
-    secret = fromHex(readFileSync(file, "utf8").trim(), 32)
+    text = readFileSync(file, "utf8").trim()
   } catch (cause) {
     throw wrong((cause as Error).message)
   }
+  // Not the words of fromHex: they would show what is in the file.
+  if (!/^(0x)?[0-9a-fA-F]{64}$/.test(text)) throw wrong("it does not hold 32 bytes of hexadecimal")
+  const secret = fromHex(text, 32)
   const key = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, secret]), format: "der", type: "pkcs8" })
   const { publicKey } = publicKeyOf(key)
   if (!equalBytes(publicKey, meter.key.publicKey)) throw wrong("this is the key of another meter")

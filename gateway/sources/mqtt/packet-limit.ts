@@ -1,5 +1,5 @@
-import { Duplex, Transform } from "node:stream"
 import type { Socket } from "node:net"
+import { Duplex, Transform } from "node:stream"
 
 /** A client announced a packet that is larger than any we take. */
 export class PacketTooLarge extends Error {
@@ -16,7 +16,11 @@ export class PacketTooLarge extends Error {
  * in memory before looking at it. Here the length is read from the fixed header (MQTT 3.1.1, 2.2.3) and the
  * connection is cut before the body is taken in.
  */
-export function limitPackets(socket: Socket, mostBytes: number, onCut: (error: PacketTooLarge) => void): Duplex {
+export function limitPackets(
+  socket: Socket,
+  mostBytes: number,
+  onCut: (error: PacketTooLarge) => void,
+): Duplex {
   const watch = packetWatch(mostBytes)
   const gate = new Transform({
     transform(chunk: Buffer, _encoding, done) {

@@ -1,0 +1,249 @@
+import { createECDH } from "node:crypto"
+import { join } from "node:path"
+import t from "tap"
+import { stringify } from "yaml"
+import { PersonError } from "../protocol/error.ts"
+import { toHex } from "../protocol/hex.ts"
+import { Assurance } from "../protocol/meter.ts"
+import { type ConfigInput, checkConfig, readConfig } from "./config.ts"
+import { testMeter } from "./intake.test.support.ts"
+
+const keyOf = (name: string) => toHex(testMeter(name).key.publicKey)
+const p256 = createECDH("prime256v1")
+p256.generateKeys()
+
+/** What an operator would write; a fresh copy each time. */
+const good = () =>
+  ({
+    site: 7,
+    dataDir: "data",
+    mqtt: { host: "0.0.0.0", port: 1883 },
+    web: { host: "127.0.0.1", port: 8080 },
+    chain: {
+      rpc: "https://rpc.example.org",
+      chainId: 100,
+      oracle: "0xAbCdEf0123456789abcdef0123456789abcdef01",
+      keyFile: "../keys/gateway.key",
+    },
+    settlement: { everySeconds: 3600 },
+    rules: {},
+    validators: ["https://validator.example.org"],
+    auditors: ["age1auditor"],
+    households: [
+      { name: "Anna", address: `0x${"1".repeat(40)}` },
+      { name: "Bert", address: `0x${"2".repeat(40)}`, recipient: "age1bert" },
+    ],
+    meters: [
+      {
+        name: "Anna roof",
+        household: `0x${"1".repeat(40)}`,
+        scheme: "ed25519",
+        publicKey: keyOf("roof"),
+        ratedW: 5000,
+        startTime: 1_780_272_000,
+        startWh: "9007199254740993",
+      },
+      {
+        name: "Bert grid",
+        household: `0x${"2".repeat(40)}`,
+        scheme: "ed25519",
+        publicKey: keyOf("grid"),
+        ratedW: 43_470,
+        startTime: 1_780_272_000,
+        modbus: {
+          host: "192.0.2.9",
+          port: 502,
+          unit: 1,
+          profile: "sdm630",
+          measures: "grid",
+          everySeconds: 60,
+          keyFile: "/etc/commonwatt/bert.key",
+        },
+      },
+    ],
+  }) satisfies ConfigInput
+
+t.test(
+  "a good configuration: paths lead on from the file, numbers are exact, what is not said has its usual value",
+  async (t) => {
+    const config = checkConfig(stringify(good()), "/etc/commonwatt/gateway.yaml")
+    t.equal(config.dataDir, "/etc/commonwatt/data")
+    t.equal(config.chain.keyFile, "/etc/keys/gateway.key")
+    t.equal(config.chain.oracle, "0xabcdef0123456789abcdef0123456789abcdef01")
+    t.same(config.rules, { intervalSeconds: 900, headroomBasisPoints: 1000, clockToleranceSeconds: 120 })
+    t.same(config.settlement, { everySeconds: 3600, waitSeconds: 60 })
+    t.equal(config.timeSync, "systemd")
+    t.equal(config.name, "Commonwatt")
+    const [roof, grid] = config.meters
+    t.match(roof, {
+      assurance: Assurance.meter,
+      startWh: 9_007_199_254_740_993n,
+      key: { meterId: testMeter("roof").key.meterId },
+    })
+    t.notOk(roof!.modbus)
+    t.match(grid, {
+      assurance: Assurance.gateway,
+      startWh: 0n,
+      modbus: { keyFile: "/etc/commonwatt/bert.key" },
+    })
+  },
+)
+
+/** Each bad configuration: what is changed in a good one, and what the operator is told. */
+type Input = ReturnType<typeof good>
+const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = {
+  "a setting that is missing": [(c) => Reflect.deleteProperty(c, "site"), /^site: /],
+  "a setting that does not exist": [
+    (c) => Object.assign(c, { sites: 7 }),
+    /^file: Unrecognized key: "sites"$/,
+  ],
+  "a setting that does not exist, further in": [
+    (c) => Object.assign(c.meters[0]!, { rated: 5000 }),
+    /^meters\.0: Unrecognized key: "rated"$/,
+  ],
+  "a site that is not a number": [(c) => Object.assign(c, { site: "seven" }), /^site: .*expected number/],
+  "a site of 0": [(c) => Object.assign(c, { site: 0 }), /^site: .*>0/],
+  "a port that does not exist": [(c) => Object.assign(c.mqtt, { port: 65_536 }), /^mqtt\.port: .*<=65535/],
+  "an oracle that is no address": [
+    (c) => Object.assign(c.chain, { oracle: "0x12" }),
+    /^chain\.oracle: must be 20 bytes of hexadecimal$/,
+  ],
+  "an rpc that is no URL": [(c) => Object.assign(c.chain, { rpc: "example" }), /^chain\.rpc: Invalid URL$/],
+  "a clock that nobody keeps": [
+    (c) => Object.assign(c, { timeSync: "ntp" }),
+    /^timeSync: .*"systemd"\|"trusted"/,
+  ],
+  "no auditor": [(c) => Object.assign(c, { auditors: [] }), /^auditors: .*>=1/],
+  "an auditor with another key": [
+    (c) => Object.assign(c, { auditors: ["ssh-ed25519 AAAA"] }),
+    /^auditors\.0: .*start with "age1"/,
+  ],
+  "no meter": [(c) => Object.assign(c, { meters: [] }), /^meters: .*>=1/],
+  "a batch in the middle of an interval": [
+    (c) => Object.assign(c.settlement, { everySeconds: 1000 }),
+    /^settlement\.everySeconds must be a multiple of rules\.intervalSeconds$/,
+  ],
+  "an interval of no time": [
+    (c) => Object.assign(c.rules, { intervalSeconds: 0 }),
+    /^rules\.intervalSeconds: .*>0/,
+  ],
+  "headroom below zero": [
+    (c) => Object.assign(c.rules, { headroomBasisPoints: -1 }),
+    /^rules\.headroomBasisPoints: .*>=0/,
+  ],
+  "a register that is not whole": [
+    (c) => Object.assign(c.meters[0]!, { startWh: "1.5" }),
+    /^meters\.0\.startWh: /,
+  ],
+  "a register that has run backwards": [
+    (c) => Object.assign(c.meters[0]!, { startWh: -1 }),
+    /^meters\.0\.startWh: /,
+  ],
+  "a meter of no power": [(c) => Object.assign(c.meters[0]!, { ratedW: 0 }), /^meters\.0\.ratedW: .*>0/],
+  "a scheme that nobody knows": [
+    (c) => Object.assign(c.meters[0]!, { scheme: "rsa" }),
+    /^meters\.0\.scheme: .*"ed25519"\|"es256"/,
+  ],
+  "two households at one address": [
+    (c) => Object.assign(c.households[1]!, { address: c.households[0]!.address }),
+    /^households\.1 \(Bert\): another household has the same address$/,
+  ],
+  "a meter of nobody": [
+    (c) => Object.assign(c.meters[0]!, { household: `0x${"3".repeat(40)}` }),
+    /^meters\.0 \(Anna roof\): no household has the address 0x3{40}$/,
+  ],
+  "two meters of one name": [
+    (c) => Object.assign(c.meters[1]!, { name: "Anna roof" }),
+    /^meters\.1 \(Anna roof\): another meter has the same name$/,
+  ],
+  "two meters of one key": [
+    (c) => Object.assign(c.meters[1]!, { publicKey: c.meters[0]!.publicKey }),
+    /^meters\.1 \(Bert grid\): another meter has the same key$/,
+  ],
+  "a key that is too short": [
+    (c) => Object.assign(c.meters[0]!, { publicKey: "0x1234" }),
+    /^meters\.0 \(Anna roof\): A public key of scheme 1 has 32 bytes, this one has 2\.$/,
+  ],
+  "a key that is no hexadecimal": [
+    (c) => Object.assign(c.meters[0]!, { publicKey: "roof" }),
+    /^meters\.0 \(Anna roof\): "roof" is not hexadecimal\.$/,
+  ],
+  "a key of small order": [
+    (c) => Object.assign(c.meters[0]!, { publicKey: `01${"0".repeat(62)}` }),
+    /^meters\.0 \(Anna roof\): This Ed25519 key has small order/,
+  ],
+  "a key that is not on its curve": [
+    (c) => Object.assign(c.meters[0]!, { scheme: "es256", publicKey: "11".repeat(64) }),
+    /^meters\.0 \(Anna roof\): This public key is not a point on its curve\.$/,
+  ],
+  "a kind of meter that nobody knows": [
+    (c) => Object.assign(c.meters[1]!.modbus!, { profile: "sdm6300" }),
+    /^meters\.1 \(Bert grid\): There is no meter profile "sdm6300"\. Use one of: sdm630\.$/,
+  ],
+  "a unit that does not exist": [
+    (c) => Object.assign(c.meters[1]!.modbus!, { unit: 256 }),
+    /^meters\.1\.modbus\.unit: .*<=255/,
+  ],
+  "a plain meter with a key that the gateway cannot hold": [
+    (c) => Object.assign(c.meters[1]!, { scheme: "es256", publicKey: p256.getPublicKey("hex").slice(2) }),
+    /^meters\.1 \(Bert grid\): a key that the gateway holds must be ed25519$/,
+  ],
+  "one device under two names": [
+    (c) => c.meters.push({ ...c.meters[1]!, name: "Bert roof", publicKey: keyOf("third") }),
+    /^meters\.2 \(Bert roof\): another meter is the same Modbus unit$/,
+  ],
+  "a meter that is read less than once an interval": [
+    (c) => Object.assign(c.meters[1]!.modbus!, { everySeconds: 901 }),
+    /^meters\.1 \(Bert grid\): modbus\.everySeconds must not be more than rules\.intervalSeconds$/,
+  ],
+}
+
+/** @returns what an operator would be told. */
+function complaintAbout(t: { fail(what: string): unknown }, text: string): PersonError {
+  try {
+    checkConfig(text, "/etc/commonwatt/gateway.yaml")
+  } catch (error) {
+    if (error instanceof PersonError) return error
+    t.fail(`it is not for a person: ${error}`)
+  }
+  throw new Error("The configuration was taken.")
+}
+
+for (const [name, [change, told]] of Object.entries(bad))
+  t.test(`${name} is named by its place and the reason`, async (t) => {
+    const config = good()
+    change(config)
+    const error = complaintAbout(t, stringify(config))
+    t.match(
+      error.message,
+      /^The configuration \/etc\/commonwatt\/gateway\.yaml has (a mistake|1 mistake\(s\))\.$/,
+    )
+    t.match(error.context, [told])
+    t.equal(error.context.length, 1)
+  })
+
+t.test("all mistakes of form are named at once", async (t) => {
+  const config = good()
+  Object.assign(config, { site: -1, auditors: [] })
+  Object.assign(config.meters[1]!.modbus!, { port: 0 })
+  const error = complaintAbout(t, stringify(config))
+  t.match(error.message, / has 3 mistake\(s\)\.$/)
+  t.match([...error.context].sort(), [/^auditors: /, /^meters\.1\.modbus\.port: /, /^site: /])
+})
+
+t.test("what is not YAML, or empty, is said to be so", async (t) => {
+  t.match(complaintAbout(t, "site: [7"), { message: /is not valid YAML\.$/, context: [/line 1/] })
+  t.match(complaintAbout(t, ""), { message: /has 1 mistake\(s\)\.$/, context: [/^file: .*expected object/] })
+})
+
+t.test("a file that cannot be read is named, with what to do", async (t) => {
+  const file = join(t.testdir({ "gateway.yaml": stringify(good()) }), "gateway.yaml")
+  t.equal(readConfig(file).site, 7)
+  t.equal(readConfig(file).dataDir, join(t.testdirName, "data"))
+  t.throws(() => readConfig(`${file}.old`), {
+    name: "PersonError",
+    message: `The configuration ${file}.old cannot be read.`,
+    context: [/ENOENT/],
+    next: /Check the path/,
+  })
+})
