@@ -217,7 +217,7 @@ function detectFormat(bytes: Uint8Array): Format {
   if (/^[{[<]/.test(text))
     throw new PersonError("This is a JSON or XML file, and verify reads the records themselves.", {
       context: ["Envelopes differ from maker to maker and are signed by none."],
-      next: "Give it the records inside, each from a line of its own; see --help.",
+      next: "Give it the records inside, each on a line of its own; see --help.",
     })
   const digits = text.replace(/[ \t]/g, "").replace(/^0x/, "").slice(0, 4)
   // A reading in hexadecimal begins with its COSE tag and an array of four; all else in hexadecimal is registers.

@@ -1,0 +1,110 @@
+import { atConnection, energyFromScaled, type WiredAs } from "../ocmf/energy.ts"
+import { Clock, type Reading } from "../reading.ts"
+import type { BsmSnapshot } from "./snapshot.ts"
+
+/** What a snapshot says as a reading, where it can be one, and everything in it that speaks against settling on it. */
+export interface BsmReading {
+  readonly reading: Reading | undefined
+  /** In words; empty where nothing speaks against it. */
+  readonly doubts: readonly string[]
+}
+
+export interface BsmReadingOptions {
+  /** What the meter's import register is to the community; it has no export register that it signs. */
+  readonly wiredAs?: WiredAs
+  /**
+   * How long after the clock was last set it counts as synchronised, seconds of operation. The meter counts when its
+   * clock is set, and not when it is only corrected within the allowed drift; so who corrects it every day, and
+   * knows it, may set this higher.
+   */
+  readonly clockMaxAgeSeconds?: number
+}
+
+/** The maker wants the time renewed every 24 to 48 hours (bsm-python, doc/examples/time.md). */
+const renewalSeconds = 48 * 3600
+
+/** SunSpec's "not implemented" of uint32 and int16; an accumulator of 0 is "not accumulated". */
+const noUint32 = 0xffff_ffff
+const noInt16 = -0x8000
+
+/** Bits of Evt that tell of the grid and not of the count: power failure, under-voltage, low power factor. */
+const harmlessEvents = (1 << 2) | (1 << 3) | (1 << 4)
+
+const eventNames: Readonly<Record<number, string>> = {
+  5: "over-current",
+  6: "over-voltage",
+  7: "a sensor is missing",
+  16: "fatal error of the meter",
+  17: "the communication module did not start properly",
+  18: "the communication module's firmware is not the certified one",
+  19: "the communication module is in development mode",
+}
+
+/**
+ * Reads a snapshot. Does not verify the signature (`verifyBsm`), and does not look at others (`judgeSeries`).
+ *
+ * The snapshot signs no quality of its clock, only how often it was set (EpochSetCnt) and when (EpochSetOS, in
+ * seconds of operation). It counts as synchronised when it was set, not in the future, and not longer ago than the
+ * maker allows it to run alone; otherwise as informative, and without a time the snapshot is no reading.
+ */
+export function readingFromBsm(snapshot: BsmSnapshot, options: BsmReadingOptions = {}): BsmReading {
+  const { wiredAs = atConnection, clockMaxAgeSeconds = renewalSeconds } = options
+  const { TotWhImp, Wh_SF, RCnt, Epoch, EpochSetCnt, OS, EpochSetOS, Evt } = snapshot.numbers
+  const doubts: string[] = eventDoubts(Evt)
+  const doubt = (text: string): BsmReading => ({ reading: undefined, doubts: [...doubts, text] })
+
+  if (RCnt === noUint32) return doubt("the snapshot has no number (RCnt)")
+  if (Epoch === noUint32 || Epoch === 0) return doubt("the meter has no time (Epoch)")
+  if (TotWhImp === 0)
+    return doubt("the register (TotWhImp) is 0, which in SunSpec means that it is not counted")
+  const energy = energyFromScaled(BigInt(TotWhImp), Wh_SF)
+  if (typeof energy === "string") return doubt(energy)
+
+  const clock = clockOf({ EpochSetCnt, OS, EpochSetOS }, clockMaxAgeSeconds)
+  if (typeof clock === "string") doubts.push(clock)
+  const reading: Reading = {
+    sequence: RCnt,
+    time: Epoch,
+    clock: typeof clock === "string" ? Clock.informative : clock,
+    clockSets: EpochSetCnt === noUint32 ? 0 : EpochSetCnt,
+    // The power-down counter stands in model 64900 and is not signed.
+    boots: 0,
+    [wiredAs.import]: energy.wh,
+  }
+  const powerW = powerOf(snapshot)
+  if (powerW !== undefined) reading.powerW = powerW
+  if (Evt !== 0) reading.status = Evt
+  if (energy.stepWh > 1) reading.resolutionWh = energy.stepWh
+  return { reading, doubts }
+}
+
+function clockOf(
+  { EpochSetCnt, OS, EpochSetOS }: Pick<BsmSnapshot["numbers"], "EpochSetCnt" | "OS" | "EpochSetOS">,
+  maxAgeSeconds: number,
+): Clock | string {
+  if ([EpochSetCnt, OS, EpochSetOS].includes(noUint32)) return "the clock does not say when it was set"
+  if (EpochSetCnt === 0) return "the clock was never set"
+  const age = OS - EpochSetOS
+  if (age < 0) return "the clock was set later than the snapshot was taken"
+  if (age > maxAgeSeconds)
+    return `the clock was last set ${age} s of operation ago, more than ${maxAgeSeconds} s`
+  return Clock.synchronised
+}
+
+function powerOf({ numbers: { W, W_SF } }: BsmSnapshot): number | undefined {
+  if (W === noInt16) return undefined
+  // Whole W, towards zero; it is shown and never settled on.
+  const power = Math.trunc(W_SF >= 0 ? W * 10 ** W_SF : W / 10 ** -W_SF) + 0
+  return Math.abs(power) > 0x7fffffff ? undefined : power
+}
+
+function eventDoubts(events: number): string[] {
+  const doubts: string[] = []
+  for (let bit = 0; bit < 32; bit++) {
+    if (((events & ~harmlessEvents) >>> bit) & 1)
+      doubts.push(
+        `the meter reports an event: ${eventNames[bit] ?? "one that is not described"} (Evt bit ${bit})`,
+      )
+  }
+  return doubts
+}
