@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
+import { readAccountKey } from "../protocol/key-file.ts"
 import {
   connectOperator,
   type Deployment,
@@ -126,13 +127,7 @@ async function meters(values: Values): Promise<number> {
 }
 
 function keyFrom(values: Values): Hex {
-  const file = required(values, "key-file", "the operator's key")
-  const key = readGiven(file, "operator's key").trim()
-  if (!/^0x[0-9a-f]{64}$/i.test(key))
-    throw new PersonError(`The operator's key ${file} is not a key.`, {
-      context: ["It must hold 32 bytes of hexadecimal behind 0x."],
-    })
-  return key as Hex
+  return readAccountKey(required(values, "key-file", "the operator's key"), "The operator's key")
 }
 
 function deploymentFrom(values: Values): Deployment {

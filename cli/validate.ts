@@ -5,6 +5,7 @@ import { readValidatorConfig } from "../audit/validator-config.ts"
 import { serveValidator } from "../audit/validator-server.ts"
 import { createClock } from "../protocol/clock.ts"
 import type { Hex } from "../protocol/hex.ts"
+import { readAccountKey } from "../protocol/key-file.ts"
 import { type Command, readGiven, required, untilStopped, whenAborted } from "./command.ts"
 
 export const validate: Command = {
@@ -29,7 +30,7 @@ Example:
     const validator = createValidator({
       rpc: config.rpc,
       oracle: config.oracle as Hex,
-      privateKey: readGiven(config.keyFile, "validator's key").trim() as Hex,
+      privateKey: readAccountKey(config.keyFile, "The validator's key"),
       identities: [readGiven(config.identityFile, "age identity").trim()],
       evidence: new Map(config.sites.map(({ site, evidence }) => [site, evidenceFrom(evidence)])),
       dataDir: config.dataDir,

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs"
 import {
   createPublicClient,
   encodeFunctionData,
@@ -11,6 +10,7 @@ import { greenTokenAbi } from "../../contracts/generated/greenToken.ts"
 import { impactOracleAbi } from "../../contracts/generated/impactOracle.ts"
 import { PersonError } from "../../protocol/error.ts"
 import { type Hex, toHex } from "../../protocol/hex.ts"
+import { readAccountKey } from "../../protocol/key-file.ts"
 import type { Proposal } from "../../protocol/proposal.ts"
 import type { MeterStatement } from "../../protocol/statement.ts"
 
@@ -52,7 +52,7 @@ export function connectChain({
   oracle: Hex
   keyFile: string
 }) {
-  const account = privateKeyToAccount(readKey(keyFile))
+  const account = privateKeyToAccount(readAccountKey(keyFile, "The site's key"))
   const client = createPublicClient({
     cacheTime: 0,
     transport: http(rpc, { retryCount: 1, timeout: 10_000 }),
@@ -229,18 +229,4 @@ function settleArguments(site: number, number: bigint, { statements, proof, flag
     proof.map(toHex),
     [...flags],
   ] as const
-}
-
-function readKey(file: string): Hex {
-  let text: string
-  try {
-    text = readFileSync(file, "utf8").trim()
-  } catch (cause) {
-    throw new PersonError(`The site's key ${file} cannot be read.`, { context: [(cause as Error).message] })
-  }
-  if (!/^0x[0-9a-f]{64}$/i.test(text))
-    throw new PersonError(`The site's key ${file} is not a key.`, {
-      context: ["It must hold 32 bytes of hexadecimal behind 0x, and nothing else."],
-    })
-  return text as Hex
 }
