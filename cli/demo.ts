@@ -80,7 +80,10 @@ Example:
       signal,
       say,
     )
-    if (!summary) return once ? 1 : 0
+    if (!summary) {
+      say(`Stopped. To go on from here: npx commonwatt demo --dir ${directory}`)
+      return once ? 1 : 0
+    }
     if (dir === undefined) rmSync(directory, { recursive: true, force: true })
     process.stdout.write(`${JSON.stringify(summary)}\n`)
     const { generatedWh, mintedWh, auditedWh, auditOk } = summary

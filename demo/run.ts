@@ -156,7 +156,7 @@ function whereToLook({ ports }: DemoPlan, { oracle }: Deployment, directory: str
     `  Chain      http://127.0.0.1:${ports.chain}, oracle ${oracle}`,
     `  Metrics    ${web}/metrics`,
     `  Directory  ${directory} (configurations, keys, journal, a log of each process)`,
-    `  Audit      commonwatt audit --rpc http://127.0.0.1:${ports.chain} --oracle ${oracle} \\`,
+    `  Audit      npx commonwatt audit --rpc http://127.0.0.1:${ports.chain} --oracle ${oracle} \\`,
     `               --evidence ${web} --key ${join(directory, "auditor.key")}`,
     "",
   ]
