@@ -187,7 +187,7 @@ export const accounts = {
   validators: [accountKey(2), accountKey(3), accountKey(4)],
 } as const
 
-export function householdOf(plan: Pick<DemoPlan, "seed">, home: string): Hex {
+function householdOf(plan: Pick<DemoPlan, "seed">, home: string): Hex {
   return toHex(secretOf(plan.seed, `household ${home}`).subarray(0, 20))
 }
 

@@ -50,8 +50,6 @@ const configShape = z.strictObject({
   timeSync: z.enum(["systemd", "trusted"]).default("systemd"),
   mqtt: listener,
   web: listener,
-  /** Where validators and auditors reach the page and the evidence, if not at `web` itself. */
-  publicUrl: z.url().optional(),
   chain: z.strictObject({ rpc: z.url(), chainId: z.int().positive(), oracle: hex(20), keyFile: z.string() }),
   settlement: z.strictObject({
     /** A batch is made at every multiple of this, Unix seconds. */

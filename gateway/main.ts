@@ -28,20 +28,12 @@ export interface Gateway {
 export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
   const clock = createClock(config.pace, Date.now)
   const journal = openJournal(config.dataDir, config.meters)
-  const stored = new Map<string, number>()
   const unreachable = new Map<Meter, string>()
   const balances = new Map<Hex, bigint>()
   const intake = createIntake(config.meters, journal, config.rules, clock, (outcome) => {
     const name = nameOf(outcome)
-    if (name) stored.set(name, (stored.get(name) ?? 0) + 1)
     if (name && name !== "accepted") log.info(describe(outcome), "quarantined")
   })
-
-  // viem is the largest part of the program and wanted only where the chain is: loaded after the first readings.
-  const { connectChain } = await import("./settlement/chain.ts")
-  const chain = connectChain(config.chain)
-  const monotonic = () => performance.now()
-  const settlement = createSettlement({ config, journal, chain, clock, monotonic, log })
 
   const broker = await startBroker(config.mqtt, intake, log)
   const poller = startPoller(config.meters, {
@@ -58,6 +50,12 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
       else unreachable.delete(meter)
     },
   })
+  // viem is the largest part of the program and wanted only where the chain is: loaded once the meters are being heard.
+  const { connectChain } = await import("./settlement/chain.ts")
+  const chain = connectChain(config.chain)
+  const monotonic = () => performance.now()
+  const settlement = createSettlement({ config, journal, chain, clock, monotonic, log })
+
   const context: WebContext = {
     config,
     journal,
@@ -65,7 +63,6 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     settlement: settlement.status,
     balances,
     unreachable,
-    stored: stored as WebContext["stored"],
   }
   const web = await startWeb(context, config.web, log)
 

@@ -83,8 +83,6 @@ export function connectChain({
   }
 
   return {
-    address: account.address.toLowerCase() as Hex,
-
     /** @throws PersonError when this is another chain than the one configured, or there is no oracle on it. */
     async check(): Promise<void> {
       const id = await client.getChainId()
@@ -158,10 +156,6 @@ export function connectChain({
         abi: greenTokenAbi,
         functionName: "totalSupply",
       })
-    },
-
-    async gasBalance(): Promise<bigint> {
-      return client.getBalance({ address: account.address })
     },
 
     /** @throws when the contract would refuse it, with its reason. */

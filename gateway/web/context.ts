@@ -3,7 +3,6 @@ import type { Hex } from "../../protocol/hex.ts"
 import type { Config, Meter } from "../config.ts"
 import type { Journal } from "../journal/journal.ts"
 import type { SettlementStatus } from "../settlement/settlement.ts"
-import type { QuarantineReason } from "../verify/examine.ts"
 
 /** What the web may read. It writes nothing. */
 export interface WebContext {
@@ -15,6 +14,4 @@ export interface WebContext {
   balances: ReadonlyMap<Hex, bigint>
   /** Meters whose last poll failed, with the reason. */
   unreachable: ReadonlyMap<Meter, string>
-  /** How many messages were stored since the start, by outcome; "accepted" or a reason. */
-  stored: ReadonlyMap<"accepted" | QuarantineReason, number>
 }

@@ -70,7 +70,7 @@ export function openVillage() {
   const balances = new Map<Hex, bigint>()
   const settlement: SettlementStatus = { settledUpTo: 0, doing: "up to date", problem: undefined }
   const unreachable = new Map<Meter, string>()
-  const context: WebContext = { config, journal, clock, settlement, balances, unreachable, stored: new Map() }
+  const context: WebContext = { config, journal, clock, settlement, balances, unreachable }
   const sequences = new Map<string, number>()
   /** What each meter has counted so far, in Wh with fractions: the world behind the registers. */
   const counted = new Map(homes.map(({ name }) => [name, { generated: 0, imported: 0, exported: 0 }]))

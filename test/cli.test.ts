@@ -1,0 +1,181 @@
+import { spawn } from "node:child_process"
+import { createHash } from "node:crypto"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import t from "tap"
+import { stringify } from "yaml"
+import { accounts } from "../demo/plan.ts"
+import { freePort } from "../demo/processes.ts"
+import { CID } from "../protocol/block.ts"
+import { readCar } from "../protocol/car.ts"
+import { startTestChain } from "./chain.ts"
+import { hour, start, startCommunity } from "./community.ts"
+
+/** Runs a command as a person would. */
+function commonwatt(args: readonly string[]) {
+  const child = spawn(process.execPath, ["dist/cli/commonwatt.js", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  let out = ""
+  let talk = ""
+  child.stdout.on("data", (chunk: Buffer) => {
+    out += chunk
+  })
+  child.stderr.on("data", (chunk: Buffer) => {
+    talk += chunk
+  })
+  const ended = new Promise<{ code: number | null; out: string; talk: string }>((done) =>
+    child.once("close", (code) => done({ code, out, talk })),
+  )
+  return { child, ended, said: () => talk }
+}
+const run = (...args: string[]) => commonwatt(args).ended
+
+const chain = await startTestChain()
+t.teardown(() => chain.stop())
+
+t.test("each command has help with an example, and answers a mistake in words", async (t) => {
+  for (const name of ["demo", "run", "sim", "verify", "validate", "audit", "provision"]) {
+    const help = await run(name, "--help")
+    t.equal(help.code, 0, name)
+    t.match(help.out, /\nExample/)
+    const mistake = await run(name, "--no-such-option")
+    t.equal(mistake.code, 2)
+    t.match(mistake.talk, new RegExp(`^commonwatt ${name}: .*--no-such-option`))
+    t.notMatch(mistake.talk, /\n {4}at /, "no stack trace")
+  }
+  t.equal((await run("no-such-command")).code, 2)
+})
+
+t.test("an operator's way by hand: keys, contracts, a site, meters", async (t) => {
+  const directory = t.testdir()
+  const at = (name: string) => join(directory, name)
+  const node = ["--rpc", chain.rpc, "--key-file", at("operator.key")]
+  writeFileSync(at("operator.key"), accounts.operator.key)
+
+  const made = await run("provision", "key", "--kind", "meter", "--out", at("roof.key"))
+  t.equal(made.code, 0)
+  const { publicKey } = JSON.parse(made.out) as { publicKey: string }
+  t.equal(statSync(at("roof.key")).mode & 0o777, 0o600, "readable by its owner alone")
+  const secret = readFileSync(at("roof.key"), "utf8")
+  const again = await run("provision", "key", "--kind", "meter", "--out", at("roof.key"))
+  t.equal(again.code, 2)
+  t.equal(readFileSync(at("roof.key"), "utf8"), secret, "a key is never written over")
+
+  const validators = accounts.validators.map(({ address }) => address).join(",")
+  const plan = ["--validators", validators, "--threshold", "2", "--out", at("deployment.json")]
+  const dry = await run("provision", "deploy", ...node, ...plan, "--dry-run")
+  t.same([dry.code, dry.out], [0, ""])
+  t.equal((await run("provision", "deploy", ...node, ...plan)).code, 0)
+  const deployed = [...node, "--deployment", at("deployment.json")]
+  const site = await run("provision", "site", ...deployed, "--gateway", accounts.gateway.address)
+  t.match(JSON.parse(site.out), { site: 1, gateway: accounts.gateway.address })
+
+  const meter = {
+    household: `0x${"11".repeat(20)}`,
+    site: 1,
+    scheme: "ed25519",
+    publicKey,
+    assurance: "gateway",
+  }
+  writeFileSync(
+    at("meters.yaml"),
+    stringify([{ ...meter, ratedW: 5000, startTime: start, startWh: 112_358 }]),
+  )
+  const list = ["--list", at("meters.yaml")]
+  t.equal((await run("provision", "meters", ...deployed, ...list)).code, 0)
+  const twice = await run("provision", "meters", ...deployed, ...list)
+  t.equal(twice.code, 2)
+  t.match(twice.talk, /MeterAlreadyRegistered/)
+  writeFileSync(at("operator.key"), "not a key, and a secret")
+  const wrong = await run("provision", "site", ...deployed, "--gateway", accounts.gateway.address)
+  t.equal(wrong.code, 2)
+  t.notMatch(wrong.talk, /and a secret/, "what a key file holds is never shown")
+})
+
+t.test("the audit's exit code is its verdict", async (t) => {
+  const community = await startCommunity(chain, { homes: 1 })
+  t.teardown(() => community.stop())
+  await community.report(start, start + hour)
+  await community.settle()
+  const { oracle } = community.deployment
+  const args = ["audit", "--rpc", chain.rpc, "--oracle", oracle]
+  const good = await run(...args, "--evidence", community.evidenceUrl, "--json")
+  t.equal(good.code, 0)
+  t.match(JSON.parse(good.out), { ok: true, mintedWh: "1000", auditedWh: "1000" })
+  t.equal((await run(...args)).code, 1, "without evidence nothing is accounted for")
+  t.equal((await run("audit", "--rpc", "http://127.0.0.1:1", "--oracle", oracle)).code, 2)
+
+  t.test("and its evidence is served by the trustless gateway convention", async (t) => {
+    const root = community.journal.batches.newest(1)[0]!.evidence
+    const get = (cid: string, query = "", headers: Record<string, string> = {}) =>
+      fetch(`${community.evidenceUrl}/ipfs/${cid}${query}`, { headers })
+    const car = await get(`${root}`, "?format=car")
+    t.match(car.headers.get("content-type"), /^application\/vnd\.ipld\.car/)
+    const { roots, blocks } = await readCar(car.body as unknown as AsyncIterable<Uint8Array>)
+    t.same(roots.map(String), [`${root}`])
+    for (const { cid } of blocks) {
+      const raw = await get(`${cid}`, "", { accept: "application/vnd.ipld.raw" })
+      const digest = createHash("sha256")
+        .update(Buffer.from(await raw.arrayBuffer()))
+        .digest()
+      t.same(digest, Buffer.from(cid.multihash.digest), "a block hashes to its address")
+    }
+    t.equal((await get(`${root}`)).status, 406)
+    t.equal((await get("nonsense", "?format=raw")).status, 400)
+    const unknown = CID.parse("bafyreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy")
+    t.equal((await get(`${unknown}`, "?format=car")).status, 404)
+  })
+})
+
+t.test("the gateway", async (t) => {
+  const community = await startCommunity(chain, { homes: 1 })
+  await community.stop()
+  const directory = t.testdir()
+  const [mqtt, web] = [await freePort(0), await freePort(0)]
+  writeFileSync(join(directory, "gateway.key"), accounts.gateway.key)
+  const file = join(directory, "gateway.yaml")
+  const { config, meters } = community
+  const settings = {
+    site: config.site,
+    dataDir: "data",
+    mqtt: { host: "127.0.0.1", port: mqtt },
+    web: { host: "127.0.0.1", port: web },
+    // Nobody answers there: a gateway works without a chain.
+    chain: { ...config.chain, rpc: "http://127.0.0.1:1", keyFile: "gateway.key" },
+    settlement: config.settlement,
+    rules: config.rules,
+    auditors: config.auditors,
+    households: config.households,
+    meters: config.meters.map(({ name, household, ratedW, startTime }, i) => ({
+      name,
+      household,
+      ratedW,
+      startTime,
+      scheme: "ed25519",
+      publicKey: Buffer.from(meters[i]!.key.publicKey).toString("hex"),
+    })),
+  }
+  writeFileSync(file, stringify(settings))
+
+  t.test("works without a chain, and ends cleanly on SIGTERM", async (t) => {
+    const { child, ended, said } = commonwatt(["run", "--config", file])
+    while (!said().includes("the gateway is up") && child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    const metrics = await (await fetch(`http://127.0.0.1:${web}/metrics`)).text()
+    t.match(metrics, /^# TYPE commonwatt_readings gauge$/m)
+    child.kill("SIGTERM")
+    const { code, talk } = await ended
+    t.equal(code, 0, talk)
+    t.match(talk, /"stopped"/)
+  })
+
+  t.test("says which port is taken, and by what to go on", async (t) => {
+    const other = createServer().listen(mqtt, "127.0.0.1")
+    t.teardown(() => other.close())
+    const { code, talk } = await run("run", "--config", file)
+    t.equal(code, 2)
+    t.match(talk, new RegExp(`Port ${mqtt} on 127\\.0\\.0\\.1 is taken`))
+  })
+})
