@@ -29,7 +29,9 @@ if (name === "--version" || name === "-v") {
 } else if (name === undefined || name === "--help" || name === "-h" || name === "help") {
   process.stdout.write(usage())
 } else if (Object.hasOwn(commands, name)) {
-  process.exitCode = await runCommand(await commands[name]!.load(), args)
+  // The one place where the program ends: a command that failed half-way may leave servers open, and a gateway that
+  // was asked to stop may still wait for the network. Output to a pipe or a file is written by now.
+  process.exit(await runCommand(await commands[name]!.load(), args))
 } else {
   process.stderr.write(`commonwatt: there is no command "${name}".\n\n${usage()}`)
   process.exitCode = 2

@@ -31,7 +31,6 @@ Example:
     log.info("stopping")
     await gateway.stop()
     log.info("stopped")
-    // What may still be waiting for the network is safe to break off.
-    process.exit(0)
+    return 0
   },
 }

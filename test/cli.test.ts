@@ -171,11 +171,12 @@ t.test("the gateway", async (t) => {
     t.match(talk, /"stopped"/)
   })
 
-  t.test("says which port is taken, and by what to go on", async (t) => {
-    const other = createServer().listen(mqtt, "127.0.0.1")
-    t.teardown(() => other.close())
-    const { code, talk } = await run("run", "--config", file)
-    t.equal(code, 2)
-    t.match(talk, new RegExp(`Port ${mqtt} on 127\\.0\\.0\\.1 is taken`))
-  })
+  for (const port of [mqtt, web])
+    t.test("says which port is taken, and ends", async (t) => {
+      const other = createServer().listen(port, "127.0.0.1")
+      t.teardown(() => other.close())
+      const { code, talk } = await run("run", "--config", file)
+      t.equal(code, 2)
+      t.match(talk, new RegExp(`Port ${port} on 127\\.0\\.0\\.1 is taken`))
+    })
 })
