@@ -43,6 +43,7 @@ export interface DemoSummary {
   mintedWh: number
   /** What the audit accounts for by the meters' own signatures. */
   auditedWh: number
+  /** What the homes really used, by the simulated world alone. */
   usedWh: number
   gasUsed: number
   auditOk: boolean
