@@ -19,21 +19,42 @@ import {NoncesKeyed} from "@openzeppelin/contracts/utils/NoncesKeyed.sol";
 /// as EIP-3009's random nonce does; counting up under one key costs less. Key 0 is shared with permit.
 contract GreenToken is ERC20, ERC20Permit, ERC20TransferAuthorization {
     /// @notice The only one who mints.
-    address public immutable oracle;
+    address public immutable issuance;
 
-    error OnlyOracle(address caller);
-    error InvalidOracle(address oracle);
+    error OnlyIssuance(address caller);
+    error InvalidIssuance(address issuance);
 
-    /// @param oracle_ The ImpactOracle. It may be deployed after the token, at an address known before.
-    constructor(address oracle_) ERC20("Green", "GREEN") ERC20Permit("Green") {
-        if (oracle_ == address(0)) revert InvalidOracle(oracle_);
-        oracle = oracle_;
+    /// @param issuance_ The Issuance. It may be deployed after the token, at an address known before.
+    constructor(address issuance_) ERC20("Green", "GREEN") ERC20Permit("Green") {
+        if (issuance_ == address(0)) revert InvalidIssuance(issuance_);
+        issuance = issuance_;
     }
 
-    /// @notice Mints `wh` units, 1 Wh each. By the oracle alone.
-    function mint(address to, uint256 wh) external {
-        if (msg.sender != oracle) revert OnlyOracle(msg.sender);
-        _mint(to, wh);
+    /// @notice Mints to each of `to` its `wh` units, 1 Wh each; nothing where that is zero. By the issuance alone.
+    /// @dev OpenZeppelin's ERC20 writes the supply with each mint, and checks what was checked. Here its two slots are
+    /// written directly, which saves 600 gas a meter: `_balances` is slot 0 and `_totalSupply` slot 2 of ERC20, which is
+    /// the first base (a test reads them back through ERC20's own functions). A balance cannot overflow that is a part
+    /// of a supply that does not.
+    function mint(address[] calldata to, uint256[] calldata wh) external {
+        if (msg.sender != issuance) revert OnlyIssuance(msg.sender);
+        uint256 sum = totalSupply();
+        for (uint256 i = 0; i < to.length; ++i) {
+            uint256 value = wh[i];
+            if (value == 0) continue;
+            address holder = to[i];
+            if (holder == address(0)) revert ERC20InvalidReceiver(holder);
+            sum += value;
+            assembly ("memory-safe") {
+                mstore(0, holder)
+                mstore(0x20, 0)
+                let place := keccak256(0, 0x40)
+                sstore(place, add(sload(place), value))
+            }
+            emit Transfer(address(0), holder, value);
+        }
+        assembly ("memory-safe") {
+            sstore(2, sum)
+        }
     }
 
     /// @notice 3: the unit is the watt-hour, the token the kilowatt-hour.
