@@ -75,20 +75,21 @@ library Ed25519 {
         return addmod(mulmod(high, TWO_256, L), uint256(Bytes.reverseBytes32(first)), L);
     }
 
-    /// @dev The encoding of s·B + h·Q, where Q = (x, y); s and h are below L.
-    function _encodedSum(uint256 s, uint256 h, uint256 x, uint256 y) private view returns (bytes32) {
+    /// @dev The encoding of s·B + k·Q, where Q = (x, y); s and k are below L.
+    function _encodedSum(uint256 s, uint256 k, uint256 x, uint256 y) private view returns (bytes32) {
         uint256 z;
-        (x, y, z) = _sum(s, h, _tables(x, y));
+        (x, y, z) = _sum(s, k, _tables(x, y));
         uint256 inverse = Math.modExp(z, P - 2, P);
         x = mulmod(x, inverse, P);
         y = mulmod(y, inverse, P);
         return Bytes.reverseBytes32(bytes32(x << 255 | y));
     }
 
-    /// @dev Two tables behind the free memory pointer, of B and of Q = (x, y).
+    /// @dev Two tables in memory, one behind the other, of B and of Q = (x, y).
     function _tables(uint256 x, uint256 y) private pure returns (uint256 tables) {
         assembly ("memory-safe") {
             tables := mload(0x40)
+            mstore(0x40, add(tables, mul(2, TABLE)))
         }
         _table(tables, BASE_X, BASE_Y);
         _table(tables + TABLE, x, y);
@@ -138,8 +139,9 @@ library Ed25519 {
         }
     }
 
-    /// @dev s·B + h·Q as (X : Y : Z), both at once (Straus): five doublings, then a multiple of B and one of Q. The
+    /// @dev s·B + k·Q as (X : Y : Z), both at once (Straus): five doublings, then a multiple of B and one of Q. The
     /// digits of a scalar are from -16 to 15: adding 16 to each digit makes them 0 to 31, the places in the table.
+    /// Both scalars are below 2²⁵³, so that 51 digits hold them with what was added.
     function _sum(uint256 s, uint256 k, uint256 tables)
         private
         pure
@@ -187,7 +189,8 @@ library Ed25519 {
                 }
                 if iszero(i) { break }
                 i := sub(i, 5)
-                // Four doublings without T, and one with it.
+                // Four doublings without T, and one with it. The paper's F and H with the sign turned, which turns the
+                // sign of all four coordinates and leaves the point.
                 {
                     let a := mulmod(x, x, p)
                     let b := mulmod(y, y, p)

@@ -112,7 +112,7 @@ contract SignaturesTest {
         require(!_ed25519(key, "reading", bytes.concat(rs[0], bytes32(_reversed(bytes32(scalar))))));
     }
 
-    /// forge-config: default.fuzz.runs = 32
+    /// forge-config: default.fuzz.runs = 8
     function test_no_key_of_small_order_verifies_anything(uint256 scalar, bytes calldata message)
         public
         view
@@ -140,6 +140,7 @@ contract SignaturesTest {
 
     // ---------------------------------------------------------------- ES256
 
+    /// forge-config: default.fuzz.runs = 64
     function test_what_an_es256_key_signs_verifies_with_the_precompile_and_without(
         uint256 secret,
         bytes calldata message
