@@ -107,7 +107,9 @@ abstract contract Community {
 
     function policyOf(Rules memory rules) internal pure returns (Policy memory) {
         return
-            Policy({rules: rules, sharingKey: keccak256("proportional"), methodology: keccak256("methodology")});
+            Policy({
+                rules: rules, sharingKey: keccak256("proportional"), methodology: keccak256("methodology")
+            });
     }
 
     /// Announces rules, waits until they are in force, and lets the oracle take them over.
