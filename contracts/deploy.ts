@@ -80,7 +80,12 @@ export const oracleRole = 1n
  */
 export async function deploy(
   client: Deployer,
-  { rules = plainRules, sharingKey = zero, methodology = zero, governor = client.account.address }: {
+  {
+    rules = plainRules,
+    sharingKey = zero,
+    methodology = zero,
+    governor = client.account.address,
+  }: {
     rules?: Rules
     sharingKey?: Hex
     methodology?: Hex
