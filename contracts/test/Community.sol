@@ -6,12 +6,13 @@ import {GreenToken} from "../GreenToken.sol";
 import {ImpactOracle, MeterStatement, Proposal} from "../ImpactOracle.sol";
 import {ASSURANCE_METER, MeterRegistry, Registration} from "../MeterRegistry.sol";
 import {ES256} from "../PublicKey.sol";
+import {Say} from "./Say.sol";
 import {Tree} from "./Tree.sol";
 import {vm} from "./Vm.sol";
 
 /// @title A community on chain, as every test finds it: governed by the test, five validators of whom three must sign,
 /// one site with one 5 kW meter, a challenge window of an hour, 10 % of headroom.
-abstract contract Community {
+abstract contract Community is Say {
     uint256 internal constant START = 1_800_000_000;
     uint32 internal constant WINDOW = 1 hours;
     uint16 internal constant HEADROOM = 1000;
@@ -34,7 +35,9 @@ abstract contract Community {
         vm.warp(START);
         authority = new AccessManager(address(this));
         registry = new MeterRegistry(address(authority));
-        token = new GreenToken(vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1));
+        token = new GreenToken(
+            vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1), address(0xB0B)
+        );
         oracle = new ImpactOracle(authority, registry, token);
         oracle.setValidators(newValidators(5), 3);
         oracle.setRules(WINDOW, HEADROOM);
@@ -156,34 +159,4 @@ abstract contract Community {
     function paidTime(bytes32 id) internal view returns (uint64 time) {
         (, time) = oracle.paid(id);
     }
-
-    // ---------------------------------------------------------------- saying
-
-    function equal(uint256 actual, uint256 expected) internal pure {
-        require(actual == expected, Differs(bytes32(actual), bytes32(expected)));
-    }
-
-    function equal(bytes32 actual, bytes32 expected) internal pure {
-        require(actual == expected, Differs(actual, expected));
-    }
-
-    function equal(address actual, address expected) internal pure {
-        equal(uint256(uint160(actual)), uint256(uint160(expected)));
-    }
-
-    function equal(bytes memory actual, bytes memory expected) internal pure {
-        require(keccak256(actual) == keccak256(expected), DiffersBytes(actual, expected));
-    }
-
-    function holds(bool claim) internal pure {
-        require(claim, DoesNotHold());
-    }
-
-    function within(uint256 value, uint256 low, uint256 high) internal pure returns (uint256) {
-        return low + value % (high - low + 1);
-    }
-
-    error Differs(bytes32 actual, bytes32 expected);
-    error DiffersBytes(bytes actual, bytes expected);
-    error DoesNotHold();
 }

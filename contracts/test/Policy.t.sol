@@ -50,7 +50,7 @@ contract PolicyTest is Community {
     }
 
     function test_an_oracle_is_never_deployed_beside_a_token_that_another_mints() public {
-        GreenToken other = new GreenToken(address(oracle));
+        GreenToken other = new GreenToken(address(oracle), address(0xB0B));
         vm.expectRevert(abi.encodeWithSelector(ImpactOracle.TokenMintedElsewhere.selector, address(oracle)));
         new ImpactOracle(authority, registry, other);
     }
@@ -115,7 +115,9 @@ contract PolicyTest is Community {
     }
 
     function test_without_validators_nothing_can_be_proposed() public {
-        token = new GreenToken(vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1));
+        token = new GreenToken(
+            vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1), address(0xB0B)
+        );
         oracle = new ImpactOracle(authority, registry, token);
         Proposal memory p = next("root");
         equal(p.validatorSet, 0);
@@ -134,7 +136,9 @@ contract PolicyTest is Community {
     // ---------------------------------------------------------------- rules
 
     function test_the_rules_are_never_unset() public {
-        token = new GreenToken(vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1));
+        token = new GreenToken(
+            vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1), address(0xB0B)
+        );
         vm.expectEmit(vm.computeCreateAddress(address(this), vm.getNonce(address(this))));
         emit ImpactOracle.RulesChanged(1 days, 1000);
         oracle = new ImpactOracle(authority, registry, token);
