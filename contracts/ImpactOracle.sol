@@ -1,489 +1,310 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
-import {GreenToken} from "./GreenToken.sol";
-import {Meter, MeterRegistry, Status} from "./MeterRegistry.sol";
-import {ValidatorSet} from "./ValidatorSet.sol";
+import {Ceiling} from "./Ceiling.sol";
+import {IReadingVerifier, Reading} from "./IReadingVerifier.sol";
+import {Issuance} from "./Issuance.sol";
+import {Meter, Start, Status} from "./MeterRegistry.sol";
+import {PolicyRegistry, Rules} from "./PolicyRegistry.sol";
+import {Fault, Proposals} from "./Proposals.sol";
+import {ED25519, ES256} from "./PublicKey.sol";
+import {MeterStatement, Statement} from "./Statement.sol";
 
-/// A batch put before the oracle: what the validators sign.
-struct Proposal {
-    /// The gateway's site.
-    uint32 site;
-    /// The site's last number plus one; the first is 1.
-    uint64 number;
-    /// The Merkle root over the batch's statements.
-    bytes32 root;
-    /// The digest of the evidence's root block.
-    bytes32 evidence;
-    /// The time of the snapshot, Unix seconds.
-    uint64 time;
-    /// How many statements the tree has.
-    uint32 leafCount;
-    /// The version of the validator set that signs.
-    uint32 validatorSet;
-}
-
-/// A leaf of kind 1: a meter's register at a time.
-struct MeterStatement {
-    bytes32 meterId;
-    /// The register of generated energy, Wh.
-    uint64 generatedWh;
-    /// When the register was read, Unix seconds.
-    uint64 time;
-    /// The digest of the reading quoted.
-    bytes32 reading;
-}
-
-/// None: not proposed, or no longer the head or the one before it. Pending: its challenge window is open. Valid: it
-/// can be settled. Cancelled: it never can.
-enum ProposalStatus {
-    None,
-    Pending,
-    Valid,
-    Cancelled
-}
-
-/// @title From a batch that validators signed to GREEN, each watt-hour once.
-/// @notice A meter's register counts up. The oracle remembers, for each meter, the register and the time that it last
-/// paid for, and pays only the difference: replays, races, lost batches and gaps of any length change nothing.
+/// @title The oracle: proposals that anyone may doubt, down to a meter's signature.
+/// @notice
 ///
-///     propose ──(challenge window)──▶ valid ──▶ settle, by anyone, as often as they like
-///        └────────cancel───────────▶ cancelled, for good
+///     propose ──(window, and no open challenge)──▶ valid ──▶ Issuance.settle, by anyone
+///        │                     ▲
+///        ├── challenge ──▶ open┴─ answer: the bond pays the answerer
+///        │                   └─── too late ──▶ cancelUnanswered: the site is slashed, half burned, half to the challenger
+///        ├── prove… : cancelled at once
+///        └── cancel : the guardian's brake
 ///
-/// A proposal becomes valid by time alone; nobody has to finalise it. At most one proposal of a site is pending.
-/// @dev State does not grow with time: a site has one head slot and two root slots used in turn, a meter one slot. The
-/// history is in the events and in the evidence. Everything is written before the token is called, and the token calls
-/// nobody.
-contract ImpactOracle is AccessManaged, EIP712 {
-    // ---------------------------------------------------------------- state
-
-    /// @dev One slot. A site's last proposal and what is still needed of the one before it, whose window is over by
-    /// construction. Times are 40 bits here, which lasts for 34,000 years. The rules in force are those at proposing,
-    /// hence validAt and the headrooms are snapshots.
-    struct Head {
-        uint64 number;
-        uint40 time;
-        uint40 timeBefore;
-        uint40 validAt;
-        uint16 headroom;
-        uint16 headroomBefore;
-        bool cancelled;
-        bool cancelledBefore;
+/// A proposal becomes valid by time alone; nobody has to finalise it. At most one proposal of a site is pending. A
+/// challenge must begin within the window, and holds its proposal back until it is answered, at most one answer time
+/// longer than the window. Other sites never wait for it.
+/// @dev Replaceable: the Issuance listens to one oracle and can be given a successor after its exit window. No proxy.
+contract ImpactOracle is Proposals {
+    /// @dev One slot; there while it is open.
+    struct Challenge {
+        address challenger;
+        /// Until when it must be answered, Unix seconds.
+        uint40 deadline;
+        /// In gwei.
+        uint40 bond;
     }
 
-    /// @dev One slot. What was last paid for; time zero means nothing yet.
-    struct Paid {
-        uint64 wh;
-        uint64 time;
-    }
+    /// @dev The clock quality of a reading whose time counts (protocol/SPEC.md, 3.2).
+    uint8 private constant SYNCHRONISED = 2;
+    /// @dev The rules off chain let a register run ahead by what its meter makes in a quarter of an hour
+    /// (protocol/SPEC.md, 9.1).
+    uint64 private constant LEAD = 15 minutes;
+    /// @dev The length of a signature at a reading's end.
+    uint256 private constant SIGNATURE = 64;
 
-    /// @dev One slot, because a proposal reads all of it.
-    struct Policy {
-        address validators;
-        uint32 validatorSet;
-        uint8 threshold;
-        uint32 challengeWindow;
-        uint16 headroom;
-    }
+    /// @notice Reads and verifies readings.
+    IReadingVerifier public immutable verifier;
 
-    uint32 private constant MAX_CHALLENGE_WINDOW = 30 days;
-    uint16 private constant MAX_HEADROOM = 10_000;
+    mapping(bytes32 id => Challenge) private _challenges;
 
-    /// @dev Watt-seconds in a watt-hour times basis points in one.
-    uint256 private constant WS_BASIS_POINTS_PER_WH = 3600 * 10_000;
-
-    /// @dev Statements of different kinds share a tree; this byte keeps one from being read as another.
-    uint8 private constant KIND_METER = 1;
-
-    bytes32 private constant PROPOSAL_TYPEHASH = keccak256(
-        "Proposal(uint32 site,uint64 number,bytes32 root,bytes32 evidence,uint64 time,uint32 leafCount,uint32 validatorSet)"
-    );
-
-    /// @notice The meters, their sites and households.
-    MeterRegistry public immutable registry;
-    /// @notice The currency that is minted.
-    GreenToken public immutable token;
-
-    Policy private _policy;
-    mapping(uint32 site => Head) private _heads;
-    /// @dev The root of proposal n is at n & 1.
-    mapping(uint32 site => bytes32[2]) private _roots;
-    mapping(bytes32 meterId => Paid) private _paid;
-
-    // ---------------------------------------------------------------- events and errors
-
-    /// @notice The validator set was replaced; index i of `validators` is bit i of a proposal's signers.
-    event ValidatorsChanged(uint32 version, address[] validators, uint8 threshold);
-    /// @notice New rules for proposals from now on: the window in seconds, the headroom in 1/10,000.
-    event RulesChanged(uint32 challengeWindow, uint16 headroomBasisPoints);
-    /// @notice A batch was proposed. It is valid from `validAt` on, unless cancelled before.
-    event Proposed(
+    /// @notice Someone asks for the reading behind a leaf, until `deadline`.
+    event Challenged(
         uint32 indexed site,
         uint64 indexed number,
-        bytes32 root,
-        bytes32 evidence,
-        uint64 time,
-        uint32 leafCount,
-        uint32 validatorSet,
-        uint256 signers,
-        uint64 validAt
+        bytes32 indexed leaf,
+        MeterStatement statement,
+        address challenger,
+        uint64 deadline
     );
-    /// @notice A pending proposal was cancelled, for good.
-    event Cancelled(uint32 indexed site, uint64 indexed number);
-    /// @notice A meter's energy from one register to the next, `toWh - fromWh`, was minted to its household.
-    event Settled(
-        uint32 indexed site,
-        uint64 indexed number,
-        bytes32 indexed meterId,
-        address household,
-        uint64 fromWh,
-        uint64 toWh,
-        uint64 fromTime,
-        uint64 toTime
-    );
+    /// @notice The reading was shown; the challenger's bond is the answerer's.
+    event Answered(uint32 indexed site, uint64 indexed number, bytes32 indexed leaf, address answerer);
+    /// @notice The proposal was cancelled for another reason; the bond is the challenger's again.
+    event Refunded(uint32 indexed site, uint64 indexed number, bytes32 indexed leaf, address challenger);
+    /// @notice A meter signed two different readings with one sequence number, and was suspended.
+    event TwinReadings(bytes32 indexed meterId, uint64 sequence, bytes32 a, bytes32 b);
 
-    error TokenMintedElsewhere(address oracle);
+    error NotInProposal(uint32 site, uint64 number, bytes32 leaf);
+    error WindowOver(uint32 site, uint64 number, uint64 validAt);
+    error WrongBond(uint256 given, uint256 wanted);
+    error AlreadyChallenged(uint32 site, uint64 number, bytes32 leaf);
+    error NoChallenge(uint32 site, uint64 number, bytes32 leaf);
+    error NotAnswerable(bytes32 meterId, uint8 scheme);
+    error TooLate(uint64 deadline);
+    error StillTime(uint64 deadline);
+    error WrongReading(bytes32 digest, bytes32 stated);
+    error ReadingDiffers(uint64 time, int256 countedWh, uint8 clock);
+    error StillStanding(uint32 site, uint64 number);
 
-    error InvalidThreshold(uint8 threshold, uint256 validators);
-    error InvalidChallengeWindow(uint32 challengeWindow, uint32 maximum);
-    error InvalidHeadroom(uint16 headroomBasisPoints, uint16 maximum);
-
-    error NoValidators();
-    error WrongValidatorSet(uint32 validatorSet, uint32 current);
-    error WrongNumber(uint32 site, uint64 number, uint64 expected);
-    error TimeNotLater(uint32 site, uint64 time, uint64 last);
-    error TimeInFuture(uint64 time, uint256 blockTime);
-    error NoLeaves();
-    error UnknownSite(uint32 site);
-    error TooFewSigners(uint256 given, uint256 threshold);
-    error SignerOutsideSet(uint256 signers, uint256 validators);
-    error WrongSignaturesLength(uint256 length, uint256 expected);
-    error BadSignature(uint256 index, address validator);
-
-    error UnknownProposal(uint32 site, uint64 number, uint64 head);
-    error ProposalPending(uint32 site, uint64 number, uint64 validAt);
-    error ProposalCancelled(uint32 site, uint64 number);
-    error ProposalNotPending(uint32 site, uint64 number);
-
-    error NoStatements();
-    error InvalidProof(uint32 site, uint64 number);
-    /// @dev The status is None for a meter that is not registered.
+    error NotProven();
     error MeterNotActive(bytes32 meterId, Status status);
-    error WrongSite(bytes32 meterId, uint32 site, uint32 registered);
-    error StatementAfterProposal(bytes32 meterId, uint64 time, uint64 proposalTime);
-    error RegisterFell(bytes32 meterId, uint64 generatedWh, uint64 paidWh);
-    error AboveCeiling(bytes32 meterId, uint256 wh, uint256 ceilingWh);
+    error NotTwins();
 
-    /// @notice Starts with a window of one day and a headroom of 10 %; without validators nothing can be proposed.
-    /// @param authority Governs validators, rules and cancelling.
-    /// @param registry_ The meters.
-    /// @param token_ The currency, deployed with this oracle's address as its only minter.
-    constructor(AccessManager authority, MeterRegistry registry_, GreenToken token_)
-        AccessManaged(address(authority))
-        EIP712("Commonwatt ImpactOracle", "1")
+    /// @param authority Governs validators and the guardian's brake.
+    /// @param issuance_ Who listens to this oracle, or will when it succeeds another.
+    /// @param policy_ Where the rules come from.
+    /// @param verifier_ Reads and verifies readings.
+    /// @param predecessor_ The oracle that this one succeeds; zero for the first.
+    constructor(
+        AccessManager authority,
+        Issuance issuance_,
+        PolicyRegistry policy_,
+        IReadingVerifier verifier_,
+        Proposals predecessor_
+    ) Proposals(address(authority), issuance_, policy_, predecessor_) {
+        verifier = verifier_;
+    }
+
+    // ---------------------------------------------------------------- challenge → answered, or cancelled
+
+    /// @notice "Show me the reading behind this leaf." Anyone may ask while the window is open, with the bond that the
+    /// rules of the proposal want. There is no limit to how many leaves are asked for at once: a limit would let a site
+    /// fill the places itself.
+    /// @param s A statement of the proposal.
+    /// @param proof Its branch.
+    function challenge(uint32 site, uint64 number, MeterStatement calldata s, bytes32[] calldata proof)
+        external
+        payable
     {
-        if (token_.oracle() != address(this)) revert TokenMintedElsewhere(token_.oracle());
-        registry = registry_;
-        token = token_;
-        _setRules(1 days, 1000);
+        Head memory last = _pending(site, number);
+        if (block.timestamp >= last.validAt) revert WindowOver(site, number, last.validAt);
+        bytes32 leaf = _leaf(site, number, s, proof);
+        // What a meter's maker signs in a format of its own cannot be read on chain. Unknown meters (scheme zero) may
+        // be asked for; nobody will answer.
+        (uint8 scheme,) = registry.keyAt(s.meterId, s.time);
+        if (scheme > ES256) revert NotAnswerable(s.meterId, scheme);
+        Rules memory r = _rules[last.rules];
+        if (msg.value != uint256(r.bond) * 1 gwei) revert WrongBond(msg.value, uint256(r.bond) * 1 gwei);
+        bytes32 id = _id(site, number, leaf);
+        if (_challenges[id].challenger != address(0)) revert AlreadyChallenged(site, number, leaf);
+
+        // forge-lint: disable-next-line(unsafe-typecast)
+        uint40 deadline = uint40(block.timestamp + r.answerTime);
+        _challenges[id] = Challenge({challenger: msg.sender, deadline: deadline, bond: r.bond});
+        _heads[site].open = last.open + 1;
+        stakes.hold{value: msg.value}();
+        emit Challenged(site, number, leaf, s, msg.sender, deadline);
     }
 
-    // ---------------------------------------------------------------- policy
+    /// @notice Shows the reading. Anyone who has it may; the bond is theirs.
+    /// @param s The statement that was asked for.
+    /// @param reading The reading's bytes as the meter signed them.
+    function answer(uint32 site, uint64 number, MeterStatement calldata s, bytes calldata reading) external {
+        bytes32 leaf = Statement.leaf(s);
+        Challenge memory asked = _openChallenge(site, number, leaf);
+        Head memory last = _pending(site, number);
+        if (block.timestamp >= asked.deadline) revert TooLate(asked.deadline);
+        bytes32 digest_ = keccak256(reading);
+        if (digest_ != s.reading) revert WrongReading(digest_, s.reading);
+        (Reading memory shown, int256 countedWh) = _verified(s.meterId, s.time, reading);
+        if (
+            shown.time != s.time || !shown.hasGenerated || countedWh != int256(uint256(s.generatedWh))
+                || shown.clock != SYNCHRONISED
+        ) revert ReadingDiffers(shown.time, countedWh, shown.clock);
 
-    /// @notice Replaces the validators. Proposals already made stand.
-    /// @param validators_ 1 to 256 addresses, strictly ascending.
-    /// @param threshold How many of them must sign a proposal, at least 1.
-    function setValidators(address[] calldata validators_, uint8 threshold) external restricted {
-        if (threshold == 0 || threshold > validators_.length) {
-            revert InvalidThreshold(threshold, validators_.length);
-        }
-        uint32 version = _policy.validatorSet + 1;
-        _policy.validators = ValidatorSet.store(validators_);
-        _policy.validatorSet = version;
-        _policy.threshold = threshold;
-        emit ValidatorsChanged(version, validators_, threshold);
+        delete _challenges[_id(site, number, leaf)];
+        _heads[site].open = last.open - 1;
+        stakes.owe(msg.sender, uint256(asked.bond) * 1 gwei);
+        emit Answered(site, number, leaf, msg.sender);
     }
 
-    /// @notice Changes the rules for proposals made from now on; those already made keep theirs.
-    /// @param challengeWindow Seconds from proposing to valid, at least 1 and at most 30 days. Zero would leave no moment
-    /// in which to object.
-    /// @param headroomBasisPoints How far above rated power a meter may generate, in 1/10,000; at most 10,000.
-    function setRules(uint32 challengeWindow, uint16 headroomBasisPoints) external restricted {
-        _setRules(challengeWindow, headroomBasisPoints);
+    /// @notice Cancels a proposal of which a leaf was asked for and not shown in time: the site is slashed, and the
+    /// challenger has the bond back and half of that. Anyone may say so.
+    function cancelUnanswered(uint32 site, uint64 number, bytes32 leaf) external {
+        Challenge memory asked = _openChallenge(site, number, leaf);
+        Head memory last = _pending(site, number);
+        if (block.timestamp < asked.deadline) revert StillTime(asked.deadline);
+        delete _challenges[_id(site, number, leaf)];
+        _heads[site].open = last.open - 1;
+        stakes.owe(asked.challenger, uint256(asked.bond) * 1 gwei);
+        _punish(site, number, last, Fault.Unanswered, asked.challenger);
     }
 
-    function _setRules(uint32 challengeWindow, uint16 headroomBasisPoints) private {
-        if (challengeWindow == 0 || challengeWindow > MAX_CHALLENGE_WINDOW) {
-            revert InvalidChallengeWindow(challengeWindow, MAX_CHALLENGE_WINDOW);
-        }
-        if (headroomBasisPoints > MAX_HEADROOM) revert InvalidHeadroom(headroomBasisPoints, MAX_HEADROOM);
-        _policy.challengeWindow = challengeWindow;
-        _policy.headroom = headroomBasisPoints;
-        emit RulesChanged(challengeWindow, headroomBasisPoints);
+    /// @notice Gives a challenger the bond back whose proposal was cancelled for another reason. Anyone may say so.
+    function refund(uint32 site, uint64 number, bytes32 leaf) external {
+        Challenge memory asked = _openChallenge(site, number, leaf);
+        Head memory last = _heads[site];
+        // No site proposes while a challenge is open, unless the proposal was cancelled.
+        if (number == last.number && !last.cancelled) revert StillStanding(site, number);
+        delete _challenges[_id(site, number, leaf)];
+        stakes.owe(asked.challenger, uint256(asked.bond) * 1 gwei);
+        emit Refunded(site, number, leaf, asked.challenger);
     }
 
-    // ---------------------------------------------------------------- propose
+    // ---------------------------------------------------------------- proofs that need no waiting
 
-    /// @notice Puts a batch before the oracle. Anyone may carry it here; the signatures are what counts.
-    /// @param p The proposal.
-    /// @param signers Bit i is set if validator i signed. At least as many as the threshold.
-    /// @param signatures For each set bit, lowest first, 64 bytes: r and vs (ERC-2098) over `digest(p)`.
-    function propose(Proposal calldata p, uint256 signers, bytes calldata signatures) external {
-        Policy memory policy = _policy;
-        Head memory head_ = _heads[p.site];
-
-        if (p.number != head_.number + 1) revert WrongNumber(p.site, p.number, head_.number + 1);
-        if (p.time <= head_.time) revert TimeNotLater(p.site, p.time, head_.time);
-        if (p.time > block.timestamp) revert TimeInFuture(p.time, block.timestamp);
-        if (p.leafCount == 0) revert NoLeaves();
-        if (p.validatorSet != policy.validatorSet) {
-            revert WrongValidatorSet(p.validatorSet, policy.validatorSet);
-        }
-        // Asked once: a site is never closed.
-        if (head_.number == 0 && registry.siteOperator(p.site) == address(0)) revert UnknownSite(p.site);
-        if (block.timestamp < head_.validAt && !head_.cancelled) {
-            revert ProposalPending(p.site, head_.number, head_.validAt);
-        }
-        _checkSignatures(policy, digest(p), signers, signatures);
-
-        // Both fit 40 bits: block time does, and p.time is not later.
-        // forge-lint: disable-start(unsafe-typecast)
-        uint40 time = uint40(p.time);
-        uint40 validAt = uint40(block.timestamp + policy.challengeWindow);
-        // forge-lint: disable-end(unsafe-typecast)
-        _heads[p.site] = Head({
-            number: p.number,
-            time: time,
-            timeBefore: head_.time,
-            validAt: validAt,
-            headroom: policy.headroom,
-            headroomBefore: head_.headroom,
-            cancelled: false,
-            cancelledBefore: head_.cancelled
-        });
-        _roots[p.site][p.number & 1] = p.root;
-        emit Proposed(
-            p.site, p.number, p.root, p.evidence, p.time, p.leafCount, p.validatorSet, signers, validAt
-        );
-    }
-
-    function _checkSignatures(
-        Policy memory policy,
-        bytes32 digest_,
-        uint256 signers,
-        bytes calldata signatures
-    ) private view {
-        bytes memory packed = ValidatorSet.load(policy.validators);
-        uint256 n = ValidatorSet.count(packed);
-        if (n == 0) revert NoValidators();
-        if (n < 256 && signers >> n != 0) revert SignerOutsideSet(signers, n);
-        uint256 given = 0;
-        for (uint256 rest = signers; rest != 0; rest &= rest - 1) {
-            ++given;
-        }
-        if (given < policy.threshold) revert TooFewSigners(given, policy.threshold);
-        if (signatures.length != 64 * given) revert WrongSignaturesLength(signatures.length, 64 * given);
-
-        uint256 offset = 0;
-        for (uint256 i = 0; i < n; ++i) {
-            if (signers >> i & 1 == 0) continue;
-            bytes32 r;
-            bytes32 vs;
-            // Not slices: the length was checked above as a whole, and checking each bound costs 590 gas a signature.
-            assembly ("memory-safe") {
-                r := calldataload(add(signatures.offset, offset))
-                vs := calldataload(add(add(signatures.offset, offset), 0x20))
-            }
-            (address signer,,) = ECDSA.tryRecover(digest_, r, vs);
-            address validator = ValidatorSet.validatorAt(packed, i);
-            // A failed recovery gives zero, which no set contains.
-            if (signer != validator) revert BadSignature(i, validator);
-            offset += 64;
-        }
-    }
-
-    // ---------------------------------------------------------------- cancel
-
-    /// @notice The guardian's brake: a pending proposal is cancelled, and the next may follow at once. What a cancelled
-    /// batch said is lost with it; the next snapshot carries every register anew.
-    function cancel(uint32 site, uint64 number) external restricted {
-        Head storage head_ = _heads[site];
-        if (number == 0 || number != head_.number) revert UnknownProposal(site, number, head_.number);
-        if (head_.cancelled) revert ProposalCancelled(site, number);
-        if (block.timestamp >= head_.validAt) revert ProposalNotPending(site, number);
-        head_.cancelled = true;
-        emit Cancelled(site, number);
-    }
-
-    // ---------------------------------------------------------------- settle
-
-    /// @notice Mints what meters generated since they were last paid, to their households. Anyone may call it.
-    /// A statement that is not later than what was last paid for has no effect.
-    /// @param site The site.
-    /// @param number A valid proposal of it: the head or the one before.
-    /// @param statements Meter statements of that batch, in the multiproof's order.
-    /// @param proof The multiproof (OpenZeppelin). For one statement: its branch, all flags false.
-    function settle(
+    /// @notice Proves that a leaf's meter was not registered then, or not for this site, or that the leaf is later than
+    /// its own proposal. The site is slashed.
+    function proveNotRegistered(
         uint32 site,
         uint64 number,
-        MeterStatement[] calldata statements,
-        bytes32[] calldata proof,
-        bool[] calldata proofFlags
+        MeterStatement calldata s,
+        bytes32[] calldata proof
     ) external {
-        if (statements.length == 0) revert NoStatements();
-        (uint64 time, uint16 headroom) = _settleable(site, number);
-
-        // The double hash makes a leaf unlike any inner node (which hashes 64 bytes), so none can be passed off as one.
-        bytes32[] memory leaves = new bytes32[](statements.length);
-        for (uint256 i = 0; i < statements.length; ++i) {
-            leaves[i] = _leaf(statements[i]);
-        }
-        if (MerkleProof.processMultiProofCalldata(proof, proofFlags, leaves) != _roots[site][number & 1]) {
-            revert InvalidProof(site, number);
-        }
-        for (uint256 i = 0; i < statements.length; ++i) {
-            _settle(site, number, time, headroom, statements[i]);
-        }
+        Head memory last = _pending(site, number);
+        _leaf(site, number, s, proof);
+        // Before a meter's start, and for one that is not registered, there is no site.
+        if (s.time <= last.time && registry.siteAt(s.meterId, s.time) == site) revert NotProven();
+        _punish(site, number, last, Fault.NotRegistered, msg.sender);
     }
 
-    function _settleable(uint32 site, uint64 number) private view returns (uint64 time, uint16 headroom) {
-        Head memory head_ = _heads[site];
-        ProposalStatus status = _status(head_, number);
-        if (status == ProposalStatus.None) revert UnknownProposal(site, number, head_.number);
-        if (status == ProposalStatus.Pending) revert ProposalPending(site, number, head_.validAt);
-        if (status == ProposalStatus.Cancelled) revert ProposalCancelled(site, number);
-        return
-            number == head_.number ? (head_.time, head_.headroom) : (head_.timeBefore, head_.headroomBefore);
-    }
-
-    function _settle(
+    /// @notice Proves that a leaf says more than its meter can have generated since it was commissioned, at the highest
+    /// rated power that it ever had. The site is slashed.
+    /// @dev Not since it was last paid: a register that stood still and then shows what was measured meanwhile is
+    /// honest, although the issuance pays for it only as time goes by.
+    function proveAboveCeiling(
         uint32 site,
         uint64 number,
-        uint64 proposalTime,
-        uint16 headroom,
-        MeterStatement calldata s
-    ) private {
+        MeterStatement calldata s,
+        bytes32[] calldata proof
+    ) external {
+        Head memory last = _pending(site, number);
+        _leaf(site, number, s, proof);
+        Start memory start = registry.start(s.meterId);
+        Rules memory r = _rules[last.rules];
+        uint16 headroom = r.headroom > r.gatewayHeadroom ? r.headroom : r.gatewayHeadroom;
+        // What is earlier than its start is not this proof's.
+        if (start.time == 0 || s.time < start.time) revert NotProven();
+        uint256 most = start.wh + Ceiling.ceilingWh(start.mostRatedW, s.time - start.time + LEAD, headroom);
+        if (s.generatedWh <= most) revert NotProven();
+        _punish(site, number, last, Fault.AboveCeiling, msg.sender);
+    }
+
+    /// @notice Shows a reading by a leaf's meter that is later than the leaf, and lower. The proposal is cancelled and
+    /// the meter suspended, so that the next proposal cannot be cancelled by it again. Nobody is slashed: it is the
+    /// meter that contradicts itself, and registers do fall (a reset, a replaced counter) without anybody's lie.
+    function proveRegisterFell(
+        uint32 site,
+        uint64 number,
+        MeterStatement calldata s,
+        bytes32[] calldata proof,
+        uint64 readAt,
+        bytes calldata reading
+    ) external {
+        _pending(site, number);
+        _leaf(site, number, s, proof);
         Meter memory meter = registry.meter(s.meterId);
         if (meter.status != Status.Active) revert MeterNotActive(s.meterId, meter.status);
-        if (meter.site != site) revert WrongSite(s.meterId, site, meter.site);
-        if (s.time > proposalTime) revert StatementAfterProposal(s.meterId, s.time, proposalTime);
-
-        Paid memory last = _paid[s.meterId];
-        if (last.time == 0) last = Paid({wh: meter.startWh, time: meter.startTime});
-        if (s.time <= last.time) return;
-        if (s.generatedWh < last.wh) revert RegisterFell(s.meterId, s.generatedWh, last.wh);
-
-        uint256 wh = s.generatedWh - last.wh;
-        uint256 ceiling = _ceilingWh(meter.ratedW, s.time - last.time, headroom);
-        if (wh > ceiling) revert AboveCeiling(s.meterId, wh, ceiling);
-
-        address household = registry.ownerOf(uint256(s.meterId));
-        _paid[s.meterId] = Paid({wh: s.generatedWh, time: s.time});
-        emit Settled(site, number, s.meterId, household, last.wh, s.generatedWh, last.time, s.time);
-        if (wh != 0) token.mint(household, wh);
+        (Reading memory shown, int256 countedWh) = _verified(s.meterId, readAt, reading);
+        if (
+            shown.time <= s.time || shown.time > block.timestamp || shown.clock != SYNCHRONISED
+                || !shown.hasGenerated || countedWh >= int256(uint256(s.generatedWh))
+        ) revert NotProven();
+        _cancel(site, number, Fault.RegisterFell);
+        registry.suspend(s.meterId);
     }
 
-    /// @dev Rated power with headroom for that long, and one Wh more: a register shows whole Wh, so a true increment
-    /// may appear up to one larger.
-    function _ceilingWh(uint256 ratedW, uint256 elapsed, uint256 headroom) private pure returns (uint256) {
-        return ratedW * elapsed * (10_000 + headroom) / WS_BASIS_POINTS_PER_WH + 1;
+    /// @notice Shows two different readings by one meter with one sequence number: the meter is suspended. Different is
+    /// what was signed, not the signature: some meters sign anew when they send again.
+    /// @param timeA The time of the first reading, which says which key it was signed with.
+    function proveTwins(bytes32 meterId, uint64 timeA, bytes calldata a, uint64 timeB, bytes calldata b)
+        external
+    {
+        (Reading memory first,) = _verified(meterId, timeA, a);
+        (Reading memory second,) = _verified(meterId, timeB, b);
+        if (
+            first.sequence != second.sequence
+                || keccak256(a[:a.length - SIGNATURE]) == keccak256(b[:b.length - SIGNATURE])
+        ) revert NotTwins();
+        emit TwinReadings(meterId, first.sequence, keccak256(a), keccak256(b));
+        registry.suspend(meterId);
     }
 
-    function _leaf(MeterStatement calldata s) private pure returns (bytes32) {
-        return keccak256(
-            bytes.concat(keccak256(abi.encode(KIND_METER, s.meterId, s.generatedWh, s.time, s.reading)))
-        );
+    // ---------------------------------------------------------------- shared
+
+    /// @dev The stake that the rules of the proposal wanted is lost. Once this oracle was succeeded its proposals can
+    /// mint nothing, and nobody loses a stake for them.
+    function _punish(uint32 site, uint64 number, Head memory last, Fault fault, address to) private {
+        _cancel(site, number, fault);
+        if (address(issuance.oracle()) == address(this)) {
+            stakes.slashSite(site, uint256(_rules[last.rules].siteStake) * 1 gwei, to);
+        }
     }
 
-    function _status(Head memory head_, uint64 number) private view returns (ProposalStatus) {
-        if (number == 0 || number > head_.number || head_.number - number > 1) return ProposalStatus.None;
-        bool isHead = number == head_.number;
-        if (isHead ? head_.cancelled : head_.cancelledBefore) return ProposalStatus.Cancelled;
-        if (isHead && block.timestamp < head_.validAt) return ProposalStatus.Pending;
-        return ProposalStatus.Valid;
+    function _leaf(uint32 site, uint64 number, MeterStatement calldata s, bytes32[] calldata proof)
+        private
+        view
+        returns (bytes32 leaf)
+    {
+        leaf = Statement.leaf(s);
+        if (!_isIn(site, number, leaf, proof)) revert NotInProposal(site, number, leaf);
+    }
+
+    /// @dev A reading that the meter signed with the key that it had at `time`, and its counted register.
+    function _verified(bytes32 meterId, uint64 time, bytes calldata reading)
+        private
+        view
+        returns (Reading memory shown, int256 countedWh)
+    {
+        (uint8 scheme, bytes32[2] memory key) = registry.keyAt(meterId, time);
+        if (scheme != ED25519 && scheme != ES256) revert NotAnswerable(meterId, scheme);
+        shown = verifier.verify(reading, meterId, scheme, key);
+        if (shown.time != time) revert ReadingDiffers(shown.time, 0, shown.clock);
+        countedWh = int256(uint256(shown.generatedWh)) + registry.offsetAt(meterId, shown.time);
+    }
+
+    function _id(uint32 site, uint64 number, bytes32 leaf) private pure returns (bytes32) {
+        return keccak256(abi.encode(site, number, leaf));
+    }
+
+    function _openChallenge(uint32 site, uint64 number, bytes32 leaf)
+        private
+        view
+        returns (Challenge memory asked)
+    {
+        asked = _challenges[_id(site, number, leaf)];
+        if (asked.challenger == address(0)) revert NoChallenge(site, number, leaf);
     }
 
     // ---------------------------------------------------------------- what is known
 
-    /// @notice A site's last proposal: its number, time, when it is (or was) valid, and whether it was cancelled. All
-    /// zero before the first. The next may be proposed from `validAt` on, or at once after a cancellation.
-    function head(uint32 site)
+    /// @notice An open challenge: who asks, until when it must be answered, and its bond in wei. All zero for none.
+    function challengeTo(uint32 site, uint64 number, bytes32 leaf)
         external
         view
-        returns (uint64 number, uint64 time, uint64 validAt, bool cancelled)
+        returns (address challenger, uint64 deadline, uint256 bond)
     {
-        Head memory head_ = _heads[site];
-        return (head_.number, head_.time, head_.validAt, head_.cancelled);
-    }
-
-    /// @notice One of a site's last two proposals. All zero (status None) for any other.
-    /// @return root The Merkle root.
-    /// @return status Where it stands now.
-    /// @return time The time of its snapshot.
-    /// @return validAt When it is valid, Unix seconds; 0 for the one before the head, whose window is over.
-    /// @return headroomBasisPoints The headroom in force when it was proposed.
-    function proposal(uint32 site, uint64 number)
-        external
-        view
-        returns (bytes32 root, ProposalStatus status, uint64 time, uint64 validAt, uint16 headroomBasisPoints)
-    {
-        Head memory head_ = _heads[site];
-        status = _status(head_, number);
-        if (status == ProposalStatus.None) return (root, status, time, validAt, headroomBasisPoints);
-        root = _roots[site][number & 1];
-        (time, validAt, headroomBasisPoints) = number == head_.number
-            ? (head_.time, head_.validAt, head_.headroom)
-            : (head_.timeBefore, 0, head_.headroomBefore);
-    }
-
-    /// @notice The register (Wh) and the time that a meter was last paid for; at first those of its commissioning.
-    /// All zero for an unknown meter.
-    function paid(bytes32 meterId) external view returns (uint64 wh, uint64 time) {
-        Paid memory last = _paid[meterId];
-        if (last.time != 0) return (last.wh, last.time);
-        Meter memory meter = registry.meter(meterId);
-        return (meter.startWh, meter.startTime);
-    }
-
-    /// @notice The validators in force; version 0 and none before they are first set.
-    function validators()
-        external
-        view
-        returns (uint32 version, address[] memory addresses, uint8 threshold)
-    {
-        bytes memory packed = ValidatorSet.load(_policy.validators);
-        addresses = new address[](ValidatorSet.count(packed));
-        for (uint256 i = 0; i < addresses.length; ++i) {
-            addresses[i] = ValidatorSet.validatorAt(packed, i);
-        }
-        return (_policy.validatorSet, addresses, _policy.threshold);
-    }
-
-    /// @notice The rules for the next proposal: the window in seconds, the headroom in 1/10,000.
-    function rules() external view returns (uint32 challengeWindow, uint16 headroomBasisPoints) {
-        return (_policy.challengeWindow, _policy.headroom);
-    }
-
-    /// @notice What the validators sign: the EIP-712 digest of a proposal.
-    function digest(Proposal calldata p) public view returns (bytes32) {
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    PROPOSAL_TYPEHASH,
-                    p.site,
-                    p.number,
-                    p.root,
-                    p.evidence,
-                    p.time,
-                    p.leafCount,
-                    p.validatorSet
-                )
-            )
-        );
+        Challenge memory asked = _challenges[_id(site, number, leaf)];
+        return (asked.challenger, asked.deadline, uint256(asked.bond) * 1 gwei);
     }
 }

@@ -235,7 +235,7 @@ contract Retirements is ERC721, EIP712, NoncesKeyed {
     }
 
     function _month(uint256 time) private pure returns (string memory) {
-        uint256 vintage = CertificateId.vintage(time);
+        uint256 vintage = CertificateId.vintageOf(time);
         uint256 month = vintage % 100;
         return string.concat((vintage / 100).toString(), month < 10 ? "-0" : "-", month.toString());
     }

@@ -11,18 +11,8 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {NoncesKeyed} from "@openzeppelin/contracts/utils/NoncesKeyed.sol";
 import {GreenToken} from "./GreenToken.sol";
+import {Issuance, Terms} from "./Issuance.sol";
 import {AccountStatement, Statement} from "./Statement.sol";
-
-/// @title Where the pool finds the batches whose statements it settles.
-interface IStatements {
-    /// @notice The root and the time of a valid proposal. Reverts for any other.
-    function validRoot(uint32 site, uint64 number) external view returns (bytes32 root, uint64 time);
-}
-
-/// @title Who names the oracle in office.
-interface IOffice {
-    function oracle() external view returns (address);
-}
 
 /// @title What neighbours owe each other for shared energy, settled in GREEN.
 /// @notice Mutual credit: a household's position is what it paid in, plus its cumulative credit from the account
@@ -59,10 +49,10 @@ contract SharingPool is AccessManaged, EIP712, NoncesKeyed {
     bytes32 private constant PAY_TYPEHASH =
         keccak256("Pay(address household,address to,uint256 amount,uint256 nonce,uint256 deadline)");
 
+    /// @notice Names the oracle whose valid batches are settled here.
+    Issuance public immutable issuance;
     /// @notice The currency.
     GreenToken public immutable token;
-    /// @notice Names the oracle whose valid batches are settled here.
-    IOffice public immutable office;
     /// @notice The one site whose households have accounts here.
     uint32 public immutable site;
 
@@ -98,12 +88,12 @@ contract SharingPool is AccessManaged, EIP712, NoncesKeyed {
     error BadSignature(address household);
 
     /// @param authority Governs limits.
-    constructor(address authority, GreenToken token_, IOffice office_, uint32 site_)
+    constructor(address authority, Issuance issuance_, uint32 site_)
         AccessManaged(authority)
         EIP712("Commonwatt SharingPool", "1")
     {
-        token = token_;
-        office = office_;
+        issuance = issuance_;
+        token = issuance_.token();
         site = site_;
     }
 
@@ -131,17 +121,17 @@ contract SharingPool is AccessManaged, EIP712, NoncesKeyed {
         bool[] calldata proofFlags
     ) external {
         if (statements.length == 0) revert NoStatements();
-        (bytes32 root, uint64 time) = IStatements(office.oracle()).validRoot(site, number);
+        Terms memory terms = issuance.oracle().settleable(site, number);
         bytes32[] memory leaves = new bytes32[](statements.length);
         for (uint256 i = 0; i < statements.length; ++i) {
             leaves[i] = Statement.leaf(statements[i]);
         }
-        if (MerkleProof.processMultiProofCalldata(proof, proofFlags, leaves) != root) {
+        if (MerkleProof.processMultiProofCalldata(proof, proofFlags, leaves) != terms.root) {
             revert InvalidProof(number);
         }
         int256 sum = netCredit;
         for (uint256 i = 0; i < statements.length; ++i) {
-            sum += _settle(number, time, statements[i]);
+            sum += _settle(number, terms.time, statements[i]);
         }
         if (sum > 0) revert Unbalanced(number, sum);
         netCredit = sum.toInt128();

@@ -3,10 +3,18 @@ pragma solidity 0.8.37;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {GreenToken} from "../GreenToken.sol";
-import {ImpactOracle, MeterStatement, Proposal} from "../ImpactOracle.sol";
-import {ASSURANCE_METER, MeterRegistry, Registration} from "../MeterRegistry.sol";
+import {ImpactOracle} from "../ImpactOracle.sol";
+import {IOracle, Issuance} from "../Issuance.sol";
+import {ASSURANCE_METER, MeterRegistry, Registration, SOURCE_SOLAR} from "../MeterRegistry.sol";
+import {Policy, PolicyRegistry, Rules} from "../PolicyRegistry.sol";
+import {Proposal} from "../Proposal.sol";
+import {Proposals} from "../Proposals.sol";
 import {ES256} from "../PublicKey.sol";
 import {Say} from "./Say.sol";
+import {Stakes} from "../Stakes.sol";
+import {MeterStatement} from "../Statement.sol";
+import {CountingCertificates} from "./CountingCertificates.sol";
+import {PlainVerifier} from "./PlainVerifier.sol";
 import {Tree} from "./Tree.sol";
 import {vm} from "./Vm.sol";
 
@@ -14,16 +22,29 @@ import {vm} from "./Vm.sol";
 /// one site with one 5 kW meter, a challenge window of an hour, 10 % of headroom.
 abstract contract Community is Say {
     uint256 internal constant START = 1_800_000_000;
-    uint32 internal constant WINDOW = 1 hours;
+    uint24 internal constant WINDOW = 1 hours;
     uint16 internal constant HEADROOM = 1000;
     uint32 internal constant RATED_W = 5000;
     uint64 internal constant START_WH = 48_213_407;
     uint256 internal constant THREE_OF_FIVE = 0x15;
+    uint24 internal constant ANSWER_TIME = 2 hours;
+    uint256 internal constant BOND = 0.01 ether;
+    uint256 internal constant SITE_STAKE = 1 ether;
+    uint256 internal constant VALIDATOR_STAKE = 0.5 ether;
+    address internal constant OPERATOR = address(0x517E);
+    address internal constant COMMONS = address(0xC0);
+    /// The role of an oracle towards the registry.
+    uint64 internal constant ORACLE_ROLE = 1;
 
     AccessManager internal authority;
     MeterRegistry internal registry;
     GreenToken internal token;
+    CountingCertificates internal certificates;
+    Issuance internal issuance;
+    PolicyRegistry internal policy;
+    PlainVerifier internal verifier;
     ImpactOracle internal oracle;
+    Stakes internal stakes;
 
     /// The validators' keys, in the order of their addresses.
     uint256[] internal keys;
@@ -35,14 +56,75 @@ abstract contract Community is Say {
         vm.warp(START);
         authority = new AccessManager(address(this));
         registry = new MeterRegistry(address(authority));
-        token = new GreenToken(
-            vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1), address(0xB0B)
-        );
-        oracle = new ImpactOracle(authority, registry, token);
+        (token, certificates, issuance) = newIssuance(3);
+        policy = new PolicyRegistry(address(authority), policyOf(rulesOf(WINDOW, HEADROOM)));
+        verifier = new PlainVerifier();
+        oracle = newOracle(Proposals(address(0)));
+        stakes = oracle.stakes();
         oracle.setValidators(newValidators(5), 3);
-        oracle.setRules(WINDOW, HEADROOM);
-        site = registry.openSite(address(0x517E));
+        site = openSite(OPERATOR);
         meterId = register(household, 1);
+    }
+
+    // ---------------------------------------------------------------- deploying
+
+    /// With the oracle that is deployed `later` contracts after the issuance.
+    function newIssuance(uint256 later) internal returns (GreenToken, CountingCertificates, Issuance) {
+        uint64 nonce = vm.getNonce(address(this));
+        address its = vm.computeCreateAddress(address(this), nonce + 2);
+        address oracle_ = vm.computeCreateAddress(address(this), nonce + 2 + later);
+        GreenToken token_ = new GreenToken(its, address(0xB0B));
+        CountingCertificates certificates_ = new CountingCertificates(its);
+        return (
+            token_,
+            certificates_,
+            new Issuance(address(authority), registry, token_, certificates_, IOracle(oracle_))
+        );
+    }
+
+    /// It may suspend meters.
+    function newOracle(Proposals predecessor) internal returns (ImpactOracle created) {
+        created = new ImpactOracle(authority, issuance, policy, verifier, predecessor);
+        bytes4[] memory suspend = new bytes4[](1);
+        suspend[0] = registry.suspend.selector;
+        authority.setTargetFunctionRole(address(registry), suspend, ORACLE_ROLE);
+        authority.grantRole(ORACLE_ROLE, address(created), 0);
+    }
+
+    function rulesOf(uint24 window, uint16 headroom) internal pure returns (Rules memory) {
+        return Rules({
+            challengeWindow: window,
+            answerTime: ANSWER_TIME,
+            headroom: headroom,
+            gatewayHeadroom: headroom,
+            meterFactor: 10_000,
+            gatewayFactor: 10_000,
+            commonsShare: 0,
+            bond: uint40(BOND / 1 gwei),
+            siteStake: uint40(SITE_STAKE / 1 gwei),
+            validatorStake: uint40(VALIDATOR_STAKE / 1 gwei)
+        });
+    }
+
+    function policyOf(Rules memory rules) internal pure returns (Policy memory) {
+        return
+            Policy({
+                rules: rules, sharingKey: keccak256("proportional"), methodology: keccak256("methodology")
+            });
+    }
+
+    /// Announces rules, waits until they are in force, and lets the oracle take them over.
+    function changeRules(Rules memory rules) internal {
+        policy.announce(policyOf(rules), uint64(block.timestamp + policy.NOTICE()));
+        vm.warp(block.timestamp + policy.NOTICE());
+        oracle.updateRules();
+    }
+
+    /// With the stake to propose.
+    function openSite(address operator) internal returns (uint32 opened) {
+        opened = registry.openSite(operator);
+        vm.deal(address(this), SITE_STAKE);
+        stakes.bondSite{value: SITE_STAKE}(opened);
     }
 
     // ---------------------------------------------------------------- making
@@ -60,6 +142,11 @@ abstract contract Community is Say {
             addresses[place] = vm.addr(i + 1);
             keys[place] = i + 1;
         }
+        for (uint256 i = 0; i < n; ++i) {
+            if (stakes.ofValidator(addresses[i]).bonded >= VALIDATOR_STAKE) continue;
+            vm.deal(address(this), VALIDATOR_STAKE);
+            stakes.bondValidator{value: VALIDATOR_STAKE}(addresses[i]);
+        }
     }
 
     function register(address owner, uint256 key) internal returns (bytes32) {
@@ -76,6 +163,7 @@ abstract contract Community is Say {
             site: site,
             scheme: ES256,
             assurance: ASSURANCE_METER,
+            source: SOURCE_SOLAR,
             ratedW: RATED_W,
             startTime: uint64(block.timestamp),
             startWh: START_WH,
@@ -149,14 +237,14 @@ abstract contract Community is Say {
     function settle(uint64 number, MeterStatement[] memory all, uint256 chosen) internal {
         (MeterStatement[] memory statements, bytes32[] memory proof, bool[] memory flags) =
             Tree.prove(all, chosen);
-        oracle.settle(site, number, statements, proof, flags);
+        issuance.settle(site, number, statements, proof, flags);
     }
 
     function paidWh(bytes32 id) internal view returns (uint64 wh) {
-        (wh,) = oracle.paid(id);
+        (wh,) = issuance.paid(id);
     }
 
     function paidTime(bytes32 id) internal view returns (uint64 time) {
-        (, time) = oracle.paid(id);
+        (, time) = issuance.paid(id);
     }
 }

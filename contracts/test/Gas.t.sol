@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {MeterStatement, Proposal} from "../ImpactOracle.sol";
+import {Proposal} from "../Proposal.sol";
+import {MeterStatement} from "../Statement.sol";
 import {Registration} from "../MeterRegistry.sol";
 import {Community} from "./Community.sol";
 import {vm} from "./Vm.sol";

@@ -39,9 +39,7 @@ contract RetirementsTest is Say {
         address[] memory receivers = new address[](1);
         uint256[] memory amounts = new uint256[](1);
         (receivers[0], amounts[0]) = (to, wh);
-        for (uint256 i = 0; i < 1; ++i) {
-            token.mint(receivers[i], amounts[i]);
-        }
+        token.mint(receivers, amounts);
     }
 
     function test_retiring_burns_and_leaves_a_credential_for_the_beneficiary() public {
@@ -163,15 +161,15 @@ contract RetirementsTest is Say {
     }
 
     function test_the_vintage_of_a_time_is_its_year_and_month() public pure {
-        equal(CertificateId.vintage(0), 197_001);
-        equal(CertificateId.vintage(951_782_399), 200_002); // 28 February 2000, 23:59:59
-        equal(CertificateId.vintage(951_782_400), 200_002); // 29 February 2000
-        equal(CertificateId.vintage(951_868_800), 200_003); // 1 March 2000
-        equal(CertificateId.vintage(1_782_043_200), 202_606); // 21 June 2026
-        equal(CertificateId.vintage(1_798_761_599), 202_612); // 31 December 2026, 23:59:59
-        equal(CertificateId.vintage(1_798_761_600), 202_701); // 1 January 2027
-        equal(CertificateId.vintage(4_107_542_399), 210_002); // 28 February 2100, 23:59:59
-        equal(CertificateId.vintage(4_107_542_400), 210_003); // 1 March 2100: no leap year
+        equal(CertificateId.vintageOf(0), 197_001);
+        equal(CertificateId.vintageOf(951_782_399), 200_002); // 28 February 2000, 23:59:59
+        equal(CertificateId.vintageOf(951_782_400), 200_002); // 29 February 2000
+        equal(CertificateId.vintageOf(951_868_800), 200_003); // 1 March 2000
+        equal(CertificateId.vintageOf(1_782_043_200), 202_606); // 21 June 2026
+        equal(CertificateId.vintageOf(1_798_761_599), 202_612); // 31 December 2026, 23:59:59
+        equal(CertificateId.vintageOf(1_798_761_600), 202_701); // 1 January 2027
+        equal(CertificateId.vintageOf(4_107_542_399), 210_002); // 28 February 2100, 23:59:59
+        equal(CertificateId.vintageOf(4_107_542_400), 210_003); // 1 March 2100: no leap year
     }
 
     // ---------------------------------------------------------------- by signature

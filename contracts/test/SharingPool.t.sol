@@ -4,13 +4,17 @@ pragma solidity 0.8.37;
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {GreenToken} from "../GreenToken.sol";
-import {IOffice, IStatements, SharingPool} from "../SharingPool.sol";
+import {IOracle, Issuance, Terms} from "../Issuance.sol";
+import {SharingPool} from "../SharingPool.sol";
 import {AccountStatement} from "../Statement.sol";
 import {Say} from "./Say.sol";
 import {vm} from "./Vm.sol";
 
 /// @title An oracle in office whose batches are made up by the test, and the only one who mints.
-contract MadeUp is IOffice, IStatements {
+contract MadeUp is IOracle {
+    /// The one who mints, and whose oracle this is.
+    GreenToken public token;
+
     error NotValid(uint32 site, uint64 number);
 
     struct Batch {
@@ -24,23 +28,25 @@ contract MadeUp is IOffice, IStatements {
         return address(this);
     }
 
+    function mints(GreenToken token_) external {
+        token = token_;
+    }
+
     function make(uint32 site, uint64 number, bytes32 root, uint64 time) external {
         _batches[site][number] = Batch(root, time);
     }
 
-    function validRoot(uint32 site, uint64 number) external view returns (bytes32, uint64) {
+    function settleable(uint32 site, uint64 number) external view returns (Terms memory terms) {
         Batch memory batch = _batches[site][number];
         if (batch.time == 0) revert NotValid(site, number);
-        return (batch.root, batch.time);
+        (terms.root, terms.time) = (batch.root, batch.time);
     }
 
-    function mint(GreenToken token, address to, uint256 wh) external {
+    function mint(address to, uint256 wh) external {
         address[] memory receivers = new address[](1);
         uint256[] memory amounts = new uint256[](1);
         (receivers[0], amounts[0]) = (to, wh);
-        for (uint256 i = 0; i < receivers.length; ++i) {
-            token.mint(receivers[i], amounts[i]);
-        }
+        token.mint(receivers, amounts);
     }
 }
 
@@ -62,10 +68,11 @@ abstract contract Pool is Say {
         authority = new AccessManager(address(this));
         office = new MadeUp();
         token = new GreenToken(address(office), address(0xB0B));
-        pool = new SharingPool(address(authority), token, office, SITE);
+        office.mints(token);
+        pool = new SharingPool(address(authority), Issuance(address(office)), SITE);
         for (uint256 i = 0; i < N; ++i) {
             homes[i] = vm.addr(i + 1);
-            office.mint(token, homes[i], 1_000_000);
+            office.mint(homes[i], 1_000_000);
             vm.prank(homes[i]);
             token.approve(address(pool), type(uint256).max);
         }
@@ -521,7 +528,7 @@ contract SharingPoolOrderTest is Pool {
     }
 
     function _twin() private returns (SharingPool other) {
-        other = new SharingPool(address(authority), token, office, SITE);
+        other = new SharingPool(address(authority), Issuance(address(office)), SITE);
         address[] memory households = new address[](N);
         for (uint256 i = 0; i < N; ++i) {
             households[i] = homes[i];

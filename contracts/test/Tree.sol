@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {MeterStatement} from "../ImpactOracle.sol";
+import {MeterStatement} from "../Statement.sol";
 
 /// @title Merkle trees as OpenZeppelin's merkle-tree package builds them, written a second time for the tests.
 /// @dev The tree is an array: the root at 0, the children of i at 2i + 1 and 2i + 2, leaf k of n at 2n - 2 - k. The

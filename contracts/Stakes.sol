@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+import {MeterRegistry} from "./MeterRegistry.sol";
+import {Proposal} from "./Proposal.sol";
+import {Rules} from "./PolicyRegistry.sol";
+
+/// One storage slot. Amounts in wei.
+struct Stake {
+    uint96 bonded;
+    uint96 unbonding;
+    /// When what is unbonding can be released, Unix seconds.
+    uint40 releaseAt;
+    /// How often this site or validator was caught. It only rises, and cannot be given away.
+    uint24 caught;
+}
+
+/// @title What the stakes ask of their oracle and tell it.
+interface IStaked {
+    function digest(Proposal calldata p) external view returns (bytes32);
+    function rules() external view returns (uint16 version, Rules memory);
+    function stakeChanged(uint32 site, uint256 bonded) external;
+}
+
+/// @title An oracle's purse: stakes, bonds, and what is owed, in the chain's own coin.
+/// @notice Bonded → unbonding → released → withdrawn. What is unbonding can still be lost, and unbonding takes longer
+/// than any challenge. Nobody is ever sent anything: what is owed waits until its owner takes it.
+/// @dev Made by its oracle, for that one alone. The balance is always at least the sum of all stakes, the bonds held,
+/// what is owed, and what was burned. Burned is what stays here for ever: no function lets it out.
+contract Stakes {
+    /// @notice How long a stake can still be lost after its owner asked for it back.
+    uint32 public constant UNBONDING = 30 days;
+
+    /// @notice Who made this, and alone may take a stake or a bond.
+    IStaked public immutable oracle;
+    /// @notice Who operates a site.
+    MeterRegistry public immutable registry;
+
+    mapping(uint32 site => Stake) private _ofSite;
+    mapping(address validator => Stake) private _ofValidator;
+
+    /// @notice What is owed, wei.
+    mapping(address => uint256) public owed;
+    /// @notice Bonds of challenges that are open, wei.
+    uint256 public held;
+    /// @notice What nobody will ever have again, wei.
+    uint256 public burned;
+    /// @dev Whose double signature for one number was punished.
+    mapping(bytes32 id => bool) private _punished;
+
+    event SiteStaked(uint32 indexed site, uint256 amount, address from);
+    event SiteUnbonding(uint32 indexed site, uint256 amount, uint256 releaseAt);
+    event SiteSlashed(uint32 indexed site, uint256 amount, address indexed to);
+    event ValidatorStaked(address indexed validator, uint256 amount, address from);
+    event ValidatorUnbonding(address indexed validator, uint256 amount, uint256 releaseAt);
+    event ValidatorSlashed(address indexed validator, uint256 amount, address indexed to);
+    /// @notice A validator signed two different batches with one number.
+    event DoubleSignature(address indexed validator, uint32 indexed site, uint64 indexed number);
+    /// @notice What was owed was taken.
+    event Withdrawn(address indexed account, uint256 amount);
+
+    error OnlyOracle(address caller);
+    error NotDouble();
+    error AlreadyPunished(address validator, uint32 site, uint64 number);
+    error StakeTooLow(uint256 stake, uint256 wanted);
+    error NotOperator(uint32 site, address caller);
+    error NotReleasedYet(uint256 releaseAt);
+    error NothingOwed(address account);
+    error NotPaid(address account, uint256 amount);
+
+    modifier onlyOracle() {
+        if (msg.sender != address(oracle)) revert OnlyOracle(msg.sender);
+        _;
+    }
+
+    constructor(MeterRegistry registry_) {
+        oracle = IStaked(msg.sender);
+        registry = registry_;
+    }
+
+    // ---------------------------------------------------------------- bonded → unbonding → released
+
+    function _bond(Stake storage stake, uint256 amount) private {
+        stake.bonded += SafeCast.toUint96(amount);
+    }
+
+    /// @dev Asking again starts the time anew for all of it.
+    function _unbond(Stake storage stake, uint96 amount) private returns (uint40 releaseAt) {
+        if (amount > stake.bonded) revert StakeTooLow(stake.bonded, amount);
+        // forge-lint: disable-next-line(unsafe-typecast)
+        releaseAt = uint40(block.timestamp + UNBONDING);
+        stake.bonded -= amount;
+        stake.unbonding += amount;
+        stake.releaseAt = releaseAt;
+    }
+
+    function _release(Stake storage stake, address to) private {
+        if (block.timestamp < stake.releaseAt) revert NotReleasedYet(stake.releaseAt);
+        owed[to] += stake.unbonding;
+        stake.unbonding = 0;
+    }
+
+    /// @dev Takes what is bonded first, then what is unbonding. Half is burned, or a site would slash itself for free.
+    function _slash(Stake storage stake, uint256 amount, address to) private returns (uint256 taken) {
+        uint256 bonded = amount < stake.bonded ? amount : stake.bonded;
+        uint256 unbonding = amount - bonded < stake.unbonding ? amount - bonded : stake.unbonding;
+        // Each is at most what it is taken from.
+        // forge-lint: disable-start(unsafe-typecast)
+        stake.bonded -= uint96(bonded);
+        stake.unbonding -= uint96(unbonding);
+        // forge-lint: disable-end(unsafe-typecast)
+        ++stake.caught;
+        taken = bonded + unbonding;
+        owed[to] += taken / 2;
+        burned += taken - taken / 2;
+    }
+
+    // ---------------------------------------------------------------- sites
+
+    /// @notice Adds to a site's stake. Anyone may; only its operator can have it back.
+    function bondSite(uint32 site) external payable {
+        _bond(_ofSite[site], msg.value);
+        emit SiteStaked(site, msg.value, msg.sender);
+        oracle.stakeChanged(site, _ofSite[site].bonded);
+    }
+
+    /// @notice By the site's operator: asks for a part of its stake back.
+    function unbondSite(uint32 site, uint96 amount) external {
+        if (msg.sender != registry.siteOperator(site)) revert NotOperator(site, msg.sender);
+        emit SiteUnbonding(site, amount, _unbond(_ofSite[site], amount));
+        oracle.stakeChanged(site, _ofSite[site].bonded);
+    }
+
+    /// @notice Once it is unbonded, the site's stake is owed to its operator. Anyone may say so.
+    function releaseSite(uint32 site) external {
+        _release(_ofSite[site], registry.siteOperator(site));
+    }
+
+    /// @notice Looks anew whether a site's stake is enough, after the rules changed. Anyone may.
+    function refreshSite(uint32 site) external {
+        oracle.stakeChanged(site, _ofSite[site].bonded);
+    }
+
+    /// @notice By the oracle: a site lost its stake; half is burned, half is owed to `to`.
+    function slashSite(uint32 site, uint256 amount, address to) external onlyOracle {
+        emit SiteSlashed(site, _slash(_ofSite[site], amount, to), to);
+        oracle.stakeChanged(site, _ofSite[site].bonded);
+    }
+
+    /// @notice A site's stake.
+    function ofSite(uint32 site) external view returns (Stake memory) {
+        return _ofSite[site];
+    }
+
+    // ---------------------------------------------------------------- validators
+
+    /// @notice Adds to a validator's stake. Anyone may; only the validator can have it back.
+    function bondValidator(address validator) external payable {
+        _bond(_ofValidator[validator], msg.value);
+        emit ValidatorStaked(validator, msg.value, msg.sender);
+    }
+
+    /// @notice By the validator: asks for a part of its stake back. It stays in the set until it is replaced.
+    function unbondValidator(uint96 amount) external {
+        emit ValidatorUnbonding(msg.sender, amount, _unbond(_ofValidator[msg.sender], amount));
+    }
+
+    /// @notice Once it is unbonded, a validator's stake is owed to it. Anyone may say so.
+    function releaseValidator(address validator) external {
+        _release(_ofValidator[validator], validator);
+    }
+
+    /// @notice Shows a validator's signatures under two different batches with one number: the validator is slashed,
+    /// once for that number. One batch signed anew for another validator set is not different.
+    function proveDoubleSignature(
+        Proposal calldata a,
+        bytes32 rA,
+        bytes32 vsA,
+        Proposal calldata b,
+        bytes32 rB,
+        bytes32 vsB
+    ) external {
+        bool same = a.root == b.root && a.evidence == b.evidence && a.time == b.time
+            && a.leafCount == b.leafCount;
+        if (a.site != b.site || a.number != b.number || same) revert NotDouble();
+        (address validator,,) = ECDSA.tryRecover(oracle.digest(a), rA, vsA);
+        (address other,,) = ECDSA.tryRecover(oracle.digest(b), rB, vsB);
+        if (validator == address(0) || validator != other) revert NotDouble();
+        bytes32 id = keccak256(abi.encode(validator, a.site, a.number));
+        if (_punished[id]) revert AlreadyPunished(validator, a.site, a.number);
+        _punished[id] = true;
+        (, Rules memory rules) = oracle.rules();
+        uint256 taken = _slash(_ofValidator[validator], uint256(rules.validatorStake) * 1 gwei, msg.sender);
+        emit DoubleSignature(validator, a.site, a.number);
+        emit ValidatorSlashed(validator, taken, msg.sender);
+    }
+
+    /// @notice A validator's stake.
+    function ofValidator(address validator) external view returns (Stake memory) {
+        return _ofValidator[validator];
+    }
+
+    // ---------------------------------------------------------------- bonds
+
+    /// @notice By the oracle: a challenger's bond is held.
+    function hold() external payable onlyOracle {
+        held += msg.value;
+    }
+
+    /// @notice By the oracle: a bond that was held is owed to someone. Whatever an oracle says, stakes are not touched.
+    function owe(address to, uint256 amount) external onlyOracle {
+        held -= amount;
+        owed[to] += amount;
+    }
+
+    // ---------------------------------------------------------------- withdrawn
+
+    /// @notice Sends the caller what it is owed.
+    function withdraw() external {
+        uint256 amount = owed[msg.sender];
+        if (amount == 0) revert NothingOwed(msg.sender);
+        // Before the call: who calls again from within it is owed nothing.
+        owed[msg.sender] = 0;
+        emit Withdrawn(msg.sender, amount);
+        (bool done,) = msg.sender.call{value: amount}("");
+        if (!done) revert NotPaid(msg.sender, amount);
+    }
+}
