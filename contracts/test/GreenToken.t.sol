@@ -76,7 +76,7 @@ contract GreenTokenTest is Community {
 
     function test_a_token_always_has_an_issuance() public {
         vm.expectRevert(abi.encodeWithSelector(GreenToken.InvalidIssuance.selector, address(0)));
-        new GreenToken(address(0));
+        new GreenToken(address(0), address(1));
     }
 
     function test_a_household_pays_by_signature_and_needs_no_gas() public {
