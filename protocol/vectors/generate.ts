@@ -6,6 +6,7 @@ import { keyVectors } from "./keys.ts"
 import { type VectorName, vectorsFolder } from "./load.ts"
 import { proposalVectors } from "./proposals.ts"
 import { readingVectors } from "./readings.ts"
+import { sharingVectors } from "./sharing.ts"
 import { signatureVectors } from "./signatures.ts"
 import { statementVectors } from "./statements.ts"
 import { treeVectors } from "./trees.ts"
@@ -21,6 +22,7 @@ export async function generateVectors(): Promise<Record<VectorName, string>> {
     proposals: asFile(proposalVectors()),
     attestations: asFile(await attestationVectors()),
     evidence: asFile(await evidenceVectors()),
+    sharing: asFile(sharingVectors()),
   }
 }
 

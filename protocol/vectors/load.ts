@@ -13,6 +13,7 @@ export const vectorNames = [
   "proposals",
   "attestations",
   "evidence",
+  "sharing",
 ] as const
 export type VectorName = (typeof vectorNames)[number]
 
