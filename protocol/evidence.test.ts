@@ -233,12 +233,17 @@ t.test("in any evidence, a bit flipped in any block or a block left out is refus
 t.test("a long batch is split: no block is larger than a peer takes, and all of it comes back", async (t) => {
   const { meterId, scheme, publicKey } = meterKey(Scheme.ed25519, meters.roof.key.publicKey)
   const reading = (n: number) => ({ received: n, bytes: new Uint8Array(180).fill(n) })
+  const plant = meterKey(Scheme["ocmf-secp256r1-generation"], meters.hardware.key.publicKey)
+  const long = (n: number) => new Uint8Array(16_384).fill(n)
   const id = (n: number) => toHex(new Uint8Array(32).fill(n))
   const evidence: Evidence = {
     ...vectors.valid.map(({ content }) => content as Evidence)[0]!,
     number: 1n,
     previous: null,
-    meters: [{ meterId, scheme, publicKey, readings: Array.from({ length: 2500 }, (_, n) => reading(n)) }],
+    meters: [
+      { meterId, scheme, publicKey, readings: Array.from({ length: 2500 }, (_, n) => reading(n)) },
+      { ...plant, readings: Array.from({ length: 150 }, (_, n) => ({ ...reading(n), bytes: long(n) })) },
+    ],
     generation: Array.from({ length: 20_001 }, (_, n) => ({
       meterId: id(n),
       start: 900 * n,

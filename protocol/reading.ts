@@ -27,17 +27,25 @@ export interface Reading {
   status?: number
   /** The step of the registers in Wh where it is coarser than 1 Wh. */
   resolutionWh?: number
+  /** What the meter itself signed that speaks against counting this, in words; only formats of makers have it. */
+  doubts?: readonly string[]
 }
 
 /** A reading with the bytes it came in and what is needed to verify it. */
 export interface SignedReading {
   readonly bytes: Uint8Array
   readonly scheme: Scheme
-  readonly kid: Uint8Array
+  /** The key id that the reading carries; records of makers' formats carry none. */
+  readonly kid?: Uint8Array
   readonly reading: Reading
   /** The exact bytes that the signature covers. */
   readonly message: Uint8Array
   readonly signature: Uint8Array
+}
+
+/** A reading in Commonwatt's own format. */
+export interface CoseReading extends SignedReading {
+  readonly kid: Uint8Array
 }
 
 /**
@@ -49,7 +57,10 @@ export const maxReadingBytes = 256
 export const readingContext = new TextEncoder().encode("commonwatt/reading/1")
 
 const coseSign1Tag = 0xd2 // tag 18, RFC 9052, 4.2
-const algorithm = { [Scheme.ed25519]: -8, [Scheme.es256]: -7 } as const // RFC 9053, 2
+const algorithm: ReadonlyMap<Scheme, number> = new Map([
+  [Scheme.ed25519, -8],
+  [Scheme.es256, -7],
+]) // RFC 9053, 2
 const maxEnergyWh = 2n ** 63n - 1n
 
 /** Payload keys, in the order of deterministic CBOR (RFC 8949, 4.2.1). SPEC.md, 3.2. */
@@ -105,7 +116,7 @@ export function encodeReading(
  * Does not verify the signature (see `verifySignature`).
  * @throws MalformedReading saying what is wrong.
  */
-export function decodeReading(bytes: Uint8Array): SignedReading {
+export function decodeReading(bytes: Uint8Array): CoseReading {
   if (bytes.length > maxReadingBytes)
     throw new MalformedReading(`A reading has at most ${maxReadingBytes} bytes, this has ${bytes.length}.`)
   if (bytes[0] !== coseSign1Tag)
@@ -133,9 +144,11 @@ export function readingDigest(bytes: Uint8Array): Hex {
 }
 
 function encodeHeader(scheme: Scheme, kid: Uint8Array): Uint8Array {
+  const alg = algorithm.get(scheme)
+  if (alg === undefined) throw new MalformedReading(`Scheme ${scheme} is not one of COSE.`)
   return encode(
     new Map<number, unknown>([
-      [1, algorithm[scheme]],
+      [1, alg],
       [4, kid],
     ]),
   )
@@ -179,7 +192,7 @@ function decodeHeader(bytes: Uint8Array): { scheme: Scheme; kid: Uint8Array } {
   if (!(kid instanceof Uint8Array) || kid.length !== 8)
     throw new MalformedReading("The key id must be 8 bytes.")
   const alg: unknown = header.get(1)
-  for (const scheme of [Scheme.ed25519, Scheme.es256]) if (alg === algorithm[scheme]) return { scheme, kid }
+  for (const [scheme, number] of algorithm) if (alg === number) return { scheme, kid }
   throw new MalformedReading(`Algorithm ${String(alg)} is neither EdDSA (-8) nor ES256 (-7).`)
 }
 

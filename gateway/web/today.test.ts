@@ -26,6 +26,8 @@ function meter(name: string, household: Hex, readings: [seconds: number, registe
     meterId: `0x${Buffer.from(name).toString("hex")}`,
     startTime: midnight - 86_400,
     startWh: 0n,
+    ratedW: 5000,
+    restarts: [],
     readings: readings.map(
       ([seconds, registers]): CountedReading => ({ time: midnight + seconds, registers, digest }),
     ),

@@ -396,7 +396,7 @@ async function damagedBlocks(small: Built): Promise<Damaged> {
   await root("format", "version 2 of the rules", (r) => (r.rules.version = 2))
   await root("format", "an interval of 0 s", (r) => (r.rules.intervalSeconds = 0))
   await root("format", "another sharing key", (r) => (r.rules.sharingKey = "equal"))
-  await root("format", "a scheme 3", (r) => (r.meters[0]!.scheme = 3))
+  await root("format", "a scheme that is none", (r) => (r.meters[0]!.scheme = 11))
   await root("format", "statements as one link", (r) => (r.statements = r.statements[0] as unknown as CID[]))
   await generation("a generation below 0", [[id, minutes(0), -1]])
   await generation("a generation record of two", [[id, minutes(0)]])
