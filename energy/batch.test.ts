@@ -35,7 +35,10 @@ const part = (
   household,
   startTime: 0,
   startWh: 0n,
+  ratedW: 5000,
+  restarts: [],
   before: undefined,
+  stated: undefined,
   counted: readings,
   ...over,
 })

@@ -43,7 +43,10 @@ t.test(
         household: name,
         startTime: from,
         startWh: 0n,
+        ratedW: 100_000,
+        restarts: [],
         before: undefined,
+        stated: undefined,
         counted: readings,
       }
     })
