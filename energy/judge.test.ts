@@ -109,6 +109,22 @@ t.test("each reason to doubt a reading is given where it applies, and says what 
   t.same(new Set(cases.map(([reason]) => reason)), new Set(Object.keys(named)), "each has a case")
 })
 
+t.test("a meter at the grid may leave out a register until it has counted something", async (t) => {
+  const { verdicts, state } = run([
+    reading(0, 60, { importedWh: 5n }),
+    reading(1, 120, { importedWh: 7n, exportedWh: 3n }),
+    reading(2, 180, { importedWh: 7n, exportedWh: 9n }),
+    reading(3, 240, { importedWh: 7n, exportedWh: 9n, generatedWh: 5n }),
+  ])
+  t.match(verdicts, [
+    { accepted: true },
+    { accepted: true },
+    { accepted: true },
+    { accepted: false, reason: "register-unexpected" },
+  ])
+  t.same(state.anchor?.registers, { importedWh: 7n, exportedWh: 9n })
+})
+
 t.test("at the edges of the rules a reading counts", async (t) => {
   t.same(run([generated(0, 0, 0)]).reasons, ["accepted"], "at the moment of commissioning")
   t.same(

@@ -114,7 +114,12 @@ export function judge(
   for (const name of registerNames) {
     if (from.registers[name] !== undefined && reading[name] === undefined)
       return doubt(seen, "register-missing", `the reading has no ${name}, earlier ones had`)
-    if (state.anchor && from.registers[name] === undefined && reading[name] !== undefined)
+    if (
+      state.anchor &&
+      from.registers[name] === undefined &&
+      reading[name] !== undefined &&
+      !mayAppear(name, from)
+    )
       return doubt(seen, "register-unexpected", `the reading has ${name}, earlier ones had not`)
   }
 
@@ -192,6 +197,16 @@ function commissioning(reading: Reading, meter: MeterLimits): Anchor {
     time: meter.startTime,
     registers: reading.generatedWh === undefined ? {} : { generatedWh: meter.startWh },
   }
+}
+
+/**
+ * A meter at the grid may show a register that it did not show before: those that have counted nothing yet may leave it
+ * out (SunSpec: an accumulator of 0 is "not accumulated"). Generation that appears later, or consumption of a meter that
+ * showed none, would make another kind of meter of it.
+ */
+function mayAppear(name: RegisterName, { registers }: Anchor): boolean {
+  const atGrid = registers.importedWh !== undefined || registers.exportedWh !== undefined
+  return atGrid && name !== "generatedWh"
 }
 
 function doubt(state: MeterState, reason: DoubtReason, detail: string) {
