@@ -39,9 +39,9 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     const name = nameOf(outcome)
     if (name && name !== "accepted") log.info(describe(outcome), "quarantined")
     if (outcome.kind === "authentic" && outcome.verdict.accepted) {
-      const { meter, signed, verdict } = outcome
+      const { meter, signed, verdict, state } = outcome
       if (verdict.note) log.warn({ meter: meter.name, note: verdict.note }, "a register began anew, or is back")
-      mqtt?.show(meter, signed.reading)
+      mqtt?.show(meter, { ...signed.reading, ...state.anchor?.registers })
     }
   })
 
