@@ -52,7 +52,7 @@ function batch(
     from: memory.time || start,
     time: start + quarter * (last + 1),
     previous: memory.evidence ?? null,
-    rules: { version: 1, sharingKey: "proportional", ...rules },
+    rules: { version: 1, sharingKey: { name: "proportional", version: 1 }, ...rules },
     meters: [
       {
         meterId,

@@ -1,10 +1,11 @@
 import type { GenerationRecord, HouseholdRecord, Rules } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
+import type { SharingKey } from "../protocol/sharing-key.ts"
 import type { MeterStatement } from "../protocol/statement.ts"
 import { boundaryAt, type MeterInterval, meterIntervals } from "./intervals.ts"
 import type { Anchor } from "./judge.ts"
 import { type Restart, statedBy } from "./restart.ts"
-import { netOf, shareProportionally } from "./sharing.ts"
+import { balanceFor, shareBy } from "./sharing.ts"
 
 /** A reading that counts, with the digest a statement quotes it by. */
 export interface CountedReading extends Anchor {
@@ -84,7 +85,7 @@ export function computeBatch(
       silent.has(household),
     ),
   }))
-  return { generation, households: share(own), statements }
+  return { generation, households: share(own, rules.sharingKey), statements }
 }
 
 /**
@@ -144,15 +145,18 @@ function householdRecords(meters: readonly MeterInterval[][], silent: boolean): 
 }
 
 /** Shares each interval's surplus among the households whose energy is known in it. */
-function share(own: readonly { household: Hex; records: OwnRecord[] }[]): BatchResult["households"] {
+function share(
+  own: readonly { household: Hex; records: OwnRecord[] }[],
+  key: SharingKey,
+): BatchResult["households"] {
   const shared = own.map(({ household }) => ({ household, records: [] as HouseholdRecord[] }))
   const intervals = own[0]?.records ?? []
   intervals.forEach(({ start }, i) => {
     const nets = own.flatMap(({ household, records }) => {
       const energy = records[i]!.energy
-      return energy ? [netOf(household, energy.exportedWh, energy.importedWh)] : []
+      return energy ? [balanceFor(key, household, energy.exportedWh, energy.importedWh)] : []
     })
-    const shares = new Map(shareProportionally(nets).map((part) => [part.household, part]))
+    const shares = new Map(shareBy(key, nets, start).map((part) => [part.household, part]))
     own.forEach(({ household, records }, h) => {
       const energy = records[i]!.energy
       const part = shares.get(household)

@@ -53,7 +53,7 @@ t.test(
     const { households } = computeBatch(parts, from, from + hours * hour, {
       version: 1,
       intervalSeconds: hour,
-      sharingKey: "proportional",
+      sharingKey: { name: "proportional", version: 1 },
       headroomBasisPoints: 1000,
       clockToleranceSeconds: 120,
     })

@@ -369,3 +369,74 @@ t.test("a file that cannot be read is named, with what to do", async (t) => {
     next: /Check the path/,
   })
 })
+
+t.test(
+  "the sharing key is proportional where none is given; an address may have its checksum's capitals",
+  async (t) => {
+    t.same(checkConfig(stringify(good()), "site.yaml").sharingKey, { name: "proportional", version: 1 })
+    const [anna, bert] = good().households.map(({ address }) => address)
+    const parts = [
+      { household: `0x${"1".repeat(40)}`, parts: 600_000 },
+      { household: bert!, parts: 400_000 },
+    ]
+    const written = { ...good(), sharingKey: { name: "static", version: 2, parts } }
+    t.same(checkConfig(stringify(written), "site.yaml").sharingKey, {
+      name: "static",
+      version: 2,
+      parts: [{ household: anna, parts: 600_000 }, parts[1]],
+    })
+  },
+)
+
+t.test("a coefficients file as Spain's distributors take it is read as the sharing key", async (t) => {
+  const [anna, bert] = good().households.map(({ address }) => address)
+  const [one, two] = ["ES0021000000000001AA0F", "ES0021000000000002BB0F"]
+  const folder = t.testdir({
+    "betas.txt": `${one};0,250000\n${two};0,750000\n`,
+    "site.yaml": stringify({
+      ...good(),
+      coefficients: {
+        file: "betas.txt",
+        version: 3,
+        supplyPoints: { [one]: anna, [two.toLowerCase()]: bert },
+      },
+    }),
+  })
+  t.same(readConfig(join(folder, "site.yaml")).sharingKey, {
+    name: "static",
+    version: 3,
+    parts: [
+      { household: anna, parts: 250_000 },
+      { household: bert, parts: 750_000 },
+    ],
+  })
+})
+
+t.test("a sharing key that cannot be meant is refused, with the reason", async (t) => {
+  const stranger = `0x${"9".repeat(40)}`
+  const cases: [object, RegExp][] = [
+    [{ sharingKey: { name: "fair", version: 1 } }, /sharingKey\.name/],
+    [{ sharingKey: { name: "minimum", version: 1 } }, /intervalSeconds must be 3600/],
+    [
+      { sharingKey: { name: "table", version: 1, seconds: 1000, rows: [] } },
+      /multiple of rules\.intervalSeconds/,
+    ],
+    [{ sharingKey: { name: "priority", version: 1, ranks: [[stranger]] } }, /no household has this address/],
+    [{ coefficients: { file: "gone.txt", version: 1, supplyPoints: {} } }, /gone\.txt/],
+    [
+      {
+        sharingKey: { name: "equal", version: 1 },
+        coefficients: { file: "gone.txt", version: 1, supplyPoints: {} },
+      },
+      /keep one of them/,
+    ],
+  ]
+  for (const [over, reason] of cases)
+    try {
+      checkConfig(stringify({ ...good(), ...over }), "site.yaml")
+      t.fail(`${JSON.stringify(over)} was taken`)
+    } catch (error) {
+      if (!(error instanceof PersonError)) throw error
+      t.match([error.message, ...error.context].join("\n"), reason)
+    }
+})

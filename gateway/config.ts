@@ -3,10 +3,12 @@ import { dirname, resolve } from "node:path"
 import { parse as parseYaml } from "yaml"
 import { z } from "zod"
 import type { Restart } from "../energy/restart.ts"
+import { parseSpanishCoefficients } from "../energy/spanish-coefficients.ts"
 import { paceShape } from "../protocol/clock.ts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, type MeterKey, meterKey, Scheme, schemeFacts, schemeNames } from "../protocol/meter.ts"
+import { namedBy, type SharingKey, sharingKeyShape } from "../protocol/sharing-key.ts"
 import { deviceFor } from "./sources/modbus/devices.ts"
 import { profileNamed, readProfiles, shippedProfiles } from "./sources/modbus/profile.ts"
 import type { Profile } from "./sources/modbus/profile-shape.ts"
@@ -71,6 +73,19 @@ const configShape = z.strictObject({
     headroomBasisPoints: count.default(1000),
     clockToleranceSeconds: count.default(120),
   }),
+  /** How an interval's surplus is divided among the households: docs/sharing.md. */
+  sharingKey: z.unknown().transform(lowerCaseAddresses).pipe(sharingKeyShape).optional(),
+  /** The same as Spain's distributors take it: a file of coefficients by supply point. */
+  coefficients: z
+    .strictObject({
+      file: z.string(),
+      version: z.int().min(1),
+      year: z.int().min(2000).max(2200).exactOptional(),
+      utcOffsetHours: z.union([z.literal(0), z.literal(1)]).exactOptional(),
+      /** The address of the household behind each supply point (CUPS). */
+      supplyPoints: z.record(z.string().toUpperCase(), hex(20)),
+    })
+    .exactOptional(),
   validators: z.array(z.url()).default([]),
   /** Who may open sealed evidence: `age1…`. */
   auditors: z.array(z.string().startsWith("age1")).min(1),
@@ -88,6 +103,31 @@ const configShape = z.strictObject({
   meters: z.array(meterShape).min(1),
 })
 
+/** @throws PersonError naming the file, the line and the reason. */
+function readCoefficients(
+  file: string,
+  { supplyPoints, ...coefficients }: NonNullable<ConfigFile["coefficients"]>,
+): SharingKey {
+  let text: string
+  try {
+    text = readFileSync(file, "utf8")
+  } catch (cause) {
+    throw new PersonError(`The coefficients file ${file} cannot be read.`, {
+      context: [(cause as Error).message],
+    })
+  }
+  const households = new Map(Object.entries(supplyPoints))
+  return parseSpanishCoefficients(text, { ...coefficients, fileName: file, households })
+}
+
+/** People paste addresses with the capitals of their checksum. */
+function lowerCaseAddresses(value: unknown): unknown {
+  if (typeof value === "string") return /^0x[0-9a-fA-F]{40}$/.test(value) ? value.toLowerCase() : value
+  if (Array.isArray(value)) return value.map(lowerCaseAddresses)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, lowerCaseAddresses(part)]))
+}
+
 type ConfigFile = z.output<typeof configShape>
 
 /** A meter the gateway knows. */
@@ -103,8 +143,9 @@ export interface Meter {
   modbus?: Omit<ModbusPlace, "profile"> & { profile: Profile }
 }
 
-export interface Config extends Omit<ConfigFile, "meters"> {
+export interface Config extends Omit<ConfigFile, "meters" | "sharingKey" | "coefficients"> {
   meters: Meter[]
+  sharingKey: SharingKey
 }
 
 /** What a configuration file may hold, before it is checked. */
@@ -149,6 +190,16 @@ export function checkConfig(text: string, file: string): Config {
   if (config.settlement.everySeconds % intervalSeconds !== 0)
     throw wrong("settlement.everySeconds must be a multiple of rules.intervalSeconds")
   const at = (path: string) => resolve(dirname(file), path)
+  const { coefficients, ...rest } = config
+  if (coefficients && config.sharingKey)
+    throw wrong("sharingKey and coefficients are two keys: keep one of them")
+  const sharingKey: SharingKey = coefficients
+    ? readCoefficients(at(coefficients.file), coefficients)
+    : (config.sharingKey ?? { name: "proportional", version: 1 })
+  if (sharingKey.name === "minimum" && intervalSeconds !== 3600)
+    throw wrong("sharingKey minimum is by the hour: rules.intervalSeconds must be 3600")
+  if ("seconds" in sharingKey && sharingKey.seconds % intervalSeconds !== 0)
+    throw wrong("sharingKey.seconds must be a multiple of rules.intervalSeconds")
   const households = new Set<Hex>()
   config.households.forEach(({ name, address }, i) => {
     if (households.has(address))
@@ -158,6 +209,9 @@ export function checkConfig(text: string, file: string): Config {
   const profiles = config.profilesDir === undefined ? shippedProfiles : readProfiles(at(config.profilesDir))
   const mistakeInLines = mistakeInBuses(config.buses)
   if (mistakeInLines) throw wrong(mistakeInLines)
+  for (const household of namedBy(sharingKey))
+    if (!households.has(household))
+      throw wrong(`the sharing key names ${household}, and no household has this address`)
   const taken = new Set<string>()
   const isFirst = (what: string) => !taken.has(what) && taken.add(what).has(what)
   const meters = config.meters.map((meter, i): Meter => {
@@ -216,7 +270,8 @@ export function checkConfig(text: string, file: string): Config {
   const mistake = mistakeIn(config.mqtt, new Set(meters.map(({ name }) => name)), households)
   if (mistake) throw wrong(mistake)
   return {
-    ...config,
+    ...rest,
+    sharingKey,
     meters,
     mqtt: atPaths(config.mqtt, at),
     dataDir: at(config.dataDir),

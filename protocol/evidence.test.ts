@@ -14,6 +14,7 @@ import { buildEvidence, type Evidence, type OpenedEvidence, readEvidence, readRo
 import { equalBytes, type Hex, toHex } from "./hex.ts"
 import { meterKey, Scheme } from "./meter.ts"
 import { newIdentity } from "./seal.ts"
+import type { SharingKey } from "./sharing-key.ts"
 import { asJson, type DamageReason, type EvidenceVectors } from "./vectors/evidence.ts"
 import { meters } from "./vectors/keys.ts"
 import { loadVectors } from "./vectors/load.ts"
@@ -153,7 +154,11 @@ const evidences: fc.Arbitrary<Evidence> = fc.record({
   rules: fc.record({
     version: fc.constant(1 as const),
     intervalSeconds: fc.integer({ min: 1, max: 86_400 }),
-    sharingKey: fc.constant("proportional" as const),
+    sharingKey: fc.constantFrom<SharingKey>(
+      { name: "proportional", version: 1 },
+      { name: "static", version: 2, parts: [{ household: `0x${"0a".repeat(20)}`, parts: 999_999 }] },
+      { name: "priority", version: 3, ranks: [[`0x${"0b".repeat(20)}`], [`0x${"0a".repeat(20)}`]] },
+    ),
     headroomBasisPoints: fc.nat(10_000),
     clockToleranceSeconds: fc.nat(3600),
   }),

@@ -14,13 +14,15 @@ import {
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "./hex.ts"
 import { isScheme, type Scheme } from "./meter.ts"
 import { type Identity, type Recipient, seal, unseal } from "./seal.ts"
+import { type SharingKey, sharingKeyShape } from "./sharing-key.ts"
 import type { MeterStatement } from "./statement.ts"
 
 /** The rules that a batch was computed by. */
 export interface Rules {
   version: 1
   intervalSeconds: number
-  sharingKey: "proportional"
+  /** Of a key with rows, those that are in force in the batch. */
+  sharingKey: SharingKey
   headroomBasisPoints: number
   clockToleranceSeconds: number
 }
@@ -339,7 +341,7 @@ const rootShape = z.strictObject({
   rules: z.strictObject({
     version: z.literal(1),
     intervalSeconds: count.positive(),
-    sharingKey: z.literal("proportional"),
+    sharingKey: sharingKeyShape,
     headroomBasisPoints: count,
     clockToleranceSeconds: count,
   }),

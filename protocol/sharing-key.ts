@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { fromHex, type Hex, toHex } from "./hex.ts"
+import type { Hex } from "./hex.ts"
 
 /** Coefficients are whole millionths: Spain's have six decimals, France's two. */
 export const wholeParts = 1_000_000
@@ -46,8 +46,8 @@ export type SharingKeyName = SharingKey["name"]
 
 const household = z
   .string()
-  .regex(/^(0x)?[0-9a-fA-F]{40}$/, "must be an address of 20 bytes of hexadecimal")
-  .transform((text) => toHex(fromHex(text)))
+  .regex(/^0x[0-9a-f]{40}$/, "must be an address: 0x and 20 bytes of lower-case hexadecimal")
+  .transform((text) => text as Hex)
 const millionths = z.int().min(0).max(wholeParts)
 const version = z.int().min(1)
 const second = z.int().min(0)
@@ -130,6 +130,24 @@ export function keyWithin(key: SharingKey, from: number, to: number): SharingKey
   return key.name === "table"
     ? { ...key, rows: key.rows.filter(within) }
     : { ...key, rows: key.rows.filter(within) }
+}
+
+/** Every household that a key names. */
+export function namedBy(key: SharingKey): Set<Hex> {
+  switch (key.name) {
+    case "static":
+      return new Set(key.parts.map(({ household }) => household))
+    case "table":
+      return new Set(key.rows.flatMap(({ parts }) => parts.map(({ household }) => household)))
+    case "pairs":
+      return new Set(
+        key.rows.flatMap(({ pairs }) => pairs.flatMap(({ producer, consumer }) => [producer, consumer])),
+      )
+    case "priority":
+      return new Set(key.ranks.flat())
+    default:
+      return new Set()
+  }
 }
 
 function distinct(names: readonly string[], what: string, context: z.RefinementCtx): void {

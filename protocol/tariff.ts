@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { fromHex, type Hex, toHex } from "./hex.ts"
+import type { Hex } from "./hex.ts"
 
 /** One price at a time of day, in the tariff's own local time. */
 export interface TariffPeriod {
@@ -45,8 +45,8 @@ export const accountsShape = z
     version: z.int().min(1),
     fund: z
       .string()
-      .regex(/^(0x)?[0-9a-fA-F]{40}$/, "must be an address of 20 bytes of hexadecimal")
-      .transform((text) => toHex(fromHex(text))),
+      .regex(/^0x[0-9a-f]{40}$/, "must be an address: 0x and 20 bytes of lower-case hexadecimal")
+      .transform((text) => text as Hex),
     everySeconds: z.int().min(1),
     tariffs: z
       .array(

@@ -10,6 +10,7 @@ import { type Hex, toHex } from "../../protocol/hex.ts"
 import type { OracleAddress } from "../../protocol/proposal.ts"
 import { readingDigest } from "../../protocol/reading.ts"
 import type { Recipient } from "../../protocol/seal.ts"
+import { keyWithin } from "../../protocol/sharing-key.ts"
 import { leafOf, type MeterStatement } from "../../protocol/statement.ts"
 import { buildTree, rootOf } from "../../protocol/tree.ts"
 import type { Meter } from "../config.ts"
@@ -65,7 +66,7 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
     from,
     time: plan.time,
     previous: previous?.evidence ?? null,
-    rules: plan.rules,
+    rules: { ...plan.rules, sharingKey: keyWithin(plan.rules.sharingKey, from, plan.time) },
     meters: named.filter(({ open }) => open).map(meterReadings),
     generation: result.generation,
     statements: result.statements,

@@ -16,7 +16,11 @@ function fromAllReadings({ config, journal, context }: ReturnType<typeof openVil
       return { name, household, ratedW, startTime, startWh, restarts, meterId, readings }
     },
   )
-  return todayOf(config.households, meters, span, { version: 1, sharingKey: "proportional", ...config.rules })
+  return todayOf(config.households, meters, span, {
+    version: 1,
+    sharingKey: { name: "proportional", version: 1 },
+    ...config.rules,
+  })
 }
 
 t.test("today follows the journal, late readings and the next day included", async (t) => {

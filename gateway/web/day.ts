@@ -24,7 +24,7 @@ export function createDay({
   clock,
 }: Pick<WebContext, "config" | "journal" | "clock">): () => Today {
   const { intervalSeconds } = config.rules
-  const rules = { version: 1, sharingKey: "proportional", ...config.rules } as const
+  const rules = { version: 1, sharingKey: config.sharingKey, ...config.rules } as const
   const startTimes = config.meters.map(({ startTime }) => startTime)
   const held = config.meters.map((): Held => ({ readings: [], upTo: 0 }))
   let current: { key: string; today: Today } | undefined

@@ -8,7 +8,7 @@ import { type MeterDay, spanOfToday, todayOf } from "./today.ts"
 const midnight = Date.UTC(2026, 5, 21) / 1000
 const rules: Rules = {
   version: 1,
-  sharingKey: "proportional",
+  sharingKey: { name: "proportional", version: 1 },
   intervalSeconds: 900,
   headroomBasisPoints: 1000,
   clockToleranceSeconds: 120,

@@ -750,7 +750,8 @@ def read_evidence(cid, blocks, identities):
     rules = keys(
         root["rules"], "version", "intervalSeconds", "sharingKey", "headroomBasisPoints", "clockToleranceSeconds"
     )
-    refuse_unless(rules["version"] == 1 and rules["sharingKey"] == "proportional", "rules")
+    refuse_unless(rules["version"] == 1, "rules")
+    check_sharing_key(rules["sharingKey"])
     for name in ("intervalSeconds", "headroomBasisPoints", "clockToleranceSeconds"):
         count(rules[name])
     refuse_unless(rules["intervalSeconds"] > 0, "interval")
@@ -1245,8 +1246,58 @@ def shared(key, surplus, deficit, start):
     return divided(sum(received.values()), surplus), received
 
 
+SHARING_KEYS = {
+    "proportional": (),
+    "minimum": (),
+    "equal": (),
+    "static": ("parts",),
+    "table": ("seconds", "rows"),
+    "pairs": ("seconds", "rows"),
+    "priority": ("ranks",),
+}
+
+
+def check_sharing_key(key):
+    refuse_unless(isinstance(key, dict) and key.get("name") in SHARING_KEYS, "sharing key")
+    keys(key, "name", "version", *SHARING_KEYS[key["name"]])
+    refuse_unless(count(key["version"]) >= 1, "version")
+    if key["name"] == "static":
+        check_parts(key["parts"], "household")
+    if key["name"] == "priority":
+        named = [checked_address(h) for rank in listed(key["ranks"]) for h in listed(rank)]
+        refuse_unless(named and all(key["ranks"]) and len(set(named)) == len(named), "ranks")
+    if "rows" in key:
+        seconds, last = count(key["seconds"]), -1
+        refuse_unless(seconds >= 1, "seconds")
+        for row in listed(key["rows"]):
+            keys(row, "start", "parts" if key["name"] == "table" else "pairs")
+            refuse_unless(count(row["start"]) > last and row["start"] % seconds == 0, "row")
+            last = row["start"]
+            if key["name"] == "table":
+                check_parts(row["parts"], "household")
+            else:
+                check_parts(row["pairs"], "consumer", "producer")
+
+
+def check_parts(parts, who, giver=None):
+    sums, seen = {}, set()
+    for part in listed(parts):
+        keys(part, who, "parts", *([giver] if giver else []))
+        pair = (checked_address(part[who]), checked_address(part[giver]) if giver else None)
+        refuse_unless(pair not in seen, "twice")
+        seen.add(pair)
+        sums[pair[1]] = sums.get(pair[1], 0) + count(part["parts"])
+    refuse_unless(seen and max(sums.values()) <= 1_000_000, "parts")
+
+
+def checked_address(text):
+    refuse_unless(isinstance(text, str) and re.fullmatch("0x[0-9a-f]{40}", text), "address")
+    return text
+
+
 def verify_sharing(v, report):
     for c in v["cases"]:
+        check_sharing_key(c["key"])
         surplus, deficit = {}, {}
         for h in c["households"]:
             out, taken = int(h["exportedWh"]), int(h["importedWh"])
