@@ -1,6 +1,7 @@
 import { createServer } from "node:net"
-import { SerialPort } from "serialport"
+import type { SerialPort } from "serialport"
 import { PersonError } from "../../protocol/error.ts"
+import { serialPort } from "../../serial/port.ts"
 import type { Unit } from "../devices/device.ts"
 import type { BusSpec } from "../scenario.ts"
 import { type BusFaultOf, type Port, serve } from "./port.ts"
@@ -100,20 +101,18 @@ async function startSerial(
 
   const open = () =>
     new Promise<void>((resolve, reject) => {
-      const opened: SerialPort = new SerialPort(
-        { path, baudRate, parity, stopBits, autoOpen: true },
-        (error) => {
-          if (error) return reject(error)
-          line = opened
-          serve(opened, { framing: rtuFraming, units, faultOf, replyMs })
-          opened.once("close", () => {
-            if (closed) return
-            log(`Bus "${name}": ${path} is gone; opening it again.`)
-            reopen()
-          })
-          resolve()
-        },
-      )
+      const opened = serialPort({ path, baudRate, parity, stopBits })
+      opened.open((error) => {
+        if (error) return reject(error)
+        line = opened
+        serve(opened, { framing: rtuFraming, units, faultOf, replyMs })
+        opened.once("close", () => {
+          if (closed) return
+          log(`Bus "${name}": ${path} is gone; opening it again.`)
+          reopen()
+        })
+        resolve()
+      })
     })
   const reopen = () => {
     again = setTimeout(() => {

@@ -1,5 +1,5 @@
 import { Socket } from "node:net"
-import { SerialPort } from "serialport"
+import { serialPort } from "../../../serial/port.ts"
 import type { SerialLine } from "./timing.ts"
 
 /** Bytes in both directions, over a serial line or a network. */
@@ -66,7 +66,7 @@ export function networkLine(host: string, port: number, timeoutMs: number): Open
 export function serialLine(path: string, { baudRate, parity, stopBits }: SerialLine): OpenLine {
   return ({ received, lost }) =>
     new Promise((resolve, reject) => {
-      const port = new SerialPort({ path, baudRate, parity, stopBits, dataBits: 8, autoOpen: false })
+      const port = serialPort({ path, baudRate, parity, stopBits })
       const give = once((reason: string) => lost(reason))
       const close = () =>
         new Promise<void>((closed) => {
@@ -77,9 +77,7 @@ export function serialLine(path: string, { baudRate, parity, stopBits }: SerialL
         })
       port.on("data", received)
       port.on("error", (error) => give(error.message))
-      port.on("close", () => give("the serial port was closed"))
-      // An adapter that was pulled out may show as an end of the data, of which serialport makes nothing.
-      port.on("end", () => give("the serial port is gone"))
+      port.on("close", (why?: Error) => give(why?.message ?? "the serial port was closed"))
       port.open((error) => {
         if (error) reject(refusal(path, error))
         else resolve({ write: (bytes) => void port.write(bytes), close })

@@ -2,7 +2,8 @@ import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { SerialPort } from "serialport"
+import type { SerialPort } from "serialport"
+import { serialPort } from "../../../serial/port.ts"
 
 /** What skips a test that needs a serial line: socat makes two ends of a wire. */
 export const withoutPty = spawnSync("socat", ["-V"]).status === 0 ? false : "socat is not installed"
@@ -31,14 +32,13 @@ export async function devicePort(
   t: { teardown(end: () => unknown): unknown },
   path: string,
 ): Promise<SerialPort> {
-  const port = new SerialPort({ path, baudRate: 115_200, autoOpen: false })
+  const port = serialPort({ path, baudRate: 115_200 })
   const close = () =>
     new Promise<void>((resolve) => {
       if (port.isOpen) port.close(() => resolve())
       else resolve()
     })
   port.on("error", () => {})
-  port.on("end", close)
   t.teardown(close)
   await new Promise<void>((resolve, reject) => port.open((error) => (error ? reject(error) : resolve())))
   return port
