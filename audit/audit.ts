@@ -8,7 +8,7 @@ import { attestationFindings } from "./attestations.ts"
 import { checkMints, checkSettlements, checkSupply, keyOf, type ProvenBatch } from "./books.ts"
 import { type CheckName, type CheckResult, checks } from "./checks.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
-import { type History, inForce, type Proposed, type RegisteredMeter, readHistory } from "./history.ts"
+import { type History, inForce, metersAt, type Proposed, readHistory } from "./history.ts"
 import { emptySite, type MissingReadings, type Recomputed, recompute, type SiteMemory } from "./recompute.ts"
 
 export interface AuditReport {
@@ -79,15 +79,7 @@ export async function audit({
   const proven = new Map<string, ProvenBatch>()
   if (evidence)
     for (const site of new Set(history.proposals.map((p) => p.site)))
-      await recomputeSite(
-        site,
-        history,
-        registered,
-        { evidence, identities, progress },
-        report,
-        result,
-        proven,
-      )
+      await recomputeSite(site, history, { evidence, identities, progress }, report, result, proven)
   else
     for (const name of [
       "evidence",
@@ -153,7 +145,6 @@ function checkProposals(history: History, check: CheckResult): void {
 async function recomputeSite(
   site: number,
   history: History,
-  registered: ReadonlyMap<Hex, RegisteredMeter>,
   {
     evidence,
     identities,
@@ -185,7 +176,7 @@ async function recomputeSite(
     const headroomBasisPoints = inForce(history.rules, proposal.at)?.headroomBasisPoints
     for (const what of headerFaults(opened, proposal, { ...history, headroomBasisPoints }))
       result("evidence").findings.push({ check: "evidence", where, what })
-    const recomputed = recompute(opened, memory, registered)
+    const recomputed = recompute(opened, memory, metersAt(history, proposal.at))
     for (const finding of recomputed.findings) result(finding.check as CheckName).findings.push(finding)
     for (const { check, why } of recomputed.skipped) {
       const { skipped } = result(check)

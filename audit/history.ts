@@ -1,8 +1,9 @@
-import { createPublicClient, http, type Log, type PublicClient, parseEventLogs } from "viem"
+import { createPublicClient, http, type Log, type PublicClient, parseAbi, parseEventLogs } from "viem"
 import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
 import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
 import { issuanceAbi } from "../contracts/generated/issuance.ts"
 import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
+import type { Restart } from "../energy/restart.ts"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
 import type { Assurance, Scheme } from "../protocol/meter.ts"
@@ -26,6 +27,12 @@ export interface RegisteredMeter {
   ratedW: number
   startWh: bigint
   startTime: number
+  /** In the order in which they were registered. */
+  restarts: RegisteredRestart[]
+  at: Position
+}
+
+export interface RegisteredRestart extends Restart {
   at: Position
 }
 
@@ -83,6 +90,11 @@ export interface History extends OracleAddress {
   validators: ValidatorsChange[]
   rules: RulesChange[]
 }
+
+/** A register that began anew, as the registry says it. */
+const restartedAbi = parseAbi([
+  "event Restarted(bytes32 indexed meterId, uint64 finalWh, uint64 firstWh, uint64 time)",
+])
 
 /** Public nodes limit how many blocks one query may span. */
 const blocksPerQuery = 10_000n
@@ -154,6 +166,7 @@ export async function readHistory(
     const by = (address: Hex) => logs.filter((log) => lower(log.address) === lower(address))
     for (const log of parseEventLogs({ abi: meterRegistryAbi, logs: by(registry) }))
       noteRegistry(history, log)
+    for (const log of parseEventLogs({ abi: restartedAbi, logs: by(registry) })) noteRestart(history, log)
     for (const log of parseEventLogs({ abi: impactOracleAbi, logs: by(oracle) })) noteOracle(history, log)
     for (const log of parseEventLogs({ abi: issuanceAbi, logs: by(issuance) })) noteIssuance(history, log)
     for (const log of parseEventLogs({ abi: greenTokenAbi, logs: by(token) })) noteToken(history, log)
@@ -179,8 +192,15 @@ function noteRegistry(history: History, log: LogOf<typeof meterRegistryAbi>): vo
     scheme: args.scheme as Scheme,
     assurance: args.assurance as Assurance,
     startTime: Number(args.startTime),
+    restarts: [],
     at: position(log),
   })
+}
+
+function noteRestart(history: History, log: LogOf<typeof restartedAbi>): void {
+  const { meterId, finalWh, firstWh, time } = log.args
+  const meter = history.meters.find((known) => known.meterId === meterId)
+  meter?.restarts.push({ finalWh, firstWh, time: Number(time), at: position(log) })
 }
 
 function noteOracle(history: History, log: LogOf<typeof impactOracleAbi>): void {
@@ -243,6 +263,16 @@ export function before(a: Position, b: Position): boolean {
 /** The last change of a kind before a moment. */
 export function inForce<T extends { at: Position }>(changes: readonly T[], at: Position): T | undefined {
   return changes.filter((change) => before(change.at, at)).at(-1)
+}
+
+/** The meters with the restarts that were registered before a moment; without one, with all. */
+export function metersAt(history: History, at?: Position): ReadonlyMap<Hex, RegisteredMeter> {
+  return new Map(
+    history.meters.map((meter) => {
+      const restarts = at ? meter.restarts.filter((restart) => before(restart.at, at)) : meter.restarts
+      return [meter.meterId, { ...meter, restarts }]
+    }),
+  )
 }
 
 function lower(address: string): Hex {

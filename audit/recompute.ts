@@ -4,15 +4,17 @@ import {
   computeBatch,
   isPublic,
   type MeterPart,
+  statementOf,
 } from "../energy/batch.ts"
 import { judge, type MeterState, newMeterState } from "../energy/judge.ts"
 import type { CID } from "../protocol/block.ts"
 import type { MeterReadings, OpenedEvidence } from "../protocol/evidence.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { type MeterKey, meterKey } from "../protocol/meter.ts"
-import { decodeReading, readingDigest } from "../protocol/reading.ts"
+import { readingDigest } from "../protocol/reading.ts"
 import { verifySignature } from "../protocol/signature.ts"
-import { leafOf } from "../protocol/statement.ts"
+import { readSigned } from "../protocol/signed-reading.ts"
+import { leafOf, type MeterStatement } from "../protocol/statement.ts"
 import { buildTree, rootOf } from "../protocol/tree.ts"
 import type { RegisteredMeter } from "./history.ts"
 
@@ -37,7 +39,12 @@ export interface Finding {
 interface MeterMemory {
   state: MeterState
   last: CountedReading | undefined
+  stated: MeterStatement | undefined
+  /** How many of its restarts were registered by then. */
+  restarts: number
 }
+
+const newMeter: MeterMemory = { state: newMeterState, last: undefined, stated: undefined, restarts: 0 }
 
 /** What one batch leaves for the next of its site. Nothing is taken over from the gateway. */
 export interface SiteMemory {
@@ -95,10 +102,12 @@ export function recompute(
   checkFrame(evidence, memory, find)
   const meters = new Map(memory.meters)
   const parts = new Map<Hex, MeterPart>()
-  for (const [meterId, { last }] of memory.meters) {
+  for (const [meterId, known] of memory.meters) {
     const meter = registered.get(meterId)
-    if (meter) parts.set(meterId, partOf(meter, last, []))
+    if (meter) parts.set(meterId, partOf(meter, known, []))
   }
+  const owners = new Map<Hex, number>()
+  for (const { publicKey } of registered.values()) owners.set(publicKey, (owners.get(publicKey) ?? 0) + 1)
   const replayAll = (all: readonly MeterReadings[], household: Hex | undefined) => {
     for (const readings of all) {
       const at = `${where} meter ${readings.meterId}`
@@ -109,20 +118,22 @@ export function recompute(
       }
       if (household && meter.household !== household)
         find("meters", `is sealed to ${household}, but belongs to ${meter.household}`, at)
+      // Under two schemes one key would be two meters, and the same energy would count twice.
+      if (owners.get(meter.publicKey) !== 1) find("meters", "its key is registered for another meter too", at)
       const key = keyOf(readings)
       if (!key || meter.publicKey !== toHex(readings.publicKey) || meter.scheme !== readings.scheme) {
         find("meters", "its key is not the registered one", at)
         continue
       }
-      const known = meters.get(readings.meterId) ?? { state: newMeterState, last: undefined }
+      const known = meters.get(readings.meterId) ?? newMeter
       const replayed = replay(readings, key, meter, known, evidence, (what) => find("readings", what, at))
       out.readings += readings.readings.length
       out.counted += replayed.counted.length
       out.doubtful.push(...replayed.doubtful)
       out.missing.push(...replayed.missing)
-      meters.set(readings.meterId, { state: replayed.state, last: replayed.counted.at(-1) ?? known.last })
-      parts.set(readings.meterId, partOf(meter, known.last, replayed.counted))
       const anchor = replayed.counted.at(-1) ?? known.last
+      meters.set(readings.meterId, { ...known, state: replayed.state, last: anchor })
+      parts.set(readings.meterId, partOf(meter, known, replayed.counted))
       if (anchor && isPublic(anchor.registers) !== (household === undefined))
         find(
           "meters",
@@ -137,12 +148,40 @@ export function recompute(
   for (const { household, meters: sealed } of evidence.households) replayAll(sealed, household)
 
   const result = computeBatch([...parts.values()], evidence.from, evidence.time, evidence.rules)
+  result.statements = [...parts.values()]
+    .sort((a, b) => (a.meterId < b.meterId ? -1 : 1))
+    .flatMap((part) => {
+      const known = memory.meters.get(part.meterId) ?? newMeter
+      const claimed = evidence.statements.find(({ meterId }) => meterId === part.meterId)
+      const stated = statedAs(claimed, part, known, evidence.rules.headroomBasisPoints)
+      const memo = meters.get(part.meterId)
+      if (memo) meters.set(part.meterId, { ...memo, stated, restarts: part.restarts.length })
+      return stated ?? []
+    })
   // Meters of households that stay sealed are not seen here at all.
   const stated = evidence.statements.map((s) => s.meterId)
   out.unproven = new Set(evidence.sealed.length > 0 ? stated.filter((meterId) => !parts.has(meterId)) : [])
   compare(evidence, result, out, find)
   out.memory = { evidence: evidence.cid, time: evidence.time, meters }
   return out
+}
+
+/**
+ * What a batch may state of a meter. It may have been made before a restart was registered, or before its gateway was
+ * told: it need not know those that were registered since the batch before, and may stand where that stood.
+ */
+function statedAs(
+  claimed: MeterStatement | undefined,
+  part: MeterPart,
+  known: MeterMemory,
+  headroomBasisPoints: number,
+): MeterStatement | undefined {
+  const all = statementOf(part, headroomBasisPoints)
+  if (!claimed || part.restarts.length === 0) return all
+  const allowed = [all, known.stated]
+  for (let n = known.restarts; n < part.restarts.length; n++)
+    allowed.push(statementOf({ ...part, restarts: part.restarts.slice(0, n) }, headroomBasisPoints))
+  return allowed.find((stated) => stated && statementLine(stated) === statementLine(claimed)) ?? all
 }
 
 type Find = (check: BatchCheck, what: string, at?: string) => void
@@ -176,9 +215,9 @@ function replay(
   const doubtful: Recomputed["doubtful"] = []
   const missing: MissingReadings[] = []
   for (const [i, { received, bytes }] of readings.entries()) {
-    let signed: ReturnType<typeof decodeReading>
+    let signed: ReturnType<typeof readSigned>
     try {
-      signed = decodeReading(bytes)
+      signed = readSigned(key.scheme, bytes)
     } catch (error) {
       fault(`reading ${i} is malformed: ${(error as Error).message}`)
       continue
@@ -254,13 +293,19 @@ function compareLists(
   }
 }
 
-function partOf(
-  meter: RegisteredMeter,
-  before: CountedReading | undefined,
-  counted: readonly CountedReading[],
-): MeterPart {
-  const { meterId, household, startTime, startWh } = meter
-  return { meterId, household, startTime, startWh, before, counted }
+function partOf(meter: RegisteredMeter, known: MeterMemory, counted: readonly CountedReading[]): MeterPart {
+  const { meterId, household, ratedW, startTime, startWh, restarts } = meter
+  return {
+    meterId,
+    household,
+    ratedW,
+    startTime,
+    startWh,
+    restarts,
+    before: known.last,
+    stated: known.stated,
+    counted,
+  }
 }
 
 function keyOf({ scheme, publicKey, meterId }: MeterReadings): MeterKey | undefined {

@@ -19,7 +19,7 @@ import { type OracleAddress, type Proposal, proposalDigest } from "../protocol/p
 import type { Identity } from "../protocol/seal.ts"
 import { headerFaults } from "./audit.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
-import { connect, type History, readHistory } from "./history.ts"
+import { connect, type History, metersAt, readHistory } from "./history.ts"
 import { emptySite, recompute, type SiteMemory } from "./recompute.ts"
 
 export type Answer = { signature: Hex } | { refused: string[] }
@@ -119,8 +119,7 @@ export function createValidator(options: ValidatorOptions) {
     }
     if (opened.sealed.length > 0) return [`${opened.sealed.length} household(s) are sealed to others`]
     const headroomBasisPoints = history.rules.at(-1)?.headroomBasisPoints
-    const registered = new Map(history.meters.map((meter) => [meter.meterId, meter]))
-    const { findings, memory: after } = recompute(opened, memory, registered)
+    const { findings, memory: after } = recompute(opened, memory, metersAt(history))
     faults.push(...headerFaults(opened, proposal, { ...history, headroomBasisPoints }))
     faults.push(...findings.map(({ where, what }) => `${where}: ${what}`))
     if (faults.length === 0) memories.set(cid.toString(), after)
@@ -134,12 +133,11 @@ export function createValidator(options: ValidatorOptions) {
     read: (root: CID) => Promise<OpenedEvidence>,
   ): Promise<SiteMemory> {
     const standing = history.proposals.filter((p) => p.site === proposal.site && !p.cancelled)
-    const registered = new Map(history.meters.map((meter) => [meter.meterId, meter]))
     const known = standing.findLastIndex((p) => memories.has(evidenceCid(p.evidence).toString()))
     let memory = known < 0 ? emptySite : memories.get(evidenceCid(standing[known]!.evidence).toString())!
-    for (const { evidence: digest, number } of standing.slice(known + 1)) {
+    for (const { evidence: digest, number, at } of standing.slice(known + 1)) {
       log("following", { site: proposal.site, number: Number(number) })
-      const result = recompute(await read(evidenceCid(digest)), memory, registered)
+      const result = recompute(await read(evidenceCid(digest)), memory, metersAt(history, at))
       if (result.findings.length > 0)
         throw new CannotJudge(`batch ${number} before it does not hold: ${result.findings[0]!.what}`)
       memory = result.memory

@@ -10,6 +10,7 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
   },
   run: { summary: "the gateway", load: async () => (await import("./run.ts")).run },
   sim: { summary: "simulated meters alone", load: async () => (await import("./sim.ts")).sim },
+  read: { summary: "read every configured meter once", load: async () => (await import("./read.ts")).read },
   verify: { summary: "judge signed readings", load: async () => (await import("./verify.ts")).verify },
   validate: { summary: "a validator", load: async () => (await import("./validate.ts")).validate },
   audit: {

@@ -1,4 +1,6 @@
 import { writeFileSync } from "node:fs"
+import { text } from "node:stream/consumers"
+import { hashPassword } from "../gateway/sources/mqtt/password.ts"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
@@ -16,6 +18,7 @@ import { type Command, readGiven, required, type Values, wholeNumber } from "./c
 
 const actions: Record<string, (values: Values) => Promise<number>> = {
   key,
+  password,
   deploy: deployAction,
   site,
   meters,
@@ -26,6 +29,7 @@ export const provision: Command = {
   summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
   help: `
 Usage: commonwatt provision key    --kind account|meter|auditor --out FILE
+       commonwatt provision password < FILE
        commonwatt provision deploy --rpc URL --key-file FILE --validators A,B,C --threshold N --out FILE
                                    [--window SECONDS] [--headroom BASISPOINTS] [--dry-run]
        commonwatt provision site   --rpc URL --key-file FILE --deployment FILE --gateway ADDRESS
@@ -35,6 +39,8 @@ key    makes a key, writes its secret to a new file and prints the public part:
 ${Object.entries(keyKinds)
   .map(([kind, what]) => `         ${kind.padEnd(8)} ${what}`)
   .join("\n")}
+password  reads a password for MQTT from standard input and prints its hash (scrypt), for clients and hubs in a
+       gateway's configuration. The password itself is kept nowhere.
 deploy puts the contracts on a chain, sets validators and rules, and writes where they are to --out.
 site   opens a site for a gateway (the address of its key) and prints the site's number.
 meters registers the meters of a YAML list: household, site, scheme, publicKey, assurance, ratedW, startTime, startWh.
@@ -82,6 +88,20 @@ async function key(values: Values): Promise<number> {
     })
   const created = await createKey(kind as KeyKind, required(values, "out", "the file for the secret"))
   process.stdout.write(`${JSON.stringify(created)}\n`)
+  return 0
+}
+
+/** A password that small devices and hubs log in with, at least as long as makes guessing hopeless. */
+const leastPasswordCharacters = 12
+
+async function password(): Promise<number> {
+  const given = (await text(process.stdin)).replace(/\r?\n$/, "")
+  if (given.length < leastPasswordCharacters)
+    throw new PersonError(
+      `The password has ${given.length} characters, it must have at least ${leastPasswordCharacters}.`,
+      { next: "A good one: openssl rand -base64 18 | tee password.txt | commonwatt provision password" },
+    )
+  process.stdout.write(`${await hashPassword(given)}\n`)
   return 0
 }
 

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import t from "tap"
 import { frames, image, someSignature } from "../protocol/bsm/snapshot.test.support.ts"
 import { parseBsm } from "../protocol/bsm/snapshot.ts"
+import { meterIdOf, Scheme } from "../protocol/meter.ts"
 import {
   entry,
   fixedSigner,
@@ -58,7 +59,7 @@ t.test("OCMF records in a row are valid and usable", async (t) => {
     {
       valid: true,
       usable: true,
-      meter: signer.key.meterId,
+      meter: meterIdOf(Scheme["ocmf-secp256r1"], signer.key.point),
       key: signer.key.fingerprint,
       sequence: 2,
       pagination: "T2",
@@ -69,6 +70,11 @@ t.test("OCMF records in a row are valid and usable", async (t) => {
       serial: "M1",
     },
   ])
+})
+
+t.test("a byte order mark and the line ends of other systems are no part of a record", async (t) => {
+  const { status, lines } = verify(["-", "--key", signer.spki], `\ufeff${hourly(1)}\r\n${hourly(2)}\r\n`)
+  t.match([status, lines], [0, [{ valid: true }, { valid: true }]])
 })
 
 t.test("a gap, a fall and a clock that goes back are seen between the records of one meter", async (t) => {
@@ -136,11 +142,12 @@ t.test("without a key nothing is valid, and nothing is usable", async (t) => {
   ])
 })
 
-t.test("a key that OCMF knows and the chain does not has its fingerprint for a name", async (t) => {
+t.test("a meter is named by its scheme and key, on every curve", async (t) => {
   const other = newSigner("brainpoolP256r1")
   const { status, lines } = verify(["-", "--key", other.spki], signed(other))
   t.equal(status, 0)
-  t.match(lines, [{ valid: true, meter: other.key.fingerprint, curve: "brainpoolP256r1" }])
+  const meter = meterIdOf(Scheme["ocmf-brainpoolP256r1"], other.key.point)
+  t.match(lines, [{ valid: true, meter, key: other.key.fingerprint, curve: "brainpoolP256r1" }])
   const wrong = verify(["-", "--key", signer.spki], signed(other))
   t.equal(wrong.status, 1)
   t.match(wrong.lines, [
@@ -151,6 +158,47 @@ t.test("a key that OCMF knows and the chain does not has its fingerprint for a n
     },
   ])
 })
+
+t.test(
+  "the XML of the transparency software is read, and the key beside a record proves nothing",
+  async (t) => {
+    const other = newSigner("secp256r1")
+    const value = (record: string, key: string) =>
+      `<value transactionId="1" context="Transaction.Begin">
+       <signedData format="OCMF" encoding="plain">\n${record.replaceAll("&", "&amp;").replaceAll('"', "&quot;")}\n</signedData>${key}</value>`
+    const keyOf = ({ spki }: { spki: string }) =>
+      `<publicKey encoding="plain">${spki.toUpperCase().replace(/.{4}/g, "$& ")}</publicKey>`
+    const file = `<?xml version="1.0"?>\n<values>${[
+      value(hourly(1), keyOf(signer)),
+      value(hourly(2), keyOf(other)),
+      value(hourly(2), ""),
+      value(hourly(2), "<publicKey>zz</publicKey>"),
+      '<value><signedData format="ALFEN">AP;0</signedData></value>',
+    ].join("<!-- between -->")}</values>\n`
+    const { status, lines } = verify(["-"], file)
+    t.equal(status, 1)
+    t.match(lines, [
+      {
+        valid: true,
+        usable: null,
+        reasons: [{ about: "usable", reason: /key came with the record/ }],
+        key: signer.key.fingerprint,
+      },
+      { valid: false, usable: false, reasons: [{ reason: "the signature is not by this key" }, {}] },
+      { valid: null, usable: null },
+      { valid: false, reasons: [{ reason: /the key beside the record is none: It is neither/ }, {}] },
+      { valid: false, reasons: [{ reason: /ALFEN, which is not read/ }, {}] },
+    ])
+    const given = verify(["-", "--key", signer.spki, "--format", "ocmf"], file)
+    t.match(given.lines, [
+      { valid: true, usable: true },
+      { valid: true, usable: true },
+      { valid: true },
+      { valid: true },
+      {},
+    ])
+  },
+)
 
 t.test("BSM snapshots are read as frames and as images, and their numbers follow each other", async (t) => {
   const snapshot = (numbers: Record<string, number>) =>
@@ -166,7 +214,7 @@ t.test("BSM snapshots are read as frames and as images, and their numbers follow
       {
         valid: true,
         usable: true,
-        meter: signer.key.meterId,
+        meter: meterIdOf(Scheme.bsm, signer.key.point),
         sequence: 1,
         time: "2022-07-08T08:06:49.000Z",
         clock: "synchronised",
@@ -201,7 +249,8 @@ t.test("Commonwatt's own readings get the same two answers", async (t) => {
     if (s > halfOrder) bytes.set(Buffer.from((order - s).toString(16).padStart(64, "0"), "hex"), 32)
     return bytes
   }
-  const kid = Uint8Array.from(Buffer.from(key.meterId!.slice(2, 18), "hex"))
+  const meterId = meterIdOf(Scheme.es256, key.point)
+  const kid = Uint8Array.from(Buffer.from(meterId.slice(2, 18), "hex"))
   const says = (sequence: number, over: Partial<Reading> = {}) =>
     encodeReading(
       {
@@ -227,7 +276,7 @@ t.test("Commonwatt's own readings get the same two answers", async (t) => {
       valid: true,
       usable: true,
       reasons: [],
-      meter: key.meterId,
+      meter: meterId,
       registers: { generatedWh: "5" },
       format: "cose",
     },
@@ -279,8 +328,8 @@ t.test("a misuse is answered with a line, the context and what to do, and exit c
     [["-", "--key", "00"], "d284", /--key is not a public key/],
     [["-", "second"], hourly(1), /Only one file/],
     [["-", "--frobnicate"], "", /Unknown option '--frobnicate'/],
-    [["-"], '{"rtu_reply_frames":[]}', /This is a JSON or XML file/],
-    [["-"], "<?xml version='1.0'?>", /This is a JSON or XML file/],
+    [["-"], '{"rtu_reply_frames":[]}', /This is a JSON file/],
+    [["-"], "<?xml version='1.0'?>", /- holds no record/],
     [[`${dir}/empty.hex`], "", /empty\.hex holds no record/],
     [["-", "--format", "ocmf"], " \n", /- holds no record/],
   ]

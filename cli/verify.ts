@@ -5,8 +5,9 @@ import { readingFromBsm } from "../protocol/bsm/reading.ts"
 import { parseBsm, verifyBsm } from "../protocol/bsm/snapshot.ts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, toHex } from "../protocol/hex.ts"
-import { type MeterKey, meterKey, Scheme } from "../protocol/meter.ts"
+import { type MeterKey, meterIdOf, meterKey, nativeScheme, Scheme } from "../protocol/meter.ts"
 import { curves } from "../protocol/ocmf/curves.ts"
+import { readEnvelope } from "../protocol/ocmf/envelope.ts"
 import { createJudge, type Evidence } from "../protocol/ocmf/judge.ts"
 import { type CurveKey, type GivenKey, keyOnCurve, parseKey } from "../protocol/ocmf/key.ts"
 import { splitOcmf } from "../protocol/ocmf/lines.ts"
@@ -27,13 +28,15 @@ Usage: commonwatt verify FILE [--format cose|ocmf|bsm] [--key HEX]
 
   FILE           - is standard input
   --format cose  Commonwatt's own readings: the bytes of one, or a line of hexadecimal for each
-           ocmf  records "OCMF|payload|signature", each beginning on a line of its own; no XML or JSON envelope
+           ocmf  records "OCMF|payload|signature", each beginning on a line of its own; or the XML of the
+                 transparency software, <values><value><signedData>
            bsm   snapshots of a Bauer BSM-WS36A in hexadecimal: a line with the 252 registers of model 64901 for
                  each, or its RTU reply frames, a line each, with their CRC
                  Without --format the content tells.
   --key HEX      the meter's public key
            cose  32 bytes Ed25519, or 64 bytes P-256 (x and y)
            ocmf, bsm  SubjectPublicKeyInfo in DER, or the point with or without its 04; base64 is read too
+                 Without --key a record in XML is checked with the key beside it, which proves nothing: usable is null.
 
 Prints a JSON line for each record. It gives two answers and the reasons for each that is not true, as
 {"about":"valid"|"usable","reason":"..."}:
@@ -57,7 +60,7 @@ Examples:
       throw new PersonError("Only one file can be verified at a time.", {
         context: [`Also given: ${rest.join(" ")}`],
       })
-    const bytes = readBytes(file)
+    const bytes = withoutMark(readBytes(file))
     const format = optional(values, "format") ?? detectFormat(bytes)
     const examine = examiners[format as Format]
     if (!Object.hasOwn(examiners, format) || !examine)
@@ -89,6 +92,10 @@ const examiners: Record<Format, (bytes: Uint8Array, keyText: string | undefined)
   },
   ocmf(bytes, keyText) {
     const key = keyText === undefined ? undefined : readKey(keyText, parseKey)
+    if (isXml(bytes))
+      return readEnvelope(bytes).map(({ record, publicKey }) =>
+        orMalformed(() => examineEnclosed(record, key, publicKey), MalformedOcmf),
+      )
     return splitOcmf(bytes).map((record) => orMalformed(() => examineOcmf(record, key), MalformedOcmf))
   },
   bsm(bytes, keyText) {
@@ -141,7 +148,7 @@ function examineOcmf(bytes: Uint8Array, given: GivenKey | undefined): Examined {
     readings,
     message: record.message,
     shown: {
-      ...shownKey(key),
+      ...shownKey("ocmf", key),
       algorithm: record.algorithm,
       pagination: pagination && `${pagination.context}${pagination.number}`,
       ...identity,
@@ -149,6 +156,27 @@ function examineOcmf(bytes: Uint8Array, given: GivenKey | undefined): Examined {
       digest: readingDigest(bytes),
     },
   }
+}
+
+/** A record of a file that has keys too: the one given on the command line counts, or else the one beside it. */
+function examineEnclosed(
+  record: Uint8Array | MalformedOcmf,
+  given: GivenKey | undefined,
+  beside: string | undefined,
+): Examined {
+  if (record instanceof MalformedOcmf) return { malformed: record.message }
+  if (given || beside === undefined) return examineOcmf(record, given)
+  let key: GivenKey
+  try {
+    key = parseKey(beside)
+  } catch (error) {
+    const examined = examineOcmf(record, undefined)
+    return {
+      ...examined,
+      forged: `the key beside the record is none: ${(error as Error).message}`,
+    } as Examined
+  }
+  return { ...examineOcmf(record, key), keyUnproven: true }
 }
 
 function examineBsm(lines: Uint8Array | MalformedBsm, key: CurveKey | undefined): Examined {
@@ -162,7 +190,7 @@ function examineBsm(lines: Uint8Array | MalformedBsm, key: CurveKey | undefined)
     series: serial,
     readings: reading ? [reading] : [],
     message: snapshot.message,
-    shown: { ...shownKey(key), serial, digest: readingDigest(snapshot.bytes) },
+    shown: { ...shownKey("bsm", key), serial, digest: readingDigest(snapshot.bytes) },
   }
 }
 
@@ -187,10 +215,9 @@ function shownMoment({ time, clock, generatedWh, importedWh, exportedWh }: Readi
   return { time: new Date(time * 1000).toISOString(), clock: clocks[clock], registers }
 }
 
-/** A meterId where the registry knows one; a key on any other curve has only its fingerprint. */
-function shownKey(key: CurveKey | undefined) {
+function shownKey(format: "bsm" | "ocmf", key: CurveKey | undefined) {
   return {
-    meter: key ? (key.meterId ?? key.fingerprint) : null,
+    meter: key ? meterIdOf(nativeScheme(format, key.curve), key.point) : null,
     key: key?.fingerprint,
     curve: key?.curve.name,
   }
@@ -213,15 +240,24 @@ function orMalformed(examine: () => Examined, kind: new (...input: never[]) => E
 function detectFormat(bytes: Uint8Array): Format {
   if (bytes[0] === 0xd2) return "cose"
   const text = Buffer.from(bytes.subarray(0, 4096)).toString("latin1").trimStart()
-  if (text.startsWith("OCMF|")) return "ocmf"
-  if (/^[{[<]/.test(text))
-    throw new PersonError("This is a JSON or XML file, and verify reads the records themselves.", {
+  if (text.startsWith("OCMF|") || isXml(bytes)) return "ocmf"
+  if (/^[{[]/.test(text))
+    throw new PersonError("This is a JSON file, and verify reads the records themselves.", {
       context: ["Envelopes differ from maker to maker and are signed by none."],
       next: "Give it the records inside, each on a line of its own; see --help.",
     })
   const digits = text.replace(/[ \t]/g, "").replace(/^0x/, "").slice(0, 4)
   // A reading in hexadecimal begins with its COSE tag and an array of four; all else in hexadecimal is registers.
   return /^([0-9a-f]{2}){2}$/i.test(digits) && !/^d284/i.test(digits) ? "bsm" : "cose"
+}
+
+/** Some programs put a byte order mark before a text; it is no part of the first record. */
+function withoutMark(bytes: Uint8Array): Uint8Array {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes
+}
+
+function isXml(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.subarray(0, 64)).toString("utf8").trimStart().startsWith("<")
 }
 
 /** A file that begins with the COSE tag is one reading; any other is lines of hexadecimal. */

@@ -27,6 +27,7 @@ const plainMeterW = 22_080
 const gridMeterW = 43_470
 const headroomBasisPoints = 1000
 const chainId = 31_337
+const plainMetersBus = "meter cupboard"
 
 export interface Ports {
   chain: number
@@ -93,7 +94,7 @@ export function planDemo(
     ...(file && data !== undefined ? { data: { file: data } } : { place }),
     homes,
     mqtt: { url: `mqtt://127.0.0.1:${ports.mqtt}` },
-    buses: [{ name: "meter cupboard", host: "127.0.0.1", port: ports.modbus }],
+    buses: [{ name: plainMetersBus, host: "127.0.0.1", port: ports.modbus }],
     meters,
     faults: planFaults(options, meters, start),
     state: "simulator-boots",
@@ -141,7 +142,7 @@ function metersOf(
         startWh: measures === "generation" ? { generated: 112_358 } : { imported: 131_071, exported: 54_321 },
         kind: "modbus",
         device: "sdm630",
-        bus: "meter cupboard",
+        bus: plainMetersBus,
         unit: measures === "generation" ? 1 : 2,
       }
     const startWh =
@@ -252,6 +253,7 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
     validators: ports.validators.map((port) => `http://127.0.0.1:${port}`),
     auditors: [plan.auditor.recipient],
     households: scenario.homes.map(({ name }) => ({ name, address: householdOf(plan, name) })),
+    buses: [{ name: plainMetersBus, tcp: { host: "127.0.0.1", port: ports.modbus } }],
     meters: scenario.meters.map((meter, i) => ({
       name: meter.name,
       household: listed[i]!.household,
@@ -262,8 +264,7 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
       startWh: listed[i]!.startWh.toString(),
       ...(meter.kind === "modbus" && {
         modbus: {
-          host: "127.0.0.1",
-          port: ports.modbus,
+          bus: plainMetersBus,
           unit: meter.unit,
           profile: meter.device,
           measures: meter.measures,

@@ -28,6 +28,14 @@ export function readScenario(file: string): Scenario {
     ...scenario,
     ...(scenario.data && { data: { ...scenario.data, file: from(scenario.data.file) } }),
     ...(scenario.state !== undefined && { state: from(scenario.state) }),
+    ...(scenario.mqtt?.caFile !== undefined && {
+      mqtt: { ...scenario.mqtt, caFile: from(scenario.mqtt.caFile) },
+    }),
+    meters: scenario.meters.map((meter) =>
+      meter.kind === "mqtt" && meter.certFile !== undefined && meter.keyFile !== undefined
+        ? { ...meter, certFile: from(meter.certFile), keyFile: from(meter.keyFile) }
+        : meter,
+    ),
   }
 }
 

@@ -244,11 +244,16 @@ t.test("the truth adds up, over homes and over time", async (t) => {
 t.test("files that a scenario names are relative to it, and one that is missing is named", async (t) => {
   const folder = t.testdir({
     "s.yaml":
-      "seed: 1\nstart: 0\ndata: {file: homes.csv}\nstate: s.json\nhomes: [{name: A, column: a}]\nmeters: []\n",
+      "seed: 1\nstart: 0\ndata: {file: homes.csv}\nstate: s.json\nhomes: [{name: A, column: a}]\n" +
+      "mqtt: {url: 'mqtts://localhost:8883', caFile: ca.pem}\n" +
+      "meters: [{name: M, home: A, measures: grid, kind: mqtt, every: 60, certFile: m.pem, keyFile: m.key, " +
+      `secret: "${secrets[0]}"}]\n`,
   })
   const scenario = readScenario(join(folder, "s.yaml"))
   t.equal(scenario.data!.file, join(folder, "homes.csv"))
   t.equal(scenario.state, join(folder, "s.json"))
+  t.equal(scenario.mqtt!.caFile, join(folder, "ca.pem"))
+  t.match(scenario.meters[0], { certFile: join(folder, "m.pem"), keyFile: join(folder, "m.key") })
   t.notOk(existsSync(scenario.state!))
   t.throws(() => openHomes(scenario), { message: /homes\.csv cannot be read/ })
 })

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import { createClock } from "../protocol/clock.ts"
+import { toHex } from "../protocol/hex.ts"
 import { countBoot } from "./boots.ts"
 import { openHomes } from "./community.ts"
-import { devices } from "./devices/devices.ts"
-import { lineAt } from "./devices/line.ts"
-import { displayAt } from "./meter.ts"
-import type { Unit } from "./modbus/answer.ts"
+import { createUnit, type SimulatedUnit } from "./devices/units.ts"
 import { type Bus, startBus } from "./modbus/server.ts"
+import { createBusTrouble } from "./modbus/trouble.ts"
+import { connectionOf } from "./mqtt/connection.ts"
 import { createUplink, maxWaiting, type Uplink } from "./mqtt/uplink.ts"
-import type { MqttMeterSpec, Scenario } from "./scenario.ts"
+import type { ModbusMeterSpec, MqttMeterSpec, Scenario } from "./scenario.ts"
 import { type Boot, createSigningMeter, type SigningMeter } from "./signing-meter.ts"
 import type { Home } from "./world/home.ts"
 
 export { type EnergyBalance, openHomes, readScenario, type Truth, truth, truthOf } from "./community.ts"
-export { type FaultName, faultNames } from "./faults.ts"
+export { type AnyFaultName, type FaultName, faultNames, faultsByKind } from "./faults/names.ts"
 export {
   checkScenario,
   type FaultSpec,
@@ -114,38 +114,50 @@ function startSenders(
   return specs.map((spec) => {
     const own = faults.filter((fault) => fault.meter === spec.name)
     const meter = createSigningMeter(spec, homes.get(spec.home)!, own, start)
-    const uplink = createUplink(mqtt.url, meter.key.meterId, spec.name, log)
+    log(keyLine(spec, meter))
+    const uplink = createUplink(connectionOf(mqtt, spec, meter.meterId), meter.topic, spec.name, log)
     return { meter, uplink, next: meter.nextReading(Math.max(start, boot.at)), dropped: 0 }
   })
 }
 
 async function startBuses(
-  { buses = [], meters, faults = [] }: Scenario,
+  { buses = [], meters, faults = [], clock, start }: Scenario,
   homes: ReadonlyMap<string, Home>,
   now: () => number,
   log: (line: string) => void,
 ): Promise<Bus[]> {
   const started: Bus[] = []
+  const bootedAt = clock?.start ?? now()
+  // Who asks at most once a second meets no number twice, however often the simulator starts: it keeps none.
+  const signedBefore = Math.max(0, now() - start)
   try {
     for (const bus of buses) {
-      const units = new Map<number, Unit>()
-      for (const meter of meters) {
-        if (meter.kind !== "modbus" || meter.bus !== bus.name) continue
+      const own = meters.filter(
+        (meter): meter is ModbusMeterSpec => meter.kind === "modbus" && meter.bus === bus.name,
+      )
+      const simulated = own.map((meter): [number, SimulatedUnit] => {
         const home = homes.get(meter.home)!
-        const own = faults.filter((fault) => fault.meter === meter.name)
-        const line = () => {
-          const time = now()
-          return lineAt(meter, displayAt(meter, home, own, time), time)
-        }
-        units.set(meter.unit, { device: devices[meter.device], line })
-      }
-      const running = await startBus(bus, units)
+        const ofMeter = faults.filter((fault) => fault.meter === meter.name)
+        const parts = { meter, home, faults: ofMeter, now, wallNow: Date.now, bootedAt, signedBefore }
+        return [meter.unit, createUnit(parts)]
+      })
+      const units = new Map(simulated.map(([number, { unit }]) => [number, unit]))
+      const running = await startBus(bus, units, { faultOf: createBusTrouble(bus, own, faults, now), log })
       started.push(running)
-      log(`Bus "${bus.name}" with ${units.size} meters listens on ${bus.host}:${running.port}.`)
+      log(`Bus "${bus.name}" with ${units.size} meters: ${running.where}.`)
+      for (const [i, [, { key }]] of simulated.entries()) if (key) log(keyLine(own[i]!, key))
     }
   } catch (error) {
     await Promise.all(started.map((bus) => bus.close()))
     throw error
   }
   return started
+}
+
+/** What a person needs to register a meter that signs. */
+function keyLine(
+  { name }: { name: string },
+  { meterId, publicKey }: { meterId: string; publicKey: Uint8Array },
+): string {
+  return `${name} signs as ${meterId}, public key ${toHex(publicKey)}.`
 }

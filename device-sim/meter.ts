@@ -1,4 +1,4 @@
-import { isRegisterFault, registerFaults } from "./faults.ts"
+import { isRegisterFault, registerFaults } from "./faults/register.ts"
 import type { FaultSpec, MeterSpec } from "./scenario.ts"
 import type { Home, Registers } from "./world/home.ts"
 
@@ -7,6 +7,8 @@ export interface Display {
   registers: Registers
   /** Whole W: generation, or import less export. */
   powerW: number
+  /** Whether the energy registers show numbers. */
+  readable: boolean
 }
 
 /** How long a fault lasts on a meter that is read and does not send, for each of its readings. */
@@ -18,20 +20,30 @@ const secondsPerModbusReading = 900
  */
 export function displayAt(meter: MeterSpec, home: Home, faults: readonly FaultSpec[], time: number): Display {
   const { generatedW, importedW, exportedW } = home.powerAt(time)
-  const registers = (at: number) => trueRegisters(meter, home, at)
-  let shown = registers(time)
-  for (const fault of faults) {
-    if (!isRegisterFault(fault.fault)) continue
-    const { readings, lie } = registerFaults[fault.fault]
-    if (isActive(fault, readings, meter, time)) shown = only(meter, lie(shown, registers(fault.at)))
+  const registersAt = (at: number) => trueRegisters(meter, home, at)
+  let shown = registersAt(time)
+  let readable = true
+  for (const spec of faults) {
+    if (!isRegisterFault(spec.fault)) continue
+    const { readings, lie } = registerFaults[spec.fault]
+    if (!isActive(spec, readings, meter, time)) continue
+    const wh = spec.wh === undefined ? undefined : BigInt(spec.wh)
+    const lied = lie({ time, since: spec.at, shown, registersAt, home, wh })
+    readable &&= lied !== undefined
+    if (lied) shown = only(meter, lied)
   }
-  return { registers: shown, powerW: meter.measures === "generation" ? generatedW : importedW - exportedW }
+  const powerW = meter.measures === "generation" ? generatedW : importedW - exportedW
+  return { registers: shown, powerW, readable }
+}
+
+/** Seconds between two readings of a meter, or what stands for them where the reader decides. */
+export function secondsPerReading(meter: MeterSpec): number {
+  return meter.kind === "mqtt" ? meter.every : secondsPerModbusReading
 }
 
 /** Whether a fault of so many readings, unless the scenario says how long, holds at `time`. */
 export function isActive(fault: FaultSpec, readings: number, meter: MeterSpec, time: number): boolean {
-  const every = meter.kind === "mqtt" ? meter.every : secondsPerModbusReading
-  return time >= fault.at && time < fault.at + (fault.lasts ?? readings * every)
+  return time >= fault.at && time < fault.at + (fault.lasts ?? readings * secondsPerReading(meter))
 }
 
 function trueRegisters(meter: MeterSpec, home: Home, time: number): Registers {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import t from "tap"
 import { stringify } from "yaml"
-import { faultNames } from "./faults.ts"
+import { faultsByKind } from "./faults/names.ts"
 import { parseScenario, type Scenario, ScenarioError } from "./scenario.ts"
 
 const scenario: Scenario = {
@@ -88,10 +88,71 @@ t.test("what is wrong is said with its place and its reason", async (t) => {
   t.throws(() => parseScenario("a: [", "s.yaml"), { message: /^s.yaml: / })
 })
 
-t.test("the manual's example is a scenario, and its table has every fault with its sentence", async (t) => {
+t.test("what does not fit a device, a bus or a fault is said too", async (t) => {
+  const wire = { name: "Wire", serial: { path: "/dev/ttyUSB0" } }
+  const on = (fault: Record<string, unknown>) => (s: Draft) => {
+    s.buses = [...(s.buses as object[]), wire]
+    s.faults[0] = { at: 0, ...fault }
+  }
+  const device = (change: Record<string, unknown>) => (s: Draft) => Object.assign(s.meters[1]!, change)
+  for (const [change, message] of [
+    [device({ device: "sma" }), "meters[1].measures: A sma measures generation."],
+    [device({ device: "bsm-ws36a" }), "meters[1].secret: A bsm-ws36a signs: it needs a secret."],
+    [device({ secret: "ab".repeat(32) }), "meters[1].secret: A sdm630 has no key of its own."],
+    [device({ sunspec: {} }), "meters[1].sunspec: A sdm630 is no SunSpec device that can be configured."],
+    [
+      device({ device: "sunspec-meter", sunspec: { models: [103] } }),
+      "meters[1].sunspec: A sunspec-meter has no model 103.",
+    ],
+    [
+      (s: Draft) => (s.meters[0]!.certFile = "roof.pem"),
+      "meters[0].keyFile: A client certificate needs its key, and the key its certificate.",
+    ],
+    [
+      (s: Draft) => (s.buses = [{ name: "Shed", hots: "a", port: 1502 }]),
+      "buses[0].host: Invalid input: expected string, received undefined",
+    ],
+    [
+      (s: Draft) => (s.buses = [{ name: "Shed", serial: { path: "/dev/ttyUSB0", parity: "mark" } }]),
+      'buses[0].serial.parity: Invalid option: expected one of "none"|"even"|"odd"',
+    ],
+    [on({ fault: "late" }), "faults[0].meter: A fault is either of a meter or of a bus."],
+    [on({ fault: "late", bus: "Attic" }), 'faults[0].bus: There is no bus "Attic".'],
+    [on({ fault: "late", meter: "Grid 9" }), 'faults[0].meter: There is no meter "Grid 9".'],
+    [
+      on({ fault: "late", meter: "Roof 1" }),
+      "faults[0].fault: A meter on MQTT is on no bus; late is for Modbus.",
+    ],
+    [on({ fault: "dip", bus: "Shed" }), "faults[0].fault: dip is a fault of a meter, not of a bus."],
+    [
+      on({ fault: "wrong-crc", bus: "Shed" }),
+      'faults[0].fault: wrong-crc is for RTU; bus "Shed" is Modbus TCP.',
+    ],
+    [
+      on({ fault: "stale-id", bus: "Wire" }),
+      'faults[0].fault: stale-id is for Modbus TCP; bus "Wire" is RTU.',
+    ],
+    [
+      on({ fault: "cut", bus: "Wire" }),
+      'faults[0].fault: Bus "Wire" is a serial line and has no connection; cut is for TCP.',
+    ],
+    [
+      on({ fault: "reboot", meter: "Grid 1" }),
+      "faults[0].fault: A sdm630 signs nothing; reboot is for meters that sign.",
+    ],
+    [
+      on({ fault: "not-a-number", meter: "Roof 1" }),
+      "faults[0].fault: A signed reading has no place for what is not a number; not-a-number is for Modbus.",
+    ],
+    [on({ fault: "frozen", meter: "Grid 1", wh: 5 }), "faults[0].wh: frozen has no wh."],
+    [on({ fault: "lost", meter: "Grid 1", delayMs: 5 }), "faults[0].delayMs: lost has no delayMs."],
+  ] as [(draft: Draft) => void, string][])
+    t.throws(() => parseScenario(changed(change), "s.yaml"), { message: `s.yaml: ${message}` }, message)
+})
+
+t.test("the manual's tables have every fault with its sentence", async (t) => {
   const manual = readFileSync("docs/simulation.md", "utf8")
-  const example = /```yaml\n(.*?)```/s.exec(manual)
-  t.equal(parseScenario(example?.[1] ?? "", "docs/simulation.md").homes.length, 3)
-  for (const [name, sentence] of Object.entries(faultNames))
-    t.ok(manual.includes(`| \`${name}\` | ${sentence} |`), name)
+  for (const group of Object.values(faultsByKind))
+    for (const [name, sentence] of Object.entries(group))
+      t.ok(manual.includes(`| \`${name}\` | ${sentence} |`), name)
 })

@@ -4,7 +4,7 @@ import t from "tap"
 import { meterKey, Scheme } from "../protocol/meter.ts"
 import { Clock, decodeReading } from "../protocol/reading.ts"
 import { verifySignature } from "../protocol/signature.ts"
-import { type FaultName, faultNames } from "./faults.ts"
+import { type FaultName, faultNames } from "./faults/names.ts"
 import { displayAt } from "./meter.ts"
 import type { FaultSpec, ModbusMeterSpec, MqttMeterSpec } from "./scenario.ts"
 import { createSigningMeter } from "./signing-meter.ts"
@@ -31,7 +31,7 @@ const grid: MqttMeterSpec = { ...roof, name: "Grid", measures: "grid", startWh: 
 const boot = { boots: 3, at: start }
 
 const honest = createSigningMeter(roof, home, [], start)
-const key = meterKey(Scheme.ed25519, honest.key.publicKey)
+const key = meterKey(Scheme.ed25519, honest.publicKey)
 
 function payloads(time: number, fault?: FaultName, lasts?: number): Uint8Array[] {
   const spec = fault && { meter: "Roof", fault, at: noon, ...(lasts && { lasts }) }

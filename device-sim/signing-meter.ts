@@ -1,9 +1,12 @@
-import { fromHex } from "../protocol/hex.ts"
+import { fromHex, type Hex } from "../protocol/hex.ts"
 import { Clock, type Reading } from "../protocol/reading.ts"
-import { isRegisterFault, type Message, type Moment, messageFaults } from "./faults.ts"
+import { isMessageFault, type Message, type Moment, messageFaults, type Writer } from "./faults/message.ts"
+import { operationAt } from "./faults/operation.ts"
 import { displayAt, isActive } from "./meter.ts"
 import type { FaultSpec, MqttMeterSpec } from "./scenario.ts"
-import { createSigningKey, type SigningKey } from "./signing-key.ts"
+import { createEcdsaKey } from "./signed/ecdsa.ts"
+import { createOcmfWriter } from "./signed/ocmf.ts"
+import { createSigningKey } from "./signing-key.ts"
 import type { Home } from "./world/home.ts"
 
 /** What a boot changes in a meter's readings. */
@@ -14,10 +17,18 @@ export interface Boot {
   at: number
 }
 
+/** Who a meter is, and how it writes. */
+interface Identity {
+  readonly meterId: Hex
+  /** Ed25519: 32 bytes; P-256: SubjectPublicKeyInfo in DER. */
+  readonly publicKey: Uint8Array
+  readonly writer: Writer
+}
+
 /** A meter that signs its readings: one at each multiple of `every` seconds. */
-export interface SigningMeter {
+export interface SigningMeter extends Identity {
   readonly spec: MqttMeterSpec
-  readonly key: SigningKey
+  readonly topic: string
   /** The first time not before `time` at which there is a reading. */
   nextReading(time: number): number
   /** What the meter sends at that time: its reading, unless a fault bends it. */
@@ -36,45 +47,61 @@ export function createSigningMeter(
   faults: readonly FaultSpec[],
   start: number,
 ): SigningMeter {
-  const key = createSigningKey(fromHex(spec.secret, 32))
+  const identity = identityOf(spec)
+  const { writer, meterId } = identity
   const nextReading = (time: number) => Math.ceil(time / spec.every) * spec.every
   const first = nextReading(start)
 
   function readingAt(time: number, { boots }: Boot): Reading {
     const { registers, powerW } = displayAt(spec, home, faults, time)
     const { generatedWh, importedWh, exportedWh } = registers
+    const now = operationAt(faults, time, spec.every)
+    const sequence = (time - first) / spec.every + 1
     return {
-      sequence: (time - first) / spec.every + 1,
-      time,
-      clock: Clock.synchronised,
-      clockSets: 1,
-      boots,
+      sequence: now.reusesSequence ? Math.max(1, sequence - 1) : sequence,
+      time: time + now.clockOffset,
+      clock: now.synchronised ? Clock.synchronised : Clock.informative,
+      clockSets: 1 + now.clockSets,
+      boots: boots + now.boots,
       ...(spec.measures === "generation" ? { generatedWh } : { importedWh, exportedWh }),
       powerW,
     }
   }
 
   function messagesAt(time: number, boot: Boot): Message[] {
+    if (operationAt(faults, time, spec.every).silent) return []
     const reading = readingAt(time, boot)
     const moment: Moment = {
       reading,
-      key,
+      writer,
       sinceBoot: time - boot.at,
       // An older message than this boot's would carry another boot count: an equivocation, not a replay.
       earlier: () => {
         const earliest = nextReading(Math.max(start, boot.at))
         const then = Math.max(earliest, time - replayedReadings * spec.every)
-        return then < time ? messagesAt(then, boot)[0]!.payload : key.encode(reading)
+        const [message] = then < time ? messagesAt(then, boot) : []
+        return message?.payload ?? writer.encode(reading)
       },
     }
-    let messages: Message[] = [{ payload: key.encode(reading), once: false }]
+    let messages: Message[] = [{ payload: writer.encode(reading), once: false }]
     for (const fault of faults) {
-      if (isRegisterFault(fault.fault)) continue
+      if (!isMessageFault(fault.fault)) continue
       const { readings, lie } = messageFaults[fault.fault]
       if (isActive(fault, readings, spec, time)) messages = lie(messages, moment)
     }
     return messages
   }
 
-  return { spec, key, nextReading, messagesAt }
+  const topic = `meters/${meterId}/${spec.format === "ocmf" ? "records" : "readings"}`
+  return { ...identity, spec, topic, nextReading, messagesAt }
+}
+
+function identityOf({ secret, format, name, measures }: MqttMeterSpec): Identity {
+  const bytes = fromHex(secret, 32)
+  if (format !== "ocmf") {
+    const key = createSigningKey(bytes)
+    return { meterId: key.meterId, publicKey: key.publicKey, writer: key }
+  }
+  const key = createEcdsaKey(bytes, "ocmf", measures === "generation")
+  return { meterId: key.meterId, publicKey: key.publicKey, writer: createOcmfWriter(key, name) }
 }

@@ -9,7 +9,7 @@ import type { Registers } from "./judge.ts"
 const rules: Rules = {
   version: 1,
   intervalSeconds: 900,
-  sharingKey: "proportional",
+  sharingKey: { name: "proportional", version: 1 },
   headroomBasisPoints: 1000,
   clockToleranceSeconds: 120,
 }
@@ -35,7 +35,10 @@ const part = (
   household,
   startTime: 0,
   startWh: 0n,
+  ratedW: 5000,
+  restarts: [],
   before: undefined,
+  stated: undefined,
   counted: readings,
   ...over,
 })

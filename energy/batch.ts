@@ -1,9 +1,11 @@
 import type { GenerationRecord, HouseholdRecord, Rules } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
+import type { SharingKey } from "../protocol/sharing-key.ts"
 import type { MeterStatement } from "../protocol/statement.ts"
 import { boundaryAt, type MeterInterval, meterIntervals } from "./intervals.ts"
 import type { Anchor } from "./judge.ts"
-import { netOf, shareProportionally } from "./sharing.ts"
+import { type Restart, statedBy } from "./restart.ts"
+import { balanceFor, shareBy } from "./sharing.ts"
 
 /** A reading that counts, with the digest a statement quotes it by. */
 export interface CountedReading extends Anchor {
@@ -14,10 +16,15 @@ export interface CountedReading extends Anchor {
 export interface MeterPart {
   meterId: Hex
   household: Hex
+  ratedW: number
   startTime: number
   startWh: bigint
+  /** The restarts of its register that are registered, as far as this batch knows them. */
+  restarts: readonly Restart[]
   /** The last reading that counted in any batch before; undefined if there was none. */
   before: CountedReading | undefined
+  /** What the batch before stated of it. */
+  stated: MeterStatement | undefined
   /** Readings that count and are not later than the batch's time, in order. */
   counted: readonly CountedReading[]
 }
@@ -67,19 +74,7 @@ export function computeBatch(
         generatedWh: energy?.generatedWh,
       })),
     )
-  const statements = meters.flatMap(({ part, last }): MeterStatement[] =>
-    last.registers.generatedWh === undefined
-      ? []
-      : [
-          {
-            kind: 1,
-            meterId: part.meterId,
-            generatedWh: last.registers.generatedWh,
-            time: last.time,
-            reading: last.digest,
-          },
-        ],
-  )
+  const statements = meters.flatMap(({ part }) => statementOf(part, rules.headroomBasisPoints) ?? [])
   const owners = [
     ...new Set(meters.filter((meter) => !meter.open).map((meter) => meter.part.household)),
   ].sort(order)
@@ -90,7 +85,26 @@ export function computeBatch(
       silent.has(household),
     ),
   }))
-  return { generation, households: share(own), statements }
+  return { generation, households: share(own, rules.sharingKey), statements }
+}
+
+/**
+ * Quotes a meter's last reading that its registered restarts explain; where none of this batch's is, the statement
+ * before stands. A statement never goes back.
+ */
+export function statementOf(
+  { meterId, ratedW, startWh, restarts, before, stated, counted }: MeterPart,
+  headroomBasisPoints: number,
+): MeterStatement | undefined {
+  let statement = stated
+  for (const reading of before ? [before, ...counted] : counted) {
+    const { time, registers, digest } = reading
+    if (registers.generatedWh === undefined || (stated && time <= stated.time)) continue
+    const said = statedBy(reading, restarts, ratedW, headroomBasisPoints)
+    if ("wh" in said && said.wh >= (statement?.generatedWh ?? startWh))
+      statement = { kind: 1, meterId, generatedWh: said.wh, time, reading: digest }
+  }
+  return statement
 }
 
 function lastOf(part: MeterPart): CountedReading | undefined {
@@ -131,15 +145,18 @@ function householdRecords(meters: readonly MeterInterval[][], silent: boolean): 
 }
 
 /** Shares each interval's surplus among the households whose energy is known in it. */
-function share(own: readonly { household: Hex; records: OwnRecord[] }[]): BatchResult["households"] {
+function share(
+  own: readonly { household: Hex; records: OwnRecord[] }[],
+  key: SharingKey,
+): BatchResult["households"] {
   const shared = own.map(({ household }) => ({ household, records: [] as HouseholdRecord[] }))
   const intervals = own[0]?.records ?? []
   intervals.forEach(({ start }, i) => {
     const nets = own.flatMap(({ household, records }) => {
       const energy = records[i]!.energy
-      return energy ? [netOf(household, energy.exportedWh, energy.importedWh)] : []
+      return energy ? [balanceFor(key, household, energy.exportedWh, energy.importedWh)] : []
     })
-    const shares = new Map(shareProportionally(nets).map((part) => [part.household, part]))
+    const shares = new Map(shareBy(key, nets, start).map((part) => [part.household, part]))
     own.forEach(({ household, records }, h) => {
       const energy = records[i]!.energy
       const part = shares.get(household)

@@ -1,5 +1,12 @@
 import { Clock, type Reading } from "../protocol/reading.ts"
-import { judgeRegister, type RegisterFault, type RegisterMemory } from "./register.ts"
+import {
+  type Counter,
+  countedKinds,
+  judgeRegister,
+  newRegister,
+  type RegisterFault,
+  type RegisterMemory,
+} from "./register.ts"
 
 /** What the rules need to know of a registered meter. */
 export interface MeterLimits {
@@ -29,8 +36,13 @@ export const registerNames: readonly RegisterName[] = ["generatedWh", "importedW
 /** The last reading that counted: the point that everything after is measured from. */
 export interface Anchor {
   time: number
+  /** As counted: what the meter showed plus the offset of its counter. */
   registers: Registers
+  /** The counters of registers that began anew, once or more. */
+  counters?: Counters
 }
+
+export type Counters = Partial<Record<RegisterName, Counter>>
 
 /** All that the rules remember of one meter. */
 export interface MeterState {
@@ -41,20 +53,29 @@ export interface MeterState {
   registers: RegisterMemories
 }
 
+const turns: ReadonlySet<string> = new Set(["reset", "rollover", "replaced", "back"])
+
 export type RegisterMemories = Partial<Record<RegisterName, RegisterMemory>>
 
-/** Why an authentic reading does not count. Each is explained to people by `explainReason`. */
+/** Why an authentic reading does not count. Each is explained to people in `gateway/web/reasons.ts`. */
 export type DoubtReason =
   | "out-of-order"
   | "clock-unsynchronised"
   | "clock-implausible"
   | "clock-ahead"
   | "clock-backwards"
+  | "record-in-doubt"
   | "register-missing"
   | "register-unexpected"
   | RegisterFault
 
-export type Verdict = { accepted: true } | { accepted: false; reason: DoubtReason; detail: string }
+export type Verdict =
+  | {
+      accepted: true
+      /** What was out of the ordinary: a counter that began anew, or is back. */
+      note?: string
+    }
+  | { accepted: false; reason: DoubtReason; detail: string }
 
 export const newMeterState: MeterState = Object.freeze({
   sequence: -1,
@@ -66,10 +87,12 @@ export const newMeterState: MeterState = Object.freeze({
  * Judges one authentic reading: whether it counts, and what is remembered afterwards. Pure; gateway, validators
  * and auditors run it over the same readings in the same order and come to the same verdicts.
  *
- * The rules never count what is in doubt. A register that falls is not counted until it is back at the last
- * value that counted; one that rises further than rated power allows is not counted until time allows it, and
- * where even the tolerance for clocks cannot explain it, not until it has come back down (`judgeRegister`). What was
- * really measured in between is in the register then, and is counted from there.
+ * The rules never count what is in doubt. A register that falls is not counted until it is back at the last value
+ * that counted, or another counter is believed to go on; one that rises further than rated power allows is not counted
+ * until time allows it, and where even the tolerance for clocks cannot explain it, not until it has come back down or
+ * another counter is believed (`judgeRegister`). What was really measured in between is in the register then, and is
+ * counted from there. Restarts that the chain knows of play no part here: they are for statements (`statedWh`), so that
+ * one that is registered later changes no verdict.
  * @param received when the gateway took the reading in, Unix seconds.
  */
 export function judge(
@@ -85,37 +108,59 @@ export function judge(
 
   const clock = judgeClock(state.anchor, reading, received, meter, rules)
   if (clock) return doubt(seen, clock.reason, clock.detail)
+  if (reading.doubts?.length) return doubt(seen, "record-in-doubt", reading.doubts.join("; "))
 
   const from = state.anchor ?? commissioning(reading, meter)
   for (const name of registerNames) {
     if (from.registers[name] !== undefined && reading[name] === undefined)
       return doubt(seen, "register-missing", `the reading has no ${name}, earlier ones had`)
-    if (state.anchor && from.registers[name] === undefined && reading[name] !== undefined)
+    if (
+      state.anchor &&
+      from.registers[name] === undefined &&
+      reading[name] !== undefined &&
+      !mayAppear(name, from)
+    )
       return doubt(seen, "register-unexpected", `the reading has ${name}, earlier ones had not`)
   }
 
   const step = BigInt(reading.resolutionWh ?? 0)
+  const bounds = { ...rules, ...meter }
+  const registers: Registers = {}
+  const counters: Counters = {}
   const counting: RegisterMemories = {}
   const doubting: RegisterMemories = { ...state.registers }
+  const notes: string[] = []
   let fault: { reason: DoubtReason; detail: string } | undefined
   for (const name of registerNames) {
-    const value = reading[name]
-    if (value === undefined) continue
+    const shown = reading[name]
+    if (shown === undefined) continue
     const last = from.registers[name]
-    const memory = state.registers[name] ?? {
-      since: last === undefined ? reading.time : from.time,
-      ahead: 0n,
+    if (last === undefined) {
+      registers[name] = shown
+      counting[name] = newRegister(shown, reading.time)
+      continue
     }
-    const judged = judgeRegister(last ?? value, value, reading.time, step, memory, { ...rules, ...meter })
+    const memory = state.registers[name] ?? newRegister(last, from.time)
+    const judged = judgeRegister({ wh: last, time: from.time }, shown, reading.time, step, memory, bounds)
+    if ("fault" in judged) {
+      doubting[name] = judged.memory
+      fault ??= { reason: judged.fault.reason, detail: `${name} ${judged.fault.detail}` }
+      continue
+    }
+    registers[name] = judged.countedWh
     counting[name] = judged.memory
-    if (!judged.fault) continue
-    doubting[name] = judged.memory
-    fault ??= { reason: judged.fault.reason, detail: `${name} ${judged.fault.detail}` }
+    if (judged.memory.counter) counters[name] = judged.memory.counter
+    if (turns.has(judged.kind)) notes.push(`${name}: ${countedKinds[judged.kind]}`)
   }
   if (fault) return doubt({ ...seen, registers: doubting }, fault.reason, fault.detail)
+  const restarted = Object.keys(counters).length > 0
   return {
-    verdict: { accepted: true },
-    state: { sequence: reading.sequence, anchor: anchorOf(reading), registers: counting },
+    verdict: { accepted: true, ...(notes.length > 0 && { note: notes.join("; ") }) },
+    state: {
+      sequence: reading.sequence,
+      anchor: { time: reading.time, registers, ...(restarted && { counters }) },
+      registers: counting,
+    },
   }
 }
 
@@ -154,10 +199,14 @@ function commissioning(reading: Reading, meter: MeterLimits): Anchor {
   }
 }
 
-function anchorOf(reading: Reading): Anchor {
-  const registers: Registers = {}
-  for (const name of registerNames) if (reading[name] !== undefined) registers[name] = reading[name]
-  return { time: reading.time, registers }
+/**
+ * A meter at the grid may show a register that it did not show before: those that have counted nothing yet may leave it
+ * out (SunSpec: an accumulator of 0 is "not accumulated"). Generation that appears later, or consumption of a meter that
+ * showed none, would make another kind of meter of it.
+ */
+function mayAppear(name: RegisterName, { registers }: Anchor): boolean {
+  const atGrid = registers.importedWh !== undefined || registers.exportedWh !== undefined
+  return atGrid && name !== "generatedWh"
 }
 
 function doubt(state: MeterState, reason: DoubtReason, detail: string) {

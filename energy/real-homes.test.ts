@@ -43,14 +43,17 @@ t.test(
         household: name,
         startTime: from,
         startWh: 0n,
+        ratedW: 100_000,
+        restarts: [],
         before: undefined,
+        stated: undefined,
         counted: readings,
       }
     })
     const { households } = computeBatch(parts, from, from + hours * hour, {
       version: 1,
       intervalSeconds: hour,
-      sharingKey: "proportional",
+      sharingKey: { name: "proportional", version: 1 },
       headroomBasisPoints: 1000,
       clockToleranceSeconds: 120,
     })

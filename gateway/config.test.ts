@@ -7,6 +7,7 @@ import { toHex } from "../protocol/hex.ts"
 import { Assurance } from "../protocol/meter.ts"
 import { type ConfigInput, checkConfig, readConfig } from "./config.ts"
 import { testMeter } from "./intake.test.support.ts"
+import { nobodysHash } from "./sources/mqtt/password.ts"
 
 const keyOf = (name: string) => toHex(testMeter(name).key.publicKey)
 const p256 = createECDH("prime256v1")
@@ -29,6 +30,10 @@ const good = () =>
     rules: {},
     validators: ["https://validator.example.org"],
     auditors: ["age1auditor"],
+    buses: [
+      { name: "cupboard", tcp: { host: "192.0.2.9" } },
+      { name: "cellar", serial: { path: "/dev/ttyUSB0", baudRate: 9600 } },
+    ] as NonNullable<ConfigInput["buses"]>,
     households: [
       { name: "Anna", address: `0x${"1".repeat(40)}` },
       { name: "Bert", address: `0x${"2".repeat(40)}`, recipient: "age1bert" },
@@ -42,6 +47,7 @@ const good = () =>
         ratedW: 5000,
         startTime: 1_780_272_000,
         startWh: "9007199254740993",
+        restarts: [{ time: 1_790_000_000, finalWh: "9007199254999999", firstWh: 0 }],
       },
       {
         name: "Bert grid",
@@ -51,8 +57,7 @@ const good = () =>
         ratedW: 43_470,
         startTime: 1_780_272_000,
         modbus: {
-          host: "192.0.2.9",
-          port: 502,
+          bus: "cupboard",
           unit: 1,
           profile: "sdm630",
           measures: "grid",
@@ -78,14 +83,46 @@ t.test(
     t.match(roof, {
       assurance: Assurance.meter,
       startWh: 9_007_199_254_740_993n,
+      restarts: [{ time: 1_790_000_000, finalWh: 9_007_199_254_999_999n, firstWh: 0n }],
       key: { meterId: testMeter("roof").key.meterId },
     })
     t.notOk(roof!.modbus)
+    t.same(config.buses, [
+      { name: "cupboard", pauseMs: 0, tcp: { host: "192.0.2.9", port: 502, framing: "tcp" } },
+      {
+        name: "cellar",
+        pauseMs: 0,
+        serial: { path: "/dev/ttyUSB0", baudRate: 9600, parity: "none", stopBits: 1 },
+      },
+    ])
     t.match(grid, {
       assurance: Assurance.gateway,
       startWh: 0n,
+      restarts: [],
       modbus: { keyFile: "/etc/commonwatt/bert.key" },
     })
+  },
+)
+
+t.test(
+  "readings may come by TLS alone, or by a broker of one's own; files lead on from the configuration",
+  async (t) => {
+    const pair = { certFile: "tls/gateway.pem", keyFile: "tls/gateway.key", caFile: "tls/ca.pem" }
+    const byTls = checkConfig(
+      stringify({ ...good(), mqtt: { tls: { port: 8883, ...pair } } }),
+      "/etc/commonwatt/gateway.yaml",
+    )
+    t.match(byTls.mqtt.tls, {
+      certFile: "/etc/commonwatt/tls/gateway.pem",
+      caFile: "/etc/commonwatt/tls/ca.pem",
+    })
+    const broker = {
+      url: "mqtts://broker.example:8883",
+      clientId: "gateway",
+      passwordFile: "broker.password",
+    }
+    const byBroker = checkConfig(stringify({ ...good(), mqtt: { broker } }), "/etc/commonwatt/gateway.yaml")
+    t.match(byBroker.mqtt.broker, { ...broker, passwordFile: "/etc/commonwatt/broker.password" })
   },
 )
 
@@ -104,6 +141,42 @@ const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = 
   "a site that is not a number": [(c) => Object.assign(c, { site: "seven" }), /^site: .*expected number/],
   "a site of 0": [(c) => Object.assign(c, { site: 0 }), /^site: .*>0/],
   "a port that does not exist": [(c) => Object.assign(c.mqtt, { port: 65_536 }), /^mqtt\.port: .*<=65535/],
+  "no way for readings to come by MQTT": [
+    (c) => Object.assign(c, { mqtt: {} }),
+    /^mqtt: give host and port, or tls, or broker$/,
+  ],
+  "a broker of one's own and an embedded one": [
+    (c) => Object.assign(c.mqtt, { broker: { url: "mqtt://broker.example", clientId: "gateway" } }),
+    /^mqtt\.broker: with a broker of your own, listeners, clients and hubs are that broker's$/,
+  ],
+  "a broker without a name for the session": [
+    (c) => Object.assign(c, { mqtt: { broker: { url: "mqtt://broker.example" } } }),
+    /^mqtt\.broker\.clientId: /,
+  ],
+  "a plain listener for nobody": [
+    (c) => Object.assign(c.mqtt, { anonymous: false }),
+    /^mqtt\.anonymous: the plain listener takes neither/,
+  ],
+  "a password in the clear": [
+    (c) => Object.assign(c.mqtt, { clients: [{ meter: "Anna roof", passwordHash: "sunny day" }] }),
+    /^mqtt\.clients\.0\.passwordHash: must be a scrypt hash/,
+  ],
+  "a password that no listener takes": [
+    (c) => Object.assign(c.mqtt, { clients: [{ meter: "Anna roof", passwordHash: nobodysHash }] }),
+    /^mqtt\.clients\.0 \(Anna roof\): no listener takes passwords/,
+  ],
+  "a log-in for a meter that nobody knows": [
+    (c) => Object.assign(c.mqtt, { clients: [{ meter: "Anna cellar", passwordHash: nobodysHash }] }),
+    /^mqtt\.clients\.0: no meter has the name Anna cellar$/,
+  ],
+  "a hub of a household that nobody knows": [
+    (c) => Object.assign(c.mqtt, { hubs: [{ name: "hub", household: "3".repeat(40), certificate: "hub" }] }),
+    /^mqtt\.hubs\.0 \(hub\): no household has the address 3{40}$/,
+  ],
+  "a certificate where there is no TLS": [
+    (c) => Object.assign(c.mqtt, { clients: [{ meter: "Anna roof", certificate: "roof" }] }),
+    /^mqtt\.clients\.0 \(Anna roof\): certificates need mqtt\.tls$/,
+  ],
   "an oracle that is no address": [
     (c) => Object.assign(c.chain, { oracle: "0x12" }),
     /^chain\.oracle: must be 20 bytes of hexadecimal$/,
@@ -134,6 +207,11 @@ const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = 
   "a register that is not whole": [
     (c) => Object.assign(c.meters[0]!, { startWh: "1.5" }),
     /^meters\.0\.startWh: /,
+  ],
+  "restarts that are not in order": [
+    (c) =>
+      Object.assign(c.meters[0]!, { restarts: [2, 1].map((time) => ({ time, finalWh: 5, firstWh: 0 })) }),
+    /^meters\.0\.restarts: must be in order of time, no two at once$/,
   ],
   "a register that has run backwards": [
     (c) => Object.assign(c.meters[0]!, { startWh: -1 }),
@@ -178,7 +256,7 @@ const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = 
   ],
   "a kind of meter that nobody knows": [
     (c) => Object.assign(c.meters[1]!.modbus!, { profile: "sdm6300" }),
-    /^meters\.1 \(Bert grid\): There is no meter profile "sdm6300"\. Use one of: sdm630\.$/,
+    /^meters\.1 \(Bert grid\): There is no meter profile "sdm6300"\. Use one of: .*sdm630, /,
   ],
   "a unit that does not exist": [
     (c) => Object.assign(c.meters[1]!.modbus!, { unit: 256 }),
@@ -187,6 +265,50 @@ const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = 
   "a plain meter with a key that the gateway cannot hold": [
     (c) => Object.assign(c.meters[1]!, { scheme: "es256", publicKey: p256.getPublicKey("hex").slice(2) }),
     /^meters\.1 \(Bert grid\): a key that the gateway holds must be ed25519$/,
+  ],
+  "a bus that is neither serial nor on a network": [
+    (c) => c.buses.push({ name: "none" }),
+    /^buses\.2: a bus is either serial or tcp$/,
+  ],
+  "a bus that is both": [
+    (c) => Object.assign(c.buses[0]!, { serial: { path: "/dev/ttyUSB1", baudRate: 9600 } }),
+    /^buses\.0: a bus is either serial or tcp$/,
+  ],
+  "a parity that nobody has": [
+    (c) => Object.assign(c.buses[1]!.serial!, { parity: "mark" }),
+    /^buses\.1\.serial\.parity: .*"none"\|"even"\|"odd"/,
+  ],
+  "two buses of one name": [
+    (c) => c.buses.push({ name: "cellar", tcp: { host: "192.0.2.10" } }),
+    /^buses\.2 \(cellar\): another bus has the same name$/,
+  ],
+  "two buses on one line": [
+    (c) => c.buses.push({ name: "attic", serial: { path: "/dev/ttyUSB0", baudRate: 19_200 } }),
+    /^buses\.2 \(attic\): another bus is the same line, \/dev\/ttyUSB0$/,
+  ],
+  "a meter on a bus that does not exist": [
+    (c) => Object.assign(c.meters[1]!.modbus!, { bus: "attic" }),
+    /^meters\.1 \(Bert grid\): there is no bus named attic$/,
+  ],
+  "a unit that no serial line has": [
+    (c) => Object.assign(c.meters[1]!.modbus!, { bus: "cellar", unit: 248 }),
+    /^meters\.1 \(Bert grid\): modbus\.unit must be from 1 to 247 on a serial line$/,
+  ],
+  "a plain meter without a key to sign with": [
+    (c) => Reflect.deleteProperty(c.meters[1]!.modbus!, "keyFile"),
+    /^meters\.1 \(Bert grid\): modbus\.keyFile is missing: the gateway signs for a plain meter$/,
+  ],
+  "a meter that signs itself, with a scheme that is not its own": [
+    (c) => Object.assign(c.meters[1]!.modbus!, { profile: "bsm-ws36a" }),
+    /^meters\.1 \(Bert grid\): scheme: a meter of profile Bauer.* signs in its own format/,
+  ],
+  "a meter that signs itself, at another place than its scheme says": [
+    (c) => {
+      Reflect.deleteProperty(c.meters[1]!.modbus!, "keyFile")
+      Object.assign(c.meters[1]!.modbus!, { profile: "bsm-ws36a", measures: "grid" })
+      Object.assign(c.meters[1]!, { scheme: "bsm-generation", publicKey: p256.getPublicKey("hex").slice(2) })
+    },
+    /^meters\.1 \(Bert grid\): modbus\.measures is grid, and the scheme says that it measures generation$/,
   ],
   "one device under two names": [
     (c) => c.meters.push({ ...c.meters[1]!, name: "Bert roof", publicKey: keyOf("third") }),
@@ -225,10 +347,10 @@ for (const [name, [change, told]] of Object.entries(bad))
 t.test("all mistakes of form are named at once", async (t) => {
   const config = good()
   Object.assign(config, { site: -1, auditors: [] })
-  Object.assign(config.meters[1]!.modbus!, { port: 0 })
+  Object.assign(config.meters[1]!.modbus!, { unit: -1 })
   const error = complaintAbout(t, stringify(config))
   t.match(error.message, / has 3 mistake\(s\)\.$/)
-  t.match([...error.context].sort(), [/^auditors: /, /^meters\.1\.modbus\.port: /, /^site: /])
+  t.match([...error.context].sort(), [/^auditors: /, /^meters\.1\.modbus\.unit: /, /^site: /])
 })
 
 t.test("what is not YAML, or empty, is said to be so", async (t) => {
@@ -246,4 +368,75 @@ t.test("a file that cannot be read is named, with what to do", async (t) => {
     context: [/ENOENT/],
     next: /Check the path/,
   })
+})
+
+t.test(
+  "the sharing key is proportional where none is given; an address may have its checksum's capitals",
+  async (t) => {
+    t.same(checkConfig(stringify(good()), "site.yaml").sharingKey, { name: "proportional", version: 1 })
+    const [anna, bert] = good().households.map(({ address }) => address)
+    const parts = [
+      { household: `0x${"1".repeat(40)}`, parts: 600_000 },
+      { household: bert!, parts: 400_000 },
+    ]
+    const written = { ...good(), sharingKey: { name: "static", version: 2, parts } }
+    t.same(checkConfig(stringify(written), "site.yaml").sharingKey, {
+      name: "static",
+      version: 2,
+      parts: [{ household: anna, parts: 600_000 }, parts[1]],
+    })
+  },
+)
+
+t.test("a coefficients file as Spain's distributors take it is read as the sharing key", async (t) => {
+  const [anna, bert] = good().households.map(({ address }) => address)
+  const [one, two] = ["ES0021000000000001AA0F", "ES0021000000000002BB0F"]
+  const folder = t.testdir({
+    "betas.txt": `${one};0,250000\n${two};0,750000\n`,
+    "site.yaml": stringify({
+      ...good(),
+      coefficients: {
+        file: "betas.txt",
+        version: 3,
+        supplyPoints: { [one]: anna, [two.toLowerCase()]: bert },
+      },
+    }),
+  })
+  t.same(readConfig(join(folder, "site.yaml")).sharingKey, {
+    name: "static",
+    version: 3,
+    parts: [
+      { household: anna, parts: 250_000 },
+      { household: bert, parts: 750_000 },
+    ],
+  })
+})
+
+t.test("a sharing key that cannot be meant is refused, with the reason", async (t) => {
+  const stranger = `0x${"9".repeat(40)}`
+  const cases: [object, RegExp][] = [
+    [{ sharingKey: { name: "fair", version: 1 } }, /sharingKey\.name/],
+    [{ sharingKey: { name: "minimum", version: 1 } }, /intervalSeconds must be 3600/],
+    [
+      { sharingKey: { name: "table", version: 1, seconds: 1000, rows: [] } },
+      /multiple of rules\.intervalSeconds/,
+    ],
+    [{ sharingKey: { name: "priority", version: 1, ranks: [[stranger]] } }, /no household has this address/],
+    [{ coefficients: { file: "gone.txt", version: 1, supplyPoints: {} } }, /gone\.txt/],
+    [
+      {
+        sharingKey: { name: "equal", version: 1 },
+        coefficients: { file: "gone.txt", version: 1, supplyPoints: {} },
+      },
+      /keep one of them/,
+    ],
+  ]
+  for (const [over, reason] of cases)
+    try {
+      checkConfig(stringify({ ...good(), ...over }), "site.yaml")
+      t.fail(`${JSON.stringify(over)} was taken`)
+    } catch (error) {
+      if (!(error instanceof PersonError)) throw error
+      t.match([error.message, ...error.context].join("\n"), reason)
+    }
 })

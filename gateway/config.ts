@@ -2,11 +2,24 @@ import { readFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { parse as parseYaml } from "yaml"
 import { z } from "zod"
+import type { Restart } from "../energy/restart.ts"
+import { parseSpanishCoefficients } from "../energy/spanish-coefficients.ts"
 import { paceShape } from "../protocol/clock.ts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
-import { Assurance, type MeterKey, meterKey, Scheme } from "../protocol/meter.ts"
-import { profileNamed } from "./sources/modbus/profile.ts"
+import { Assurance, type MeterKey, meterKey, Scheme, schemeFacts, schemeNames } from "../protocol/meter.ts"
+import { namedBy, type SharingKey, sharingKeyShape } from "../protocol/sharing-key.ts"
+import { deviceFor } from "./sources/modbus/devices.ts"
+import { profileNamed, readProfiles, shippedProfiles } from "./sources/modbus/profile.ts"
+import type { Profile } from "./sources/modbus/profile-shape.ts"
+import {
+  busShape,
+  type ModbusPlace,
+  mistakeInBuses,
+  mistakeInPlace,
+  placeShape,
+} from "./sources/modbus/settings.ts"
+import { atPaths, mistakeIn, mqttShape } from "./sources/mqtt/settings.ts"
 
 const hex = (bytes: number) =>
   z
@@ -21,23 +34,21 @@ const listener = z.strictObject({ host: z.string(), port: z.int().min(0).max(655
 const meterShape = z.strictObject({
   name: z.string().min(1),
   household: hex(20),
-  scheme: z.enum(["ed25519", "es256"]),
+  scheme: z.enum(schemeNames),
   publicKey: z.string(),
   ratedW: z.int().positive(),
   startTime: count,
   startWh: wholeWh.default(0n),
-  /** A plain meter, which the gateway polls and signs for. Without this a meter sends by MQTT. */
-  modbus: z
-    .strictObject({
-      host: z.string(),
-      port: z.int().min(1).max(65535),
-      unit: z.int().min(0).max(255),
-      profile: z.string(),
-      measures: z.enum(["generation", "grid"]),
-      everySeconds: seconds,
-      keyFile: z.string(),
-    })
-    .optional(),
+  /** Restarts of its register of generated energy, as they are registered: `commonwatt provision meter restart`. */
+  restarts: z
+    .array(z.strictObject({ time: count, finalWh: wholeWh, firstWh: wholeWh }))
+    .default([])
+    .refine(
+      (all) => all.every(({ time }, i) => i === 0 || time > all[i - 1]!.time),
+      "must be in order of time, no two at once",
+    ),
+  /** A meter that the gateway polls. Without this a meter sends by MQTT. */
+  modbus: placeShape.exactOptional(),
 })
 
 const configShape = z.strictObject({
@@ -48,7 +59,7 @@ const configShape = z.strictObject({
   pace: paceShape.exactOptional(),
   /** Who says that this machine's clock is right: systemd-timesyncd, or the operator (chrony, GPS). */
   timeSync: z.enum(["systemd", "trusted"]).default("systemd"),
-  mqtt: listener,
+  mqtt: mqttShape,
   web: listener,
   chain: z.strictObject({ rpc: z.url(), chainId: z.int().positive(), oracle: hex(20), keyFile: z.string() }),
   settlement: z.strictObject({
@@ -62,6 +73,19 @@ const configShape = z.strictObject({
     headroomBasisPoints: count.default(1000),
     clockToleranceSeconds: count.default(120),
   }),
+  /** How an interval's surplus is divided among the households: docs/sharing.md. */
+  sharingKey: z.unknown().transform(lowerCaseAddresses).pipe(sharingKeyShape).optional(),
+  /** The same as Spain's distributors take it: a file of coefficients by supply point. */
+  coefficients: z
+    .strictObject({
+      file: z.string(),
+      version: z.int().min(1),
+      year: z.int().min(2000).max(2200).exactOptional(),
+      utcOffsetHours: z.union([z.literal(0), z.literal(1)]).exactOptional(),
+      /** The address of the household behind each supply point (CUPS). */
+      supplyPoints: z.record(z.string().toUpperCase(), hex(20)),
+    })
+    .exactOptional(),
   validators: z.array(z.url()).default([]),
   /** Who may open sealed evidence: `age1…`. */
   auditors: z.array(z.string().startsWith("age1")).min(1),
@@ -72,8 +96,37 @@ const configShape = z.strictObject({
       recipient: z.string().startsWith("age1").optional(),
     }),
   ),
+  /** The lines on which meters are polled. */
+  buses: z.array(busShape).default([]),
+  /** An operator's own device profiles, beside those that Commonwatt has. */
+  profilesDir: z.string().exactOptional(),
   meters: z.array(meterShape).min(1),
 })
+
+/** @throws PersonError naming the file, the line and the reason. */
+function readCoefficients(
+  file: string,
+  { supplyPoints, ...coefficients }: NonNullable<ConfigFile["coefficients"]>,
+): SharingKey {
+  let text: string
+  try {
+    text = readFileSync(file, "utf8")
+  } catch (cause) {
+    throw new PersonError(`The coefficients file ${file} cannot be read.`, {
+      context: [(cause as Error).message],
+    })
+  }
+  const households = new Map(Object.entries(supplyPoints))
+  return parseSpanishCoefficients(text, { ...coefficients, fileName: file, households })
+}
+
+/** People paste addresses with the capitals of their checksum. */
+function lowerCaseAddresses(value: unknown): unknown {
+  if (typeof value === "string") return /^0x[0-9a-fA-F]{40}$/.test(value) ? value.toLowerCase() : value
+  if (Array.isArray(value)) return value.map(lowerCaseAddresses)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, lowerCaseAddresses(part)]))
+}
 
 type ConfigFile = z.output<typeof configShape>
 
@@ -86,11 +139,13 @@ export interface Meter {
   ratedW: number
   startTime: number
   startWh: bigint
-  modbus?: NonNullable<ConfigFile["meters"][number]["modbus"]>
+  restarts: readonly Restart[]
+  modbus?: Omit<ModbusPlace, "profile"> & { profile: Profile }
 }
 
-export interface Config extends Omit<ConfigFile, "meters"> {
+export interface Config extends Omit<ConfigFile, "meters" | "sharingKey" | "coefficients"> {
   meters: Meter[]
+  sharingKey: SharingKey
 }
 
 /** What a configuration file may hold, before it is checked. */
@@ -135,37 +190,64 @@ export function checkConfig(text: string, file: string): Config {
   if (config.settlement.everySeconds % intervalSeconds !== 0)
     throw wrong("settlement.everySeconds must be a multiple of rules.intervalSeconds")
   const at = (path: string) => resolve(dirname(file), path)
+  const { coefficients, ...rest } = config
+  if (coefficients && config.sharingKey)
+    throw wrong("sharingKey and coefficients are two keys: keep one of them")
+  const sharingKey: SharingKey = coefficients
+    ? readCoefficients(at(coefficients.file), coefficients)
+    : (config.sharingKey ?? { name: "proportional", version: 1 })
+  if (sharingKey.name === "minimum" && intervalSeconds !== 3600)
+    throw wrong("sharingKey minimum is by the hour: rules.intervalSeconds must be 3600")
+  if ("seconds" in sharingKey && sharingKey.seconds % intervalSeconds !== 0)
+    throw wrong("sharingKey.seconds must be a multiple of rules.intervalSeconds")
   const households = new Set<Hex>()
   config.households.forEach(({ name, address }, i) => {
     if (households.has(address))
       throw wrong(`households.${i} (${name}): another household has the same address`)
     households.add(address)
   })
+  const profiles = config.profilesDir === undefined ? shippedProfiles : readProfiles(at(config.profilesDir))
+  const mistakeInLines = mistakeInBuses(config.buses)
+  if (mistakeInLines) throw wrong(mistakeInLines)
+  for (const household of namedBy(sharingKey))
+    if (!households.has(household))
+      throw wrong(`the sharing key names ${household}, and no household has this address`)
   const taken = new Set<string>()
   const isFirst = (what: string) => !taken.has(what) && taken.add(what).has(what)
   const meters = config.meters.map((meter, i): Meter => {
     const wrongHere = (what: string) => wrong(`meters.${i} (${meter.name}): ${what}`)
-    const { name, household, ratedW, startTime, startWh, modbus } = meter
+    const { name, household, ratedW, startTime, startWh, restarts, modbus } = meter
     if (!isFirst(`name ${name}`)) throw wrongHere("another meter has the same name")
     if (!households.has(household)) throw wrongHere(`no household has the address ${household}`)
     let key: MeterKey
+    let profile: Profile | undefined
     try {
       key = meterKey(Scheme[meter.scheme], fromHex(meter.publicKey))
-      if (modbus) profileNamed(modbus.profile)
+      profile = modbus && profileNamed(modbus.profile, profiles)
+      if (profile && modbus) deviceFor(profile, modbus)
     } catch (cause) {
       throw wrongHere([(cause as Error).message, (cause as PersonError).next].filter(Boolean).join(" "))
     }
-    if (!isFirst(`key ${key.meterId}`)) throw wrongHere("another meter has the same key")
-    if (modbus) {
-      const { host, port, unit, everySeconds } = modbus
-      if (key.scheme !== Scheme.ed25519) throw wrongHere("a key that the gateway holds must be ed25519")
+    // Under another scheme the same key would be another meter, and the same energy would count twice.
+    if (!isFirst(`key ${toHex(key.publicKey)}`)) throw wrongHere("another meter has the same key")
+    const { format, generation } = schemeFacts(key.scheme)
+    const signsItself = format !== "cose"
+    if (modbus && profile) {
+      const mistake = mistakeInPlace(modbus, config.buses, profile, format)
+      if (mistake) throw wrongHere(mistake)
+      const { bus, unit, everySeconds } = modbus
+      if (!signsItself && key.scheme !== Scheme.ed25519)
+        throw wrongHere("a key that the gateway holds must be ed25519")
+      if (signsItself && generation !== (modbus.measures === "generation"))
+        throw wrongHere(
+          `modbus.measures is ${modbus.measures}, and the scheme says that it measures ${generation ? "generation" : "a connection"}`,
+        )
       // One device under two names would be paid twice.
-      if (!isFirst(`device ${host}:${port} unit ${unit}`))
-        throw wrongHere("another meter is the same Modbus unit")
+      if (!isFirst(`device ${bus} unit ${unit}`)) throw wrongHere("another meter is the same Modbus unit")
       if (everySeconds > intervalSeconds)
         throw wrongHere("modbus.everySeconds must not be more than rules.intervalSeconds")
     }
-    const assurance = modbus ? Assurance.gateway : Assurance.meter
+    const assurance = modbus && !signsItself ? Assurance.gateway : Assurance.meter
     return {
       name,
       household,
@@ -174,13 +256,26 @@ export function checkConfig(text: string, file: string): Config {
       ratedW,
       startTime,
       startWh,
-      ...(modbus && { modbus: { ...modbus, keyFile: at(modbus.keyFile) } }),
+      restarts,
+      ...(modbus &&
+        profile && {
+          modbus: {
+            ...modbus,
+            profile,
+            ...(modbus.keyFile !== undefined && { keyFile: at(modbus.keyFile) }),
+          },
+        }),
     }
   })
+  const mistake = mistakeIn(config.mqtt, new Set(meters.map(({ name }) => name)), households)
+  if (mistake) throw wrong(mistake)
   return {
-    ...config,
+    ...rest,
+    sharingKey,
     meters,
+    mqtt: atPaths(config.mqtt, at),
     dataDir: at(config.dataDir),
+    ...(config.profilesDir !== undefined && { profilesDir: at(config.profilesDir) }),
     chain: { ...config.chain, keyFile: at(config.chain.keyFile) },
   }
 }

@@ -42,6 +42,7 @@ export function testMeter(name: string, over: Partial<Meter> = {}): TestMeter {
     ratedW: 5000,
     startTime: start,
     startWh: 0n,
+    restarts: [],
     ...over,
     secret,
     says: (sequence, over = {}) =>

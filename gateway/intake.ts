@@ -42,9 +42,11 @@ export function createIntake(
   onStored: (outcome: Outcome, received: number) => void = () => {},
 ): Intake {
   const byKid = new Map<Hex, Meter>(meters.map((meter) => [toHex(meter.key.kid), meter]))
+  const byId = new Map<Hex, Meter>(meters.map((meter) => [meter.key.meterId, meter]))
   const states = new Map<Hex, MeterState>()
   const known = {
     meterByKid: (kid: Hex) => byKid.get(kid),
+    meterById: (meterId: Hex) => byId.get(meterId),
     stateOf: ({ key }: Meter) => states.get(key.meterId) ?? recall(key.meterId),
     earlier: ({ key }: Meter, sequence: number) => journal.readings.earlier(key.meterId, sequence),
   }

@@ -3,14 +3,17 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { Logger } from "pino"
 import { createClock } from "../protocol/clock.ts"
 import type { Hex } from "../protocol/hex.ts"
-import { Clock as ClockQuality } from "../protocol/reading.ts"
+import { Clock as ClockQuality, readingDigest } from "../protocol/reading.ts"
 import type { Config, Meter } from "./config.ts"
 import { createIntake, type Outcome } from "./intake.ts"
-import { openJournal } from "./journal/journal.ts"
+import { type Journal, openJournal } from "./journal/journal.ts"
 import { createSettlement } from "./settlement/settlement.ts"
 import { startPoller } from "./sources/modbus/poller.ts"
+import { deviceOf } from "./sources/modbus/reader.ts"
 import { createPlainMeterSigner } from "./sources/modbus/sign.ts"
-import { startBroker } from "./sources/mqtt/broker.ts"
+import type { MqttSource } from "./sources/mqtt/broker.ts"
+import { startMqtt, usualReadingsPerMinute } from "./sources/mqtt/mqtt.ts"
+import { createResends } from "./sources/mqtt/resends.ts"
 import type { WebContext } from "./web/context.ts"
 import { startWeb } from "./web/server.ts"
 
@@ -19,7 +22,9 @@ const balancesEveryMs = 2_000
 const stopPatienceMs = 2_000
 
 export interface Gateway {
-  mqttPort: number
+  /** Of the plain listener, and of the one with TLS. */
+  mqttPort: number | undefined
+  mqttTlsPort: number | undefined
   webPort: number
   stop(): Promise<void>
 }
@@ -33,10 +38,29 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const intake = createIntake(config.meters, journal, config.rules, clock, (outcome) => {
     const name = nameOf(outcome)
     if (name && name !== "accepted") log.info(describe(outcome), "quarantined")
+    if (outcome.kind === "authentic" && outcome.verdict.accepted) {
+      const { meter, signed, verdict, state } = outcome
+      if (verdict.note) log.warn({ meter: meter.name, note: verdict.note }, "a register began anew, or is back")
+      mqtt?.show(meter, { ...signed.reading, ...state.anchor?.registers })
+    }
   })
 
-  const broker = await startBroker(config.mqtt, intake, log)
-  const poller = startPoller(config.meters, {
+  const { readingsPerMinute = usualReadingsPerMinute } = config.mqtt
+  let mqtt: MqttSource | undefined
+  mqtt = await startMqtt(config.mqtt, {
+    site: config.site,
+    meters: config.meters,
+    intake,
+    resends: createResends(latestOf(journal, config.meters)),
+    readingsPerMinute: readingsPerMinute * (config.pace?.speed ?? 1),
+    log,
+  })
+  for (const meter of config.meters) {
+    const last = journal.readings.lastCounted(meter.key.meterId)
+    if (last) mqtt.show(meter, { time: last.time, ...last.registers })
+  }
+  const poller = startPoller(config.meters, config.buses, {
+    deviceOf: (meter) => deviceOf(meter, () => clockQuality(config)),
     clock,
     clockQuality: () => clockQuality(config),
     sign: createPlainMeterSigner(
@@ -71,18 +95,33 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const balancing = every(balancesEveryMs, stopping.signal, async () => {
     for (const { address } of config.households) balances.set(address, await chain.balance(address))
   })
-  log.info({ site: config.site, mqtt: broker.port, web: web.port }, "the gateway is up")
+  log.info({ site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port }, "the gateway is up")
   return {
-    mqttPort: broker.port,
+    mqttPort: mqtt.port,
+    mqttTlsPort: mqtt.tlsPort,
     webPort: web.port,
     async stop() {
       stopping.abort()
-      await Promise.all([poller.stop(), broker.close(), web.close()])
+      await Promise.all([poller.stop(), mqtt.close(), web.close()])
       await intake.drain()
       // A step of settlement may be waiting for a chain that is away; it may be broken off anywhere.
       await Promise.race([Promise.all([settling, balancing]), sleep(stopPatienceMs)])
       journal.close()
     },
+  }
+}
+
+/** More than a client has under way at once when the gateway ends. */
+const mayBeSentAgain = 32
+
+/** Of each meter the latest readings before this start: their acknowledgements may have been lost. */
+function* latestOf(journal: Journal, meters: readonly Meter[]): Iterable<Hex> {
+  for (const { key } of meters) {
+    const { sequence } = journal.readings.state(key.meterId)
+    for (let n = Math.max(0, sequence - mayBeSentAgain); n <= sequence; n++) {
+      const bytes = journal.readings.earlier(key.meterId, n)
+      if (bytes) yield readingDigest(bytes)
+    }
   }
 }
 

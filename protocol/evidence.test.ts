@@ -14,6 +14,7 @@ import { buildEvidence, type Evidence, type OpenedEvidence, readEvidence, readRo
 import { equalBytes, type Hex, toHex } from "./hex.ts"
 import { meterKey, Scheme } from "./meter.ts"
 import { newIdentity } from "./seal.ts"
+import type { SharingKey } from "./sharing-key.ts"
 import { asJson, type DamageReason, type EvidenceVectors } from "./vectors/evidence.ts"
 import { meters } from "./vectors/keys.ts"
 import { loadVectors } from "./vectors/load.ts"
@@ -153,7 +154,11 @@ const evidences: fc.Arbitrary<Evidence> = fc.record({
   rules: fc.record({
     version: fc.constant(1 as const),
     intervalSeconds: fc.integer({ min: 1, max: 86_400 }),
-    sharingKey: fc.constant("proportional" as const),
+    sharingKey: fc.constantFrom<SharingKey>(
+      { name: "proportional", version: 1 },
+      { name: "static", version: 2, parts: [{ household: `0x${"0a".repeat(20)}`, parts: 999_999 }] },
+      { name: "priority", version: 3, ranks: [[`0x${"0b".repeat(20)}`], [`0x${"0a".repeat(20)}`]] },
+    ),
     headroomBasisPoints: fc.nat(10_000),
     clockToleranceSeconds: fc.nat(3600),
   }),
@@ -233,12 +238,17 @@ t.test("in any evidence, a bit flipped in any block or a block left out is refus
 t.test("a long batch is split: no block is larger than a peer takes, and all of it comes back", async (t) => {
   const { meterId, scheme, publicKey } = meterKey(Scheme.ed25519, meters.roof.key.publicKey)
   const reading = (n: number) => ({ received: n, bytes: new Uint8Array(180).fill(n) })
+  const plant = meterKey(Scheme["ocmf-secp256r1-generation"], meters.hardware.key.publicKey)
+  const long = (n: number) => new Uint8Array(16_384).fill(n)
   const id = (n: number) => toHex(new Uint8Array(32).fill(n))
   const evidence: Evidence = {
     ...vectors.valid.map(({ content }) => content as Evidence)[0]!,
     number: 1n,
     previous: null,
-    meters: [{ meterId, scheme, publicKey, readings: Array.from({ length: 2500 }, (_, n) => reading(n)) }],
+    meters: [
+      { meterId, scheme, publicKey, readings: Array.from({ length: 2500 }, (_, n) => reading(n)) },
+      { ...plant, readings: Array.from({ length: 150 }, (_, n) => ({ ...reading(n), bytes: long(n) })) },
+    ],
     generation: Array.from({ length: 20_001 }, (_, n) => ({
       meterId: id(n),
       start: 900 * n,

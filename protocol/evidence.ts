@@ -12,15 +12,17 @@ import {
   rawBlock,
 } from "./block.ts"
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "./hex.ts"
-import { Scheme } from "./meter.ts"
+import { isScheme, type Scheme } from "./meter.ts"
 import { type Identity, type Recipient, seal, unseal } from "./seal.ts"
+import { type SharingKey, sharingKeyShape } from "./sharing-key.ts"
 import type { MeterStatement } from "./statement.ts"
 
 /** The rules that a batch was computed by. */
 export interface Rules {
   version: 1
   intervalSeconds: number
-  sharingKey: "proportional"
+  /** Of a key with rows, those that are in force in the batch. */
+  sharingKey: SharingKey
   headroomBasisPoints: number
   clockToleranceSeconds: number
 }
@@ -101,8 +103,12 @@ export interface OpenedEvidence extends Omit<Evidence, "households"> {
 
 const format = "commonwatt/evidence/1"
 
-/** Readings in one block: about 120 kB, so that a box with little memory builds and serves one at a time. */
+/**
+ * Readings in one block, and their bytes: about 120 kB of Commonwatt's own, so that a box with little memory builds
+ * and serves one at a time; fewer of the long records of makers' formats, so that a block stays below 1 MiB.
+ */
 const readingsPerChunk = 1000
+const readingBytesPerChunk = 512 * 1024
 
 /** Generation records or statements in one block: a statement takes up to 88 bytes, so that 10,000 stay below 1 MiB. */
 const rowsPerChunk = 10_000
@@ -145,9 +151,7 @@ export async function buildEvidence(
     meters: evidence.meters.map((meter) => ({
       ...meterHead(meter),
       count: meter.readings.length,
-      readings: slices(meter.readings, readingsPerChunk).map((chunk) =>
-        put(cborBlock(chunk.map(readingOut))),
-      ),
+      readings: readingChunks(meter.readings).map((chunk) => put(cborBlock(chunk.map(readingOut)))),
     })),
     generation: slices(evidence.generation, rowsPerChunk).map((chunk) =>
       put(cborBlock(chunk.map(generationOut))),
@@ -263,6 +267,21 @@ function slices<T extends { length: number; slice(from: number, to: number): T }
   return out
 }
 
+function readingChunks(readings: readonly ReceivedReading[]): ReceivedReading[][] {
+  const chunks: ReceivedReading[][] = []
+  let bytes = 0
+  for (const reading of readings) {
+    const last = chunks.at(-1)
+    bytes += reading.bytes.length
+    if (last && last.length < readingsPerChunk && bytes <= readingBytesPerChunk) last.push(reading)
+    else {
+      chunks.push([reading])
+      bytes = reading.bytes.length
+    }
+  }
+  return chunks
+}
+
 const meterHead = ({ meterId, scheme, publicKey }: MeterReadings) => ({
   meter: fromHex(meterId, 32),
   scheme,
@@ -307,7 +326,7 @@ const wh = z.union([count, z.bigint().nonnegative()]).transform(BigInt)
 const readingsShape = z.array(z.tuple([count, z.instanceof(Uint8Array)]))
 const meterShape = z.object({
   meter: bytesOf(32),
-  scheme: z.union([z.literal(Scheme.ed25519), z.literal(Scheme.es256)]),
+  scheme: z.custom<Scheme>(isScheme, "must be a signature scheme"),
   key: z.instanceof(Uint8Array),
 })
 const rootShape = z.strictObject({
@@ -322,7 +341,7 @@ const rootShape = z.strictObject({
   rules: z.strictObject({
     version: z.literal(1),
     intervalSeconds: count.positive(),
-    sharingKey: z.literal("proportional"),
+    sharingKey: sharingKeyShape,
     headroomBasisPoints: count,
     clockToleranceSeconds: count,
   }),

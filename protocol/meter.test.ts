@@ -11,7 +11,8 @@ import { loadVectors } from "./vectors/load.ts"
 const { valid, refused } = loadVectors<KeyVectors>("keys")
 
 const words: Record<KeyVectors["refused"][number]["reason"], RegExp> = {
-  length: /has (32|64) bytes, this one has \d+/,
+  length: /has (32|64|96) bytes, this one has \d+/,
+  "no-scheme": /There is no signature scheme/,
   "small-order": /small order/,
   "not-canonical": /not canonically encoded|not a point on its curve/,
   "not-on-curve": /not a point on its curve/,

@@ -2,10 +2,77 @@ import { createPublicKey, type KeyObject } from "node:crypto"
 import { Point } from "@noble/ed25519"
 import { keccak_256 } from "@noble/hashes/sha3.js"
 import { type Hex, toHex } from "./hex.ts"
+import { type Curve, curves } from "./ocmf/curves.ts"
 
-/** Signature schemes by their number in a meterId and on chain. */
-export const Scheme = { ed25519: 1, es256: 2 } as const
-export type Scheme = (typeof Scheme)[keyof typeof Scheme]
+/**
+ * Signature schemes by their number in a meterId and on chain: what a meter signs, and over which curve. The highest
+ * bit says that a meter with a format of its own stands at a generator; without it, at a household's connection.
+ */
+export const Scheme = {
+  ed25519: 1,
+  es256: 2,
+  bsm: 3,
+  "ocmf-secp256r1": 4,
+  "ocmf-secp384r1": 5,
+  "ocmf-secp256k1": 6,
+  "ocmf-secp192r1": 7,
+  "ocmf-secp192k1": 8,
+  "ocmf-brainpoolP256r1": 9,
+  "ocmf-brainpoolP384r1": 10,
+  "bsm-generation": 131,
+  "ocmf-secp256r1-generation": 132,
+  "ocmf-secp384r1-generation": 133,
+  "ocmf-secp256k1-generation": 134,
+  "ocmf-secp192r1-generation": 135,
+  "ocmf-secp192k1-generation": 136,
+  "ocmf-brainpoolP256r1-generation": 137,
+  "ocmf-brainpoolP384r1-generation": 138,
+} as const
+export type SchemeName = keyof typeof Scheme
+export type Scheme = (typeof Scheme)[SchemeName]
+
+export const schemeNames = Object.freeze(Object.keys(Scheme)) as readonly SchemeName[]
+
+/** What a meter's signature covers: Commonwatt's own reading, or a format of the meter's maker. */
+export type RecordFormat = "cose" | "bsm" | "ocmf"
+
+interface SchemeFacts {
+  readonly format: RecordFormat
+  /** Undefined for Ed25519. */
+  readonly curve: Curve | undefined
+  /** Whether the meter stands at a generator, so that what it delivers is generation. */
+  readonly generation: boolean
+}
+
+const facts: ReadonlyMap<number, SchemeFacts> = new Map(
+  schemeNames.map((name) => [Scheme[name], factsOf(name)]),
+)
+
+function factsOf(name: SchemeName): SchemeFacts {
+  if (name === "ed25519") return { format: "cose", curve: undefined, generation: false }
+  if (name === "es256") return { format: "cose", curve: curves.secp256r1, generation: false }
+  const [format, curve] = name.replace("-generation", "").split("-") as ["bsm" | "ocmf", keyof typeof curves]
+  return { format, curve: curves[curve ?? "secp256r1"], generation: name.endsWith("-generation") }
+}
+
+export function isScheme(number: unknown): number is Scheme {
+  return typeof number === "number" && facts.has(number)
+}
+
+/** @throws Error when there is no such scheme. */
+export function schemeFacts(scheme: number): SchemeFacts {
+  const known = facts.get(scheme)
+  if (!known) throw new Error(`There is no signature scheme ${scheme}.`)
+  return known
+}
+
+/** The scheme of a meter that signs in a format of its maker. */
+export function nativeScheme(format: "bsm" | "ocmf", curve: Curve, generation = false): Scheme {
+  for (const [scheme, known] of facts)
+    if (known.format === format && known.curve === curve && known.generation === generation)
+      return scheme as Scheme
+  throw new Error(`No scheme has ${format} over ${curve.name}.`)
+}
 
 /** Who signs a meter's readings: its own key, or the gateway's key for a plain meter on a trusted wire. */
 export const Assurance = { meter: 1, gateway: 2 } as const
@@ -14,7 +81,7 @@ export type Assurance = (typeof Assurance)[keyof typeof Assurance]
 /** A meter's public key, ready to verify with. */
 export interface MeterKey {
   readonly scheme: Scheme
-  /** Ed25519: 32 bytes (RFC 8032, 5.1.5). ES256: 64 bytes, x ‖ y, big-endian. */
+  /** Ed25519: 32 bytes (RFC 8032, 5.1.5). All others: x ‖ y, big-endian, of the curve's size each. */
   readonly publicKey: Uint8Array
   readonly meterId: Hex
   /** The first 8 bytes of meterId, which a reading carries. */
@@ -46,25 +113,23 @@ export const smallOrderEncodings: ReadonlySet<string> = new Set([
   "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 ])
 
-const spkiPrefix = {
-  [Scheme.ed25519]: Uint8Array.from(Buffer.from("302a300506032b6570032100", "hex")),
-  [Scheme.es256]: Uint8Array.from(
-    Buffer.from("3059301306072a8648ce3d020106082a8648ce3d03010703420004", "hex"),
-  ),
-} as const
+/** DER of the SubjectPublicKeyInfo of an Ed25519 key before its 32 bytes (RFC 8410, 4). */
+const ed25519Prefix = Uint8Array.from(Buffer.from("302a300506032b6570032100", "hex"))
 
 /**
  * Checks a public key and prepares it for verification.
- * @throws Error when the key has the wrong length, is of small order, is not canonical or is not on its curve.
+ * @throws Error when there is no such scheme, or the key has the wrong length, is of small order, is not canonical or
+ * is not on its curve.
  */
 export function meterKey(scheme: Scheme, publicKey: Uint8Array): MeterKey {
-  const length = scheme === Scheme.ed25519 ? 32 : 64
+  const { curve } = schemeFacts(scheme)
+  const length = curve ? 2 * curve.size : 32
   if (publicKey.length !== length)
     throw new Error(`A public key of scheme ${scheme} has ${length} bytes, this one has ${publicKey.length}.`)
-  if (scheme === Scheme.ed25519) checkEd25519Key(publicKey)
+  if (!curve) checkEd25519Key(publicKey)
   let keyObject: KeyObject
   try {
-    const der = Buffer.concat([spkiPrefix[scheme], publicKey])
+    const der = Buffer.concat([curve?.spkiPrefix ?? ed25519Prefix, publicKey])
     keyObject = createPublicKey({ key: der, format: "der", type: "spki" })
   } catch (cause) {
     throw new Error("This public key is not a point on its curve.", { cause })

@@ -1,6 +1,6 @@
 import { keccak_256 } from "@noble/hashes/sha3.js"
-import { decode, encode } from "cborg"
-import { equalBytes, type Hex, toHex } from "./hex.ts"
+import { encode } from "cborg"
+import { concatBytes, type Hex, toHex } from "./hex.ts"
 import { Scheme } from "./meter.ts"
 
 /** How far a meter trusts its clock; the same four states as OCMF's U, I, S, R. */
@@ -27,17 +27,25 @@ export interface Reading {
   status?: number
   /** The step of the registers in Wh where it is coarser than 1 Wh. */
   resolutionWh?: number
+  /** What the meter itself signed that speaks against counting this, in words; only formats of makers have it. */
+  doubts?: readonly string[]
 }
 
 /** A reading with the bytes it came in and what is needed to verify it. */
 export interface SignedReading {
   readonly bytes: Uint8Array
   readonly scheme: Scheme
-  readonly kid: Uint8Array
+  /** The key id that the reading carries; records of makers' formats carry none. */
+  readonly kid?: Uint8Array
   readonly reading: Reading
   /** The exact bytes that the signature covers. */
   readonly message: Uint8Array
   readonly signature: Uint8Array
+}
+
+/** A reading in Commonwatt's own format. */
+export interface CoseReading extends SignedReading {
+  readonly kid: Uint8Array
 }
 
 /**
@@ -48,9 +56,10 @@ export const maxReadingBytes = 256
 
 export const readingContext = new TextEncoder().encode("commonwatt/reading/1")
 
-const coseSign1Tag = 0xd2 // tag 18, RFC 9052, 4.2
-const algorithm = { [Scheme.ed25519]: -8, [Scheme.es256]: -7 } as const // RFC 9053, 2
-const maxEnergyWh = 2n ** 63n - 1n
+const algorithm: ReadonlyMap<Scheme, number> = new Map([
+  [Scheme.ed25519, -8],
+  [Scheme.es256, -7],
+]) // RFC 9053, 2
 
 /** Payload keys, in the order of deterministic CBOR (RFC 8949, 4.2.1). SPEC.md, 3.2. */
 const fields = [
@@ -73,13 +82,6 @@ export class MalformedReading extends Error {
 }
 
 /**
- * What a meter signs: the Sig_structure of RFC 9052, 4.4, with our context as external data.
- */
-export function signedMessage(protectedHeader: Uint8Array, payload: Uint8Array): Uint8Array {
-  return encode(["Signature1", protectedHeader, readingContext, payload])
-}
-
-/**
  * Encodes and signs a reading as COSE_Sign1.
  * @param sign takes the message and returns a signature of 64 bytes: RFC 8032 for Ed25519, r ‖ s with s in the
  * lower half for ES256.
@@ -91,40 +93,58 @@ export function encodeReading(
   kid: Uint8Array,
   sign: (message: Uint8Array) => Uint8Array,
 ): Uint8Array {
-  const protectedHeader = encodeHeader(scheme, kid)
-  const payload = encodePayload(reading)
-  decodeHeader(protectedHeader)
-  decodePayload(payload)
-  const signature = sign(signedMessage(protectedHeader, payload))
-  checkSignature(signature)
-  return assemble(protectedHeader, payload, signature)
+  const parts = [encodeHeader(scheme, kid), new Map(), encodePayload(reading), new Uint8Array(64)]
+  const bytes = concatBytes(Uint8Array.of(coseSign1Tag), encode(parts))
+  const signature = sign(decodeReading(bytes).message)
+  if (signature.length !== 64)
+    throw new MalformedReading("The signature must be a byte string of 64 bytes.")
+  bytes.set(signature, bytes.length - 64)
+  return bytes
 }
 
+// A reading byte by byte (SPEC.md, 3.1). Only the payload's length differs from one to the next.
+const coseSign1Tag = 0xd2 // tag 18, RFC 9052, 4.2
+const arrayOfFour = 0x84
+const headerAt = 2
+const kidAt = 8
+const unprotectedAt = 16
+const payloadAt = 17
+const emptyMap = 0xa0
+const signatureBytes = 64
+/** The Sig_structure's first part, and its third: the text "Signature1" and our context, each behind its CBOR head. */
+const messageStart = Uint8Array.of(0x84, 0x6a, ...new TextEncoder().encode("Signature1"))
+const messageContext = Uint8Array.of(0x54, ...readingContext)
+
 /**
- * Parses a reading strictly: there is one byte string for one signed reading, and anything else is refused.
- * Does not verify the signature (see `verifySignature`).
+ * Parses a reading strictly, in one pass: there is one byte string for one signed reading, and anything else is
+ * refused. Does not verify the signature (see `verifySignature`).
  * @throws MalformedReading saying what is wrong.
  */
-export function decodeReading(bytes: Uint8Array): SignedReading {
+export function decodeReading(bytes: Uint8Array): CoseReading {
   if (bytes.length > maxReadingBytes)
     throw new MalformedReading(`A reading has at most ${maxReadingBytes} bytes, this has ${bytes.length}.`)
   if (bytes[0] !== coseSign1Tag)
     throw new MalformedReading("Not a tagged COSE_Sign1 (first byte is not 0xd2).")
-  const parts = decodeCbor(bytes.subarray(1), "COSE_Sign1")
-  if (!Array.isArray(parts) || parts.length !== 4)
-    throw new MalformedReading("COSE_Sign1 is not an array of four parts.")
-  const [protectedHeader, unprotected, payload, signature] = parts
-  if (!(protectedHeader instanceof Uint8Array) || !(payload instanceof Uint8Array))
-    throw new MalformedReading("Protected header and payload must be byte strings.")
-  if (!(unprotected instanceof Map) || unprotected.size !== 0)
+  if (bytes[1] !== arrayOfFour) throw new MalformedReading("COSE_Sign1 is not an array of four parts.")
+  const scheme = decodeHeader(bytes)
+  if (bytes[unprotectedAt] !== emptyMap)
     throw new MalformedReading("The unprotected header must be an empty map.")
-  checkSignature(signature)
-  const { scheme, kid } = decodeHeader(protectedHeader)
-  const reading = decodePayload(payload)
-  const canonical = assemble(encodeHeader(scheme, kid), encodePayload(reading), signature)
-  if (!equalBytes(canonical, bytes))
-    throw new MalformedReading("Not in deterministic encoding (RFC 8949, 4.2.1).")
-  return { bytes, scheme, kid, reading, message: signedMessage(protectedHeader, payload), signature }
+  const { start, end } = payloadIn(bytes)
+  if (bytes[end] !== 0x58 || bytes[end + 1] !== signatureBytes || bytes.length !== end + 2 + signatureBytes)
+    throw new MalformedReading(
+      "Behind the payload the signature must be a byte string of 64 bytes, and nothing else.",
+    )
+  const reading = decodePayload(bytes, start, end)
+  const header = bytes.subarray(headerAt, unprotectedAt)
+  const payload = bytes.subarray(payloadAt, end)
+  return {
+    bytes,
+    scheme,
+    kid: bytes.subarray(kidAt, unprotectedAt),
+    reading,
+    message: concatBytes(messageStart, header, messageContext, payload),
+    signature: bytes.subarray(end + 2),
+  }
 }
 
 /** What a statement quotes: keccak256 of the reading's bytes, signature included. */
@@ -133,9 +153,11 @@ export function readingDigest(bytes: Uint8Array): Hex {
 }
 
 function encodeHeader(scheme: Scheme, kid: Uint8Array): Uint8Array {
+  const alg = algorithm.get(scheme)
+  if (alg === undefined) throw new MalformedReading(`Scheme ${scheme} is not one of COSE.`)
   return encode(
     new Map<number, unknown>([
-      [1, algorithm[scheme]],
+      [1, alg],
       [4, kid],
     ]),
   )
@@ -150,54 +172,52 @@ function encodePayload(reading: Reading): Uint8Array {
   return encode(payload)
 }
 
-function assemble(protectedHeader: Uint8Array, payload: Uint8Array, signature: Uint8Array): Uint8Array {
-  const body = encode([protectedHeader, new Map(), payload, signature])
-  const bytes = new Uint8Array(1 + body.length)
-  bytes[0] = coseSign1Tag
-  bytes.set(body, 1)
-  return bytes
+/** The header's 14 bytes are known but for algorithm and key id. */
+function decodeHeader(bytes: Uint8Array): Scheme {
+  if (
+    bytes[headerAt] !== 0x4d ||
+    bytes[headerAt + 1] !== 0xa2 ||
+    bytes[headerAt + 2] !== 1 ||
+    bytes[headerAt + 4] !== 4 ||
+    bytes[headerAt + 5] !== 0x48
+  )
+    throw new MalformedReading(
+      "The protected header must hold exactly the algorithm (1) and the key id (4), and the key id must be 8 bytes.",
+    )
+  if (bytes[headerAt + 3] === 0x27) return Scheme.ed25519
+  if (bytes[headerAt + 3] === 0x26) return Scheme.es256
+  throw new MalformedReading("The algorithm is neither EdDSA (-8) nor ES256 (-7).")
 }
 
-function checkSignature(signature: unknown): asserts signature is Uint8Array {
-  if (!(signature instanceof Uint8Array) || signature.length !== 64)
-    throw new MalformedReading("The signature must be a byte string of 64 bytes.")
+/** The payload stands behind a head of one byte, or of two where it has 24 bytes or more. */
+function payloadIn(bytes: Uint8Array): { start: number; end: number } {
+  const head = bytes[payloadAt]!
+  const start = payloadAt + 1
+  if (head >= 0x40 && head < 0x58) return { start, end: start + head - 0x40 }
+  if (head === 0x58 && bytes[start]! >= 24) return { start: start + 1, end: start + 1 + bytes[start]! }
+  throw new MalformedReading("The payload must be a byte string, its length in as few bytes as can be.")
 }
 
-function decodeCbor(bytes: Uint8Array, what: string): unknown {
-  try {
-    return decode(bytes, { useMaps: true, strict: true, rejectDuplicateMapKeys: true, allowUndefined: false })
-  } catch (cause) {
-    throw new MalformedReading(`${what} is not valid CBOR.`, { cause })
-  }
-}
-
-function decodeHeader(bytes: Uint8Array): { scheme: Scheme; kid: Uint8Array } {
-  const header = decodeCbor(bytes, "The protected header")
-  if (!(header instanceof Map) || header.size !== 2)
-    throw new MalformedReading("The protected header must hold exactly the algorithm (1) and the key id (4).")
-  const kid: unknown = header.get(4)
-  if (!(kid instanceof Uint8Array) || kid.length !== 8)
-    throw new MalformedReading("The key id must be 8 bytes.")
-  const alg: unknown = header.get(1)
-  for (const scheme of [Scheme.ed25519, Scheme.es256]) if (alg === algorithm[scheme]) return { scheme, kid }
-  throw new MalformedReading(`Algorithm ${String(alg)} is neither EdDSA (-8) nor ES256 (-7).`)
-}
-
-function decodePayload(bytes: Uint8Array): Reading {
-  const payload = decodeCbor(bytes, "The payload")
-  if (!(payload instanceof Map)) throw new MalformedReading("The payload must be a map.")
+function decodePayload(bytes: Uint8Array, start: number, end: number): Reading {
+  if (start === end || bytes[start]! >> 5 !== 5) throw new MalformedReading("The payload must be a map.")
   const reading: Record<string, number | bigint> = {}
+  let at = start + 1
   let known = 0
   for (const { key, name, kind, required } of fields) {
-    const value: unknown = payload.get(key)
-    if (value === undefined) {
-      if (required) throw new MalformedReading(`The payload lacks ${name} (key ${key}).`)
+    if (at >= end || bytes[at] !== key) {
+      if (required) throw new MalformedReading(`The payload lacks ${name} (key ${key}) in its place.`)
       continue
     }
     known++
-    reading[name] = checkField(name, kind, value)
+    at++
+    const size = integerSize(bytes, at, end, name)
+    reading[name] = decodeField(bytes, at, size, name, kind)
+    at += 1 + size
   }
-  if (known !== payload.size) throw new MalformedReading("The payload has a key that SPEC.md does not know.")
+  if (at !== end)
+    throw new MalformedReading("The payload has a key that SPEC.md does not know, or not in its place.")
+  if (bytes[start] !== 0xa0 + known)
+    throw new MalformedReading("The payload's map says another number of keys than it has.")
   if (!("generatedWh" in reading || "importedWh" in reading || "exportedWh" in reading))
     throw new MalformedReading("The payload has no register: none of keys 6, 7 and 8.")
   return reading as unknown as Reading
@@ -205,23 +225,47 @@ function decodePayload(bytes: Uint8Array): Reading {
 
 type Kind = (typeof fields)[number]["kind"]
 
-function checkField(name: string, kind: Kind, value: unknown): number | bigint {
-  if (typeof value !== "number" && typeof value !== "bigint")
-    throw new MalformedReading(`${name} must be an integer.`)
+/** How many bytes the CBOR integer has behind its first one (RFC 8949, 3). */
+function integerSize(bytes: Uint8Array, at: number, end: number, name: string): number {
+  const info = bytes[at]! & 0x1f
+  const size = info < 24 ? 0 : 2 ** (info - 24)
+  if (at >= end || bytes[at]! >> 5 > 1 || info > 27) throw new MalformedReading(`${name} must be an integer.`)
+  if (at + 1 + size > end) throw new MalformedReading(`${name} is cut off.`)
+  return size
+}
+
+/** The least that needs so many bytes, for each number of bytes behind the first (RFC 8949, 4.2.1). */
+const leastOfSize: Readonly<Record<number, number>> = { 0: 0, 1: 24, 2: 2 ** 8, 4: 2 ** 16, 8: 2 ** 32 }
+
+function decodeField(
+  bytes: Uint8Array,
+  at: number,
+  size: number,
+  name: string,
+  kind: Kind,
+): number | bigint {
+  // Not exact from 2^53 on, where nothing but a register may be.
+  let argument = size === 0 ? bytes[at]! & 0x1f : 0
+  for (let i = 1; i <= size; i++) argument = argument * 256 + bytes[at + i]!
+  if (argument < leastOfSize[size]!)
+    throw new MalformedReading(`${name} is not in deterministic encoding (RFC 8949, 4.2.1).`)
+  const negative = bytes[at]! >> 5 === 1
   if (kind === "energy") {
-    if (typeof value === "number" && !Number.isInteger(value))
-      throw new MalformedReading(`${name} must be whole Wh.`)
-    const wh = BigInt(value)
-    if (wh < 0n || wh > maxEnergyWh) throw new MalformedReading(`${name} must be from 0 to 2^63 - 1 Wh.`)
-    return wh
+    if (negative || (size === 8 && bytes[at + 1]! >= 0x80))
+      throw new MalformedReading(`${name} must be from 0 to 2^63 - 1 Wh.`)
+    return argument <= Number.MAX_SAFE_INTEGER ? BigInt(argument) : bigEndian(bytes, at + 1)
   }
-  if (typeof value !== "number" || !Number.isSafeInteger(value))
-    throw new MalformedReading(`${name} must be an integer below 2^53.`)
-  if (kind === "power" ? Math.abs(value) > 0x7fffffff : value < 0)
+  const value = negative ? -1 - argument : argument
+  if (!Number.isSafeInteger(value)) throw new MalformedReading(`${name} must be an integer below 2^53.`)
+  if (kind === "power" ? argument > 0x7fffffff || value < -0x7fffffff : negative)
     throw new MalformedReading(`${name} is out of range.`)
   if (kind === "clock" && value > Clock.relative)
     throw new MalformedReading("The clock quality must be 0 to 3.")
   if (kind === "step" && (value < 2 || value > 1_000_000))
     throw new MalformedReading("The resolution is from 2 to 1,000,000 Wh; 1 Wh is said by leaving it out.")
   return value
+}
+
+function bigEndian(bytes: Uint8Array, at: number): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(at)
 }

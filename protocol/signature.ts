@@ -1,6 +1,7 @@
 import { verify } from "node:crypto"
 import { equalBytes } from "./hex.ts"
 import { type MeterKey, Scheme } from "./meter.ts"
+import { verifyEcdsa } from "./ocmf/ecdsa.ts"
 import type { SignedReading } from "./reading.ts"
 
 /** Half of the order of P-256, rounded down: FIPS 186-5 with the low-s rule of SPEC.md, 3.3. */
@@ -8,15 +9,18 @@ const p256HalfOrder = 0x7fffffff800000007fffffffffffffffde737d56d38bcf4279dce561
 
 /**
  * Whether the reading was signed by this key. Strict: RFC 8032 without cofactor for Ed25519, low s for ES256.
- * Small-order keys are refused earlier, by `meterKey`.
+ * Small-order keys are refused earlier, by `meterKey`; signatures of makers' formats are checked in form by their
+ * parsers (`readSignature`), and may have a high s, because meters write both.
  */
 export function verifySignature(key: MeterKey, signed: SignedReading): boolean {
-  if (signed.scheme !== key.scheme || !equalBytes(signed.kid, key.kid)) return false
+  if (signed.scheme !== key.scheme || (signed.kid && !equalBytes(signed.kid, key.kid))) return false
   return verifyBytes(key, signed.message, signed.signature)
 }
 
 /** The same for any message; OpenSSL through node:crypto is the hot path (12 times noble's speed). */
 export function verifyBytes(key: MeterKey, message: Uint8Array, signature: Uint8Array): boolean {
+  if (key.scheme !== Scheme.ed25519 && key.scheme !== Scheme.es256)
+    return verifyEcdsa(key, message, signature)
   if (signature.length !== 64) return false
   if (key.scheme === Scheme.ed25519) return verify(null, message, key.keyObject, signature)
   const s = BigInt(`0x${Buffer.from(signature.subarray(32)).toString("hex")}`)

@@ -2,7 +2,7 @@ import { parse } from "yaml"
 import { z } from "zod"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
-import { Assurance, meterKey, Scheme } from "../protocol/meter.ts"
+import { Assurance, meterKey, Scheme, schemeNames } from "../protocol/meter.ts"
 import type { MeterRegistration } from "./deploy.ts"
 
 const shape = z
@@ -10,7 +10,7 @@ const shape = z
     z.strictObject({
       household: z.string().regex(/^0x[0-9a-fA-F]{40}$/, "must be an address"),
       site: z.int().positive(),
-      scheme: z.enum(["ed25519", "es256"]),
+      scheme: z.enum(schemeNames),
       publicKey: z.string(),
       assurance: z.enum(["meter", "gateway"]),
       ratedW: z.int().positive(),

@@ -7,16 +7,16 @@ import t from "tap"
 import { stringify } from "yaml"
 import { accounts } from "../demo/plan.ts"
 import { freePort } from "../demo/processes.ts"
+import { verifyPassword } from "../gateway/sources/mqtt/password.ts"
 import { CID } from "../protocol/block.ts"
 import { readCar } from "../protocol/car.ts"
 import { startTestChain } from "./chain.ts"
 import { hour, start, startCommunity } from "./community.ts"
 
 /** Runs a command as a person would. */
-function commonwatt(args: readonly string[]) {
-  const child = spawn(process.execPath, ["dist/cli/commonwatt.js", ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  })
+function commonwatt(args: readonly string[], input = "") {
+  const child = spawn(process.execPath, ["dist/cli/commonwatt.js", ...args])
+  child.stdin.end(input)
   let out = ""
   let talk = ""
   child.stdout.on("data", (chunk: Buffer) => {
@@ -36,7 +36,7 @@ const chain = await startTestChain()
 t.teardown(() => chain.stop())
 
 t.test("each command has help with an example, and answers a mistake in words", async (t) => {
-  for (const name of ["demo", "run", "sim", "verify", "validate", "audit", "provision"]) {
+  for (const name of ["demo", "run", "sim", "read", "verify", "validate", "audit", "provision"]) {
     const help = await run(name, "--help")
     t.equal(help.code, 0, name)
     t.match(help.out, /\nExample/)
@@ -46,6 +46,15 @@ t.test("each command has help with an example, and answers a mistake in words", 
     t.notMatch(mistake.talk, /\n {4}at /, "no stack trace")
   }
   t.equal((await run("no-such-command")).code, 2)
+})
+
+t.test("a password comes in by standard input and goes out as its hash alone", async (t) => {
+  const { code, out } = await commonwatt(["provision", "password"], "correct horse battery\n").ended
+  t.equal(code, 0)
+  t.ok(await verifyPassword(Buffer.from("correct horse battery"), out.trim()))
+  const short = await commonwatt(["provision", "password"], "hunter2\n").ended
+  t.equal(short.code, 2)
+  t.match(short.talk, /7 characters, it must have at least 12/)
 })
 
 t.test("an operator's way by hand: keys, contracts, a site, meters", async (t) => {

@@ -7,10 +7,12 @@ const allowed: Record<string, readonly string[]> = {
   protocol: [],
   energy: ["protocol"],
   contracts: [],
-  "device-sim": ["protocol", "energy"],
+  /** The two ends of a wire use one cure for a fault of the library below. */
+  serial: [],
+  "device-sim": ["protocol", "energy", "serial"],
   audit: ["protocol", "energy", "contracts"],
   provisioning: ["protocol", "energy", "contracts"],
-  gateway: ["protocol", "energy", "contracts"],
+  gateway: ["protocol", "energy", "contracts", "serial"],
   demo: ["protocol", "energy", "contracts", "device-sim", "audit", "provisioning", "gateway"],
   cli: ["protocol", "energy", "contracts", "device-sim", "audit", "provisioning", "gateway", "demo"],
 }
@@ -26,7 +28,7 @@ const allowedInGateway: Record<string, readonly string[]> = {
 
 const files = Object.keys(allowed).flatMap((room) =>
   readdirSync(room, { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+    .filter((file) => file.endsWith(".ts") && !file.includes(".test."))
     .map((file) => join(room, file)),
 )
 

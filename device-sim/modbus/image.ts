@@ -1,4 +1,5 @@
 import type { Device, Line, Table } from "../devices/device.ts"
+import { encode, registersOf } from "../devices/encode.ts"
 
 /**
  * The bytes of `count` registers from `address`, big-endian; undefined when the device has not got them all. A
@@ -6,26 +7,31 @@ import type { Device, Line, Table } from "../devices/device.ts"
  */
 export function registerBytes(
   device: Device,
-  table: Table,
+  asked: Table,
   address: number,
   count: number,
   line: Line,
 ): Uint8Array | undefined {
+  const table = device.oneTable ? "input" : asked
   const inside = device.spans.some(
     (span) => span.table === table && address >= span.address && address + count <= span.address + span.count,
   )
   if (!inside) return undefined
   const image = new Uint8Array(2 * count)
-  const value = new DataView(new ArrayBuffer(4))
   for (const entry of device.entries) {
+    const length = registersOf(entry.type)
     const words = entry.address - address
-    if (entry.table !== table || words <= -2 || words >= count) continue
-    if (entry.type === "float32") value.setFloat32(0, entry.shows(line))
-    else value.setUint32(0, entry.shows(line))
-    for (let i = 0; i < 4; i++) {
-      const at = 2 * words + i
-      if (at >= 0 && at < image.length) image[at] = value.getUint8(i)
+    if (entry.table !== table || words <= -length || words >= count) continue
+    if (entry.alone && (words !== 0 || count !== length)) continue
+    const value = encode(entry.type, entry.shows(line), entry.scale, device.notANumber)
+    for (let word = 0; word < length; word++) {
+      const at = words + (device.wordOrder === "little" && isNumber(entry) ? length - 1 - word : word)
+      if (at >= 0 && at < count) image.set(value.subarray(2 * word, 2 * word + 2), 2 * at)
     }
   }
   return image
+}
+
+function isNumber({ type }: Device["entries"][number]): boolean {
+  return typeof type === "string"
 }

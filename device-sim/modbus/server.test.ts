@@ -2,9 +2,10 @@ import { execFile } from "node:child_process"
 import { connect, type Socket } from "node:net"
 import { promisify } from "node:util"
 import t from "tap"
+import type { Line, Unit } from "../devices/device.ts"
 import { lineAt } from "../devices/line.ts"
 import { sdm630 } from "../devices/sdm630.ts"
-import type { Unit } from "./answer.ts"
+import { registerBytes } from "./image.ts"
 import { startBus } from "./server.ts"
 
 const run = promisify(execFile)
@@ -21,11 +22,18 @@ const meter = {
 const grid = { ...meter, name: "Grid", measures: "grid", unit: 7 } as const
 const time = 1_750_000_000
 const registers = { generatedWh: 48_213_407n, importedWh: 1_234_567n, exportedWh: 7_654_321n }
-const roofLine = lineAt(meter, { registers, powerW: 4321 }, time)
-const gridLine = lineAt(grid, { registers, powerW: -2500 }, time)
-const units = new Map<number, Unit>([
-  [1, { device: sdm630, line: () => roofLine }],
-  [7, { device: sdm630, line: () => gridLine }],
+const layout = { phases: 3, generationIs: "import" } as const
+const roof = { ...registers, importedWh: 0n, exportedWh: 0n }
+const street = { ...registers, generatedWh: 0n }
+const roofLine = lineAt(meter, { registers: roof, powerW: 4321, readable: true }, time, layout)
+const gridLine = lineAt(grid, { registers: street, powerW: -2500, readable: true }, time, layout)
+const unitOn = (line: Line): Unit => ({
+  maxRegisters: sdm630.maxRegisters,
+  read: (table, address, count) => registerBytes(sdm630, table, address, count, line),
+})
+const units = new Map([
+  [1, unitOn(roofLine)],
+  [7, unitOn(gridLine)],
 ])
 const bus = await startBus({ name: "Shed", host: "127.0.0.1", port: 0 }, units)
 t.teardown(() => bus.close())

@@ -1,35 +1,62 @@
-import { createServer, type Socket } from "node:net"
+import { createServer } from "node:net"
+import type { SerialPort } from "serialport"
 import { PersonError } from "../../protocol/error.ts"
-import { answer, type Unit } from "./answer.ts"
+import { serialPort } from "../../serial/port.ts"
+import type { Unit } from "../devices/device.ts"
+import type { BusSpec } from "../scenario.ts"
+import { type BusFaultOf, type Port, serve } from "./port.ts"
+import { rtuFraming } from "./rtu.ts"
+import { tcpFraming } from "./tcp.ts"
 
-/** A running Modbus TCP listener with units behind it. */
+/** A running bus with units behind it: a listener, or one end of a serial line. */
 export interface Bus {
+  /** In words, for the person who starts it. */
+  readonly where: string
+  /** 0 on a serial line. */
   readonly port: number
   close(): Promise<void>
 }
 
-/** Unit and request: MODBUS Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3: a frame has 260 bytes at most. */
-const maxLength = 254
-const headerBytes = 6
+export interface BusOptions {
+  /** The fault that holds for a unit's reply just now. */
+  faultOf?: BusFaultOf
+  log?: (line: string) => void
+}
+
+type TcpBusSpec = Extract<BusSpec, { port: number }>
+type SerialBusSpec = Extract<BusSpec, { serial: object }>
+
 const maxClients = 32
 const idleMs = 5 * 60_000
+const reopenMs = 1000
 
 /**
- * Listens for Modbus TCP. Own code, because modbus-serial's ServerTCP answers frames of any protocol id, takes a
- * length of up to 65,535, asks for 65,535 registers one by one before it refuses them, and writes on to a client
- * that does not read. Here a frame that cannot be Modbus ends its connection, no client can make us hold more
- * than one frame, and one that does not take its answers is not read from.
+ * Opens a bus. Own code, because modbus-serial's ServerTCP answers frames of any protocol id, takes a length of up
+ * to 65,535, asks for 65,535 registers one by one before it refuses them, and writes on to a client that does not
+ * read; and no server can be told to fail. Here a frame that cannot be Modbus ends its connection, no client can
+ * make us hold more than one frame, and one that does not take its answers is not read from.
  * @throws PersonError when the port cannot be had.
  */
-export async function startBus(
-  { name, host, port }: { name: string; host: string; port: number },
+export function startBus(
+  bus: BusSpec,
   units: ReadonlyMap<number, Unit>,
+  options: BusOptions = {},
 ): Promise<Bus> {
-  const clients = new Set<Socket>()
+  return "serial" in bus ? startSerial(bus, units, options) : startListener(bus, units, options)
+}
+
+async function startListener(
+  { name, host, port, framing = "tcp", replyMs = 0 }: TcpBusSpec,
+  units: ReadonlyMap<number, Unit>,
+  { faultOf = () => undefined }: BusOptions,
+): Promise<Bus> {
+  const clients = new Set<Port>()
   const server = createServer((socket) => {
     clients.add(socket)
     socket.on("close", () => clients.delete(socket))
-    serve(socket, units)
+    socket.setNoDelay(true)
+    socket.setTimeout(idleMs, () => socket.destroy())
+    serve(socket, { framing: framing === "rtu" ? rtuFraming : tcpFraming, units, faultOf, replyMs })
   })
   server.maxConnections = maxClients
   await new Promise<void>((resolve, reject) => {
@@ -49,8 +76,10 @@ export async function startBus(
     })
   })
   const address = server.address()
+  const listening = typeof address === "object" && address ? address.port : port
   return {
-    port: typeof address === "object" && address ? address.port : port,
+    where: `${framing === "rtu" ? "RTU over TCP" : "Modbus TCP"} on ${host}:${listening}`,
+    port: listening,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -59,40 +88,56 @@ export async function startBus(
   }
 }
 
-function serve(socket: Socket, units: ReadonlyMap<number, Unit>): void {
-  let pending: Uint8Array = new Uint8Array(0)
-  socket.setNoDelay(true)
-  socket.setTimeout(idleMs, () => socket.destroy())
-  socket.on("error", () => socket.destroy())
-  socket.on("drain", () => socket.resume())
-  socket.on("data", (chunk) => {
-    const bytes = pending.length > 0 ? Buffer.concat([pending, chunk as Buffer]) : (chunk as Buffer)
-    let at = 0
-    while (bytes.length - at >= headerBytes) {
-      const protocol = bytes.readUInt16BE(at + 2)
-      const length = bytes.readUInt16BE(at + 4)
-      if (protocol !== 0 || length < 2 || length > maxLength) {
-        socket.destroy()
-        return
-      }
-      const end = at + headerBytes + length
-      if (bytes.length < end) break
-      const frame = bytes.subarray(at, end)
-      const response = answer(units, frame[headerBytes]!, frame.subarray(headerBytes + 1))
-      if (!socket.write(framed(frame, response))) socket.pause()
-      at = end
-    }
-    pending = Uint8Array.from(bytes.subarray(at))
-  })
-}
+/** A line that goes away, as a pty does with its other end, is opened again until the bus is closed. */
+async function startSerial(
+  { name, serial, replyMs = 0 }: SerialBusSpec,
+  units: ReadonlyMap<number, Unit>,
+  { faultOf = () => undefined, log = () => {} }: BusOptions,
+): Promise<Bus> {
+  const { path, baudRate = 9600, parity = "none", stopBits = 1 } = serial
+  let line: SerialPort
+  let closed = false
+  let again: NodeJS.Timeout | undefined
 
-/** The request's transaction and unit, with the answer's length. */
-function framed(request: Uint8Array, response: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(headerBytes + 1 + response.length)
-  frame.set(request.subarray(0, 4))
-  frame[4] = (response.length + 1) >> 8
-  frame[5] = (response.length + 1) & 0xff
-  frame[6] = request[6]!
-  frame.set(response, headerBytes + 1)
-  return frame
+  const open = () =>
+    new Promise<void>((resolve, reject) => {
+      const opened = serialPort({ path, baudRate, parity, stopBits })
+      opened.open((error) => {
+        if (error) return reject(error)
+        line = opened
+        serve(opened, { framing: rtuFraming, units, faultOf, replyMs })
+        opened.once("close", () => {
+          if (closed) return
+          log(`Bus "${name}": ${path} is gone; opening it again.`)
+          reopen()
+        })
+        resolve()
+      })
+    })
+  const reopen = () => {
+    again = setTimeout(() => {
+      open().then(
+        () => (closed ? line.destroy() : log(`Bus "${name}": ${path} is open again.`)),
+        () => !closed && reopen(),
+      )
+    }, reopenMs)
+  }
+
+  await open().catch((cause: Error) => {
+    throw new PersonError(`Bus "${name}" cannot open ${path}: ${cause.message.replace(/^Error: /, "")}.`, {
+      next: "Name a serial port, or one end of a line that socat made: see docs/simulation.md.",
+      cause,
+    })
+  })
+  return {
+    where: `RTU on ${path}, ${baudRate} baud`,
+    port: 0,
+    close: () =>
+      new Promise((resolve) => {
+        closed = true
+        clearTimeout(again)
+        if (line.isOpen) line.close(() => resolve())
+        else resolve()
+      }),
+  }
 }

@@ -2,7 +2,7 @@ import t from "tap"
 import { createUplink, maxWaiting } from "./uplink.ts"
 
 t.test("at the bound the oldest messages are kept and new ones are not taken", async (t) => {
-  const uplink = createUplink("mqtt://127.0.0.1:1", `0x${"ab".repeat(32)}`, "Roof", () => {})
+  const uplink = createUplink({ url: "mqtt://127.0.0.1:1" }, "meters/1/readings", "Roof", () => {})
   const message = { payload: Uint8Array.of(1), once: false }
   for (let i = 0; i < maxWaiting - 1; i++) uplink.send([message])
   t.notOk(uplink.send([message, message]), "two do not fit, and neither is taken")
@@ -15,7 +15,9 @@ t.test("at the bound the oldest messages are kept and new ones are not taken", a
 
 t.test("a broker that is not there is said once, however often it is tried", async (t) => {
   const log: string[] = []
-  const uplink = createUplink("mqtt://127.0.0.1:1", `0x${"ab".repeat(32)}`, "Roof", (line) => log.push(line))
+  const uplink = createUplink({ url: "mqtt://127.0.0.1:1" }, "meters/1/readings", "Roof", (line) =>
+    log.push(line),
+  )
   for (let i = 0; i < 50; i++) {
     uplink.tick(Date.now())
     await new Promise((resolve) => setTimeout(resolve, 20))

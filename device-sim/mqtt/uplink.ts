@@ -1,6 +1,6 @@
 import { connect, type MqttClient } from "mqtt"
-import type { Hex } from "../../protocol/hex.ts"
-import type { Message } from "../faults.ts"
+import type { Message } from "../faults/message.ts"
+import type { Connection } from "./connection.ts"
 
 /** A meter's way to its broker. */
 export interface Uplink {
@@ -32,7 +32,12 @@ interface Waiting extends Message {
  * cutting the connection meets it once. Each connection has a client of its own: mqtt.js would re-send from its
  * own store, lies included.
  */
-export function createUplink(url: string, meterId: Hex, name: string, log: (line: string) => void): Uplink {
+export function createUplink(
+  { url, ...identity }: Connection,
+  topic: string,
+  name: string,
+  log: (line: string) => void,
+): Uplink {
   let client: MqttClient | undefined
   let connected = false
   let closed = false
@@ -45,8 +50,7 @@ export function createUplink(url: string, meterId: Hex, name: string, log: (line
 
   function open(): void {
     const opened = connect(url, {
-      clientId: meterId,
-      username: meterId,
+      ...identity,
       clean: true,
       reconnectPeriod: 0,
       connectTimeout: 10_000,
@@ -87,7 +91,7 @@ export function createUplink(url: string, meterId: Hex, name: string, log: (line
       const publisher = client
       inFlight++
       message.sent = true
-      publisher.publish(`meters/${meterId}/readings`, Buffer.from(message.payload), { qos: 1 }, (error) => {
+      publisher.publish(topic, Buffer.from(message.payload), { qos: 1 }, (error) => {
         if (!error && publisher === client) acknowledge(message)
       })
     }

@@ -215,16 +215,46 @@ t.test("a restart changes no verdict: what the rules remember is in the journal"
   ])
 })
 
+t.test("a register that began anew is counted on, across restarts of the gateway too", async (t) => {
+  const directory = t.testdir()
+  const clock = testClock(start + 90_000)
+  let journal = openJournal(directory, [roof])
+  const says = async (sequence: number, generatedWh: bigint) => {
+    journal.close()
+    journal = openJournal(directory, [roof])
+    const bytes = roof.says(sequence, { time: start + 900 * sequence, generatedWh })
+    return createIntake([roof], journal, rules, clock).submit({ source: "test", bytes })
+  }
+  await says(1, 900n)
+  await says(2, 1800n)
+  for (let i = 3; i <= 14; i++) await says(i, 1800n + 100n * BigInt(i))
+  for (let i = 15; i <= 18; i++)
+    t.match(await says(i, 50n * BigInt(i - 14)), { verdict: { reason: "register-fell" } })
+  t.match(await says(19, 250n), { verdict: { accepted: true, note: /^generatedWh: it began again at 0$/ } })
+  const last = journal.readings.lastCounted(roof.key.meterId)
+  t.equal(last?.registers.generatedWh, 3200n + 250n)
+  t.match(last?.counters?.generatedWh, { offsetWh: 3200n, restarts: 1 })
+  t.match(journal.readings.state(roof.key.meterId).anchor, { registers: { generatedWh: 3450n } })
+  t.match(await says(20, 300n), { verdict: { accepted: true } })
+  t.equal(journal.readings.after(roof.key.meterId, last!.id)[0]?.registers.generatedWh, 3500n)
+  journal.close()
+})
+
 t.test("a quarantine is bounded, its counts are exact, and a proof of fraud is never dropped", async (t) => {
   const journal = openJournal(t.testdir(), [roof])
-  const intake = createIntake([roof], journal, rules, testClock(start + 3600))
+  const clock = testClock(start + 3600)
+  const intake = createIntake([roof], journal, rules, clock)
   const submit = (bytes: Uint8Array) => intake.submit({ source: "test", bytes })
   const original = roof.says(1)
   await submit(original)
   const lie = roof.says(1, { generatedWh: 51n })
   await submit(lie)
   const rubbish = Buffer.alloc(2000, 0x2a)
-  await Promise.all(Array.from({ length: 2345 }, (_, i) => submit(i % 3 ? Buffer.from(`no ${i}`) : rubbish)))
+  for (let i = 0; i < 2345; i += 50) {
+    clock.set(start + 3600 + 60 * i)
+    const some = Array.from({ length: Math.min(50, 2345 - i) }, (_, n) => i + n)
+    await Promise.all(some.map((i) => submit(i % 3 ? Buffer.from(`no ${i}`) : rubbish)))
+  }
   await Promise.all(Array.from({ length: 300 }, () => submit(lie)))
   await Promise.all(
     Array.from({ length: 1500 }, (_, i) => submit(roof.says(1, { generatedWh: BigInt(52 + i) }))),
@@ -255,6 +285,37 @@ t.test("a quarantine is bounded, its counts are exact, and a proof of fraud is n
     "and the reading that it contradicts",
   )
   journal.close()
+})
+
+t.test("a flood of rubbish is counted to the last message, and little of it is written", async (t) => {
+  const directory = t.testdir()
+  const journal = openJournal(directory, [roof])
+  const clock = testClock(start + 3600)
+  const intake = createIntake([roof], journal, rules, clock)
+  const flood = (source: string, n: number) =>
+    Promise.all(Array.from({ length: n }, () => intake.submit({ source, bytes: Uint8Array.of(1) })))
+  const rows = () => journal.quarantine.newest(100_000).length
+  await flood("mqtt 192.0.2.1", 500)
+  t.equal(rows(), 60)
+  await flood("mqtt 192.0.2.2", 10)
+  t.equal(rows(), 70, "which is no reason not to write down another's")
+  for (let i = 3; i < 40; i++) await flood(`mqtt 192.0.2.${i}`, 60)
+  t.equal(rows(), 600, "however many they are")
+  await intake.submit({ source: "mqtt 192.0.2.1", bytes: roof.says(1) })
+  await intake.submit({ source: "mqtt 192.0.2.1", bytes: roof.says(1, { generatedWh: 51n }) })
+  t.equal(journal.quarantine.newest(1)[0]!.reason, "equivocation", "a proof of fraud is kept in any case")
+  clock.set(start + 3660)
+  await flood("mqtt 192.0.2.1", 61)
+  t.equal(rows(), 661)
+  const counts = new Map([
+    ["equivocation", 1],
+    ["malformed", 500 + 10 + 37 * 60 + 61],
+  ])
+  t.same(journal.quarantine.counts(), counts)
+  journal.close()
+  const again = openJournal(directory, [roof])
+  t.same(again.quarantine.counts(), counts)
+  again.close()
 })
 
 t.test("a full disk: nothing is acknowledged, and the intake goes on when there is room again", async (t) => {

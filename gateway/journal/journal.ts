@@ -13,15 +13,27 @@ export function openJournal(directory: string, meters: readonly Meter[]) {
 
 /** The journal in an open database. */
 export function journalIn(db: Db, meters: readonly Meter[]) {
+  const quarantine = quarantineStore(db)
   return {
     readings: readingStore(db, meters),
-    quarantine: quarantineStore(db),
+    quarantine,
     batches: batchStore(db),
     /** Runs the work in one transaction: all of it is on the disk when this returns, or none of it. */
     commit<T>(work: () => T): T {
-      return db.transaction(work).immediate()
+      quarantine.begin()
+      try {
+        return db.transaction(work).immediate()
+      } catch (error) {
+        quarantine.undo()
+        throw error
+      }
     },
     close(): void {
+      try {
+        quarantine.flush()
+      } catch {
+        // A count that finds no room on the disk is no reason not to close.
+      }
       db.close()
     },
   }

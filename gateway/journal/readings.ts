@@ -1,4 +1,11 @@
-import type { Anchor, MeterState, RegisterMemories, RegisterName, Registers } from "../../energy/judge.ts"
+import {
+  type Anchor,
+  type Counters,
+  type MeterState,
+  type RegisterMemories,
+  type Registers,
+  registerNames,
+} from "../../energy/judge.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import type { Meter } from "../config.ts"
 import type { Authentic } from "../verify/examine.ts"
@@ -30,12 +37,13 @@ interface Row {
   power: bigint | null
   reason: string | null
   detail: string | null
+  counters: string | null
 }
 
 export type ReadingStore = ReturnType<typeof readingStore>
 
 const columns = `r.id, m.meter_id, r.sequence, r.time, r.received, r.bytes, r.generated, r.imported, r.exported,
-  r.power, r.reason, r.detail FROM readings r JOIN meters m ON m.id = r.meter`
+  r.power, r.reason, r.detail, r.counters FROM readings r JOIN meters m ON m.id = r.meter`
 
 /** The part of the journal that holds authentic readings and what the rules remember of each meter. */
 export function readingStore(db: Db, meters: readonly Meter[]) {
@@ -56,14 +64,15 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
   }
 
   const insert = db.prepare(
-    `INSERT INTO readings (meter, sequence, time, received, bytes, generated, imported, exported, power, reason, detail)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO readings (meter, sequence, time, received, bytes, generated, imported, exported, power, reason, detail,
+       counters)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const remember = db.prepare(
     "UPDATE meters SET sequence = ?, anchor = coalesce(?, anchor), registers = ? WHERE id = ?",
   )
   const recall = db.prepare(
-    `SELECT m.sequence, m.registers, r.time, r.generated, r.imported, r.exported
+    `SELECT m.sequence, m.registers, r.time, r.generated, r.imported, r.exported, r.counters
      FROM meters m LEFT JOIN readings r ON r.id = m.anchor WHERE m.meter_id = ?`,
   )
   const earlier = db.prepare("SELECT bytes FROM readings WHERE meter = ? AND sequence = ?").pluck()
@@ -98,19 +107,19 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
         reading.powerW ?? null,
         verdict.accepted ? null : verdict.reason,
         verdict.accepted ? null : verdict.detail,
+        verdict.accepted && state.anchor?.counters ? toText(state.anchor.counters) : null,
       )
       count.run(`readings.${verdict.accepted ? "accepted" : verdict.reason}`)
       const anchor = verdict.accepted ? lastInsertRowid : null
-      remember.run(state.sequence, anchor, memoriesToText(state.registers), id)
+      remember.run(state.sequence, anchor, toText(state.registers), id)
     },
 
     state(meterId: Hex): MeterState {
       const row = recall.get(meterId) as StateRow
-      const registers = registersOf(row.generated, row.imported, row.exported)
       return {
         sequence: Number(row.sequence),
-        anchor: row.time === null ? undefined : { time: Number(row.time), registers },
-        registers: memoriesFromText(row.registers),
+        anchor: row.time === null ? undefined : { time: Number(row.time), ...countedIn(row) },
+        registers: fromText(row.registers) as RegisterMemories,
       }
     },
 
@@ -154,42 +163,32 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
   }
 }
 
-interface StateRow {
-  sequence: bigint
+interface StateRow extends Pick<Row, "sequence" | "generated" | "imported" | "exported" | "counters"> {
   registers: string
   time: bigint | null
-  generated: bigint | null
-  imported: bigint | null
-  exported: bigint | null
 }
 
-/** Energy in JSON is text: a number there would be a float. */
-function memoriesToText(memories: RegisterMemories): string {
-  return JSON.stringify(memories, (_key, value: unknown) =>
-    typeof value === "bigint" ? String(value) : value,
-  )
+/** Energy in JSON is text: a number there would be a float. Nothing else in it is text. */
+function toText(memory: RegisterMemories | Counters): string {
+  return JSON.stringify(memory, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value))
 }
 
-function memoriesFromText(text: string): RegisterMemories {
-  const stored = JSON.parse(text) as Record<RegisterName, { since: number; ahead: string; jumped?: string }>
-  return Object.fromEntries(
-    Object.entries(stored).map(([name, { since, ahead, jumped }]) => [
-      name,
-      { since, ahead: BigInt(ahead), ...(jumped !== undefined && { jumped: BigInt(jumped) }) },
-    ]),
-  )
+function fromText(text: string): unknown {
+  return JSON.parse(text, (_key, value: unknown) => (typeof value === "string" ? BigInt(value) : value))
 }
 
-function registersOf(
-  generated: bigint | null | undefined,
-  imported: bigint | null | undefined,
-  exported: bigint | null | undefined,
-): Registers {
-  return {
-    ...(generated != null && { generatedWh: generated }),
-    ...(imported != null && { importedWh: imported }),
-    ...(exported != null && { exportedWh: exported }),
+/** What is counted by a row: what the meter showed, and the offsets of its counters. */
+function countedIn(
+  row: Pick<Row, "generated" | "imported" | "exported" | "counters">,
+): Pick<Anchor, "registers" | "counters"> {
+  const counters = row.counters === null ? undefined : (fromText(row.counters) as Counters)
+  const shown = { generatedWh: row.generated, importedWh: row.imported, exportedWh: row.exported }
+  const registers: Registers = {}
+  for (const name of registerNames) {
+    const wh = shown[name]
+    if (wh !== null) registers[name] = wh + (counters?.[name]?.offsetWh ?? 0n)
   }
+  return { registers, ...(counters && { counters }) }
 }
 
 function fromRow(row: Row): StoredReading {
@@ -200,7 +199,7 @@ function fromRow(row: Row): StoredReading {
     time: Number(row.time),
     received: Number(row.received),
     bytes: Uint8Array.from(row.bytes),
-    registers: registersOf(row.generated, row.imported, row.exported),
+    ...countedIn(row),
     powerW: row.power === null ? undefined : Number(row.power),
     reason: row.reason ?? undefined,
     detail: row.detail ?? undefined,

@@ -89,4 +89,17 @@ export const migrations: readonly string[] = [
     gas_used INTEGER
   ) STRICT;
   `,
+  `
+  -- The counters of registers that began anew, as JSON; null where none did. generated, imported and exported are what
+  -- the meter showed.
+  ALTER TABLE readings ADD COLUMN counters TEXT;
+  `,
+  `
+  -- A record of a maker's format can be written in many ways under one signature, so bytes do not tell two proofs
+  -- apart; their details do, which name the digest of what was signed.
+  DELETE FROM quarantine WHERE reason = 'equivocation' AND id NOT IN (
+    SELECT min(id) FROM quarantine WHERE reason = 'equivocation' GROUP BY meter_id, detail);
+  DROP INDEX equivocations;
+  CREATE UNIQUE INDEX equivocations ON quarantine (meter_id, detail) WHERE reason = 'equivocation';
+  `,
 ]

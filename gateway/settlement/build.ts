@@ -10,7 +10,8 @@ import { type Hex, toHex } from "../../protocol/hex.ts"
 import type { OracleAddress } from "../../protocol/proposal.ts"
 import { readingDigest } from "../../protocol/reading.ts"
 import type { Recipient } from "../../protocol/seal.ts"
-import { leafOf } from "../../protocol/statement.ts"
+import { keyWithin } from "../../protocol/sharing-key.ts"
+import { leafOf, type MeterStatement } from "../../protocol/statement.ts"
 import { buildTree, rootOf } from "../../protocol/tree.ts"
 import type { Meter } from "../config.ts"
 import type { Batch, NewBatch } from "../journal/batches.ts"
@@ -33,7 +34,8 @@ export interface BatchPlan extends OracleAddress {
  */
 export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<NewBatch | undefined> {
   const previous = journal.batches.standingBefore(plan.number)
-  const taken = plan.meters.map((meter) => takeReadings(journal, meter, plan))
+  const stated = previous ? journal.batches.statements(previous.number) : []
+  const taken = plan.meters.map((meter) => takeReadings(journal, meter, plan, stated))
   if (taken.every(({ readings }) => readings.length === 0)) return undefined
   const from =
     previous?.time ??
@@ -64,7 +66,7 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
     from,
     time: plan.time,
     previous: previous?.evidence ?? null,
-    rules: plan.rules,
+    rules: { ...plan.rules, sharingKey: keyWithin(plan.rules.sharingKey, from, plan.time) },
     meters: named.filter(({ open }) => open).map(meterReadings),
     generation: result.generation,
     statements: result.statements,
@@ -94,7 +96,12 @@ interface Taken {
 }
 
 /** A meter's readings for this batch: in order of arrival, up to the first that counts and is later than the batch. */
-function takeReadings(journal: Journal, meter: Meter, { number, time }: BatchPlan): Taken {
+function takeReadings(
+  journal: Journal,
+  meter: Meter,
+  { number, time }: BatchPlan,
+  stated: readonly MeterStatement[],
+): Taken {
   const { meterId } = meter.key
   const last = journal.batches.lastReading(journal.readings.rowId(meterId), number)
   const waiting = journal.readings.after(meterId, last)
@@ -112,14 +119,17 @@ function takeReadings(journal: Journal, meter: Meter, { number, time }: BatchPla
       household: meter.household,
       startTime: meter.startTime,
       startWh: meter.startWh,
+      ratedW: meter.ratedW,
+      restarts: meter.restarts,
+      stated: stated.find((statement) => statement.meterId === meterId),
       before: before && toCounted(before),
       counted,
     },
   }
 }
 
-function toCounted({ time, registers, bytes }: StoredReading): CountedReading {
-  return { time, registers, digest: readingDigest(bytes) }
+function toCounted({ time, registers, counters, bytes }: StoredReading): CountedReading {
+  return { time, registers, ...(counters && { counters }), digest: readingDigest(bytes) }
 }
 
 function meterReadings({ meter, readings }: Taken): MeterReadings {

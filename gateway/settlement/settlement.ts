@@ -223,7 +223,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
       throw new Error(
         `the contract allows ${headroomBasisPoints} basis points of headroom, the configuration says ${config.rules.headroomBasisPoints}`,
       )
-    const rules: Rules = { version: 1, sharingKey: "proportional", ...config.rules }
+    const rules: Rules = { version: 1, sharingKey: config.sharingKey, ...config.rules }
     const batch = await buildBatch(journal, {
       ...at,
       site,

@@ -14,6 +14,7 @@ function memory(meters: readonly Meter[]) {
   const readings = new Map<string, Uint8Array>()
   const known: Known = {
     meterByKid: (kid) => meters.find((meter) => toHex(meter.key.kid) === kid),
+    meterById: (meterId) => meters.find((meter) => meter.key.meterId === meterId),
     stateOf: (meter) => states.get(meter) ?? newMeterState,
     earlier: (meter, sequence) => readings.get(`${meter.name} ${sequence}`),
   }

@@ -6,14 +6,10 @@ import {
   type Verdict,
 } from "../../energy/judge.ts"
 import { equalBytes, type Hex, toHex } from "../../protocol/hex.ts"
-import {
-  decodeReading,
-  MalformedReading,
-  maxReadingBytes,
-  readingDigest,
-  type SignedReading,
-} from "../../protocol/reading.ts"
+import { schemeFacts } from "../../protocol/meter.ts"
+import { decodeReading, MalformedReading, readingDigest, type SignedReading } from "../../protocol/reading.ts"
 import { verifySignature } from "../../protocol/signature.ts"
+import { maxRecordBytes, readSigned } from "../../protocol/signed-reading.ts"
 import type { Meter } from "../config.ts"
 
 /** What a source hands in. */
@@ -21,7 +17,9 @@ export interface IncomingMessage {
   /** Where it came from, for people: "mqtt 192.0.2.7" or "modbus 10.0.0.5:502 unit 1". */
   source: string
   bytes: Uint8Array
-  /** The meter that the source says it is from, if it says so. */
+  /** A record in a format of the meter's maker, verbatim; without this, a reading in Commonwatt's own. */
+  format?: "bsm" | "ocmf"
+  /** The meter that the source says it is from. Only Commonwatt's own readings name it themselves. */
   claimedMeter?: Hex
   /** The transport says that it is sending this again because it saw no acknowledgement. */
   redelivered?: boolean
@@ -66,10 +64,13 @@ export interface KnownAlready {
 /** What examination looks up; the journal provides it. */
 export interface Known {
   meterByKid(kid: Hex): Meter | undefined
+  meterById(meterId: Hex): Meter | undefined
   stateOf(meter: Meter): MeterState
   /** The bytes of an earlier authentic reading with this sequence number. */
   earlier(meter: Meter, sequence: number): Uint8Array | undefined
 }
+
+const recordName = { cose: "a reading", bsm: "a BSM snapshot", ocmf: "an OCMF record" } as const
 
 /** Is this true, new, and does it count? Pure but for the look-ups. @param received Unix seconds. */
 export function examine(
@@ -85,30 +86,50 @@ export function examine(
     meterId: meter?.key.meterId ?? message.claimedMeter,
   })
   const { bytes } = message
-  if (bytes.length > maxReadingBytes)
-    return refuse("oversized", `${bytes.length} bytes, a reading has at most ${maxReadingBytes}`)
+  const format = message.format ?? "cose"
+  if (bytes.length > maxRecordBytes[format])
+    return refuse(
+      "oversized",
+      `${bytes.length} bytes, ${recordName[format]} has at most ${maxRecordBytes[format]}`,
+    )
+  let meter: Meter | undefined
   let signed: SignedReading
   try {
-    signed = decodeReading(bytes)
+    if (format === "cose") {
+      const reading = decodeReading(bytes)
+      signed = reading
+      const kid = toHex(reading.kid)
+      meter = known.meterByKid(kid)
+      if (!meter) return refuse("unknown-meter", `no meter of this site has the key id ${kid}`)
+      if (message.claimedMeter && message.claimedMeter !== meter.key.meterId)
+        return refuse("wrong-topic", `a reading of ${meter.name} came on another meter's topic`, meter)
+    } else {
+      meter = message.claimedMeter && known.meterById(message.claimedMeter)
+      if (!meter)
+        return refuse("unknown-meter", `no meter of this site is ${message.claimedMeter ?? "named"}`)
+      const registered = schemeFacts(meter.key.scheme).format
+      if (registered !== format)
+        return refuse(
+          "malformed",
+          `${recordName[format]}; what ${meter.name} sends is ${recordName[registered]}`,
+          meter,
+        )
+      signed = readSigned(meter.key.scheme, bytes)
+    }
   } catch (error) {
     if (!(error instanceof MalformedReading)) throw error
-    return refuse("malformed", error.message)
+    return refuse("malformed", error.message, meter)
   }
-  const kid = toHex(signed.kid)
-  const meter = known.meterByKid(kid)
-  if (!meter) return refuse("unknown-meter", `no meter of this site has the key id ${kid}`)
-  if (message.claimedMeter && message.claimedMeter !== meter.key.meterId)
-    return refuse("wrong-topic", `a reading of ${meter.name} came on another meter's topic`, meter)
   if (!verifySignature(meter.key, signed))
     return refuse("bad-signature", `not signed by the key of ${meter.name}`, meter)
 
   const earlier = known.earlier(meter, signed.reading.sequence)
   if (earlier) {
     const { sequence } = signed.reading
-    if (!equalBytes(decodeReading(earlier).message, signed.message))
+    if (!equalBytes(readSigned(meter.key.scheme, earlier).message, signed.message))
       return refuse(
         "equivocation",
-        `${meter.name} signed two different readings with sequence ${sequence}`,
+        `${meter.name} signed two different readings with sequence ${sequence}; this one's message has the digest ${readingDigest(signed.message)}`,
         meter,
       )
     return message.redelivered

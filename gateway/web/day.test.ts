@@ -8,13 +8,19 @@ import { midnight, openVillage } from "./village.test.support.ts"
 function fromAllReadings({ config, journal, context }: ReturnType<typeof openVillage>) {
   const startTimes = config.meters.map(({ startTime }) => startTime)
   const span = spanOfToday(context.clock.now(), startTimes, config.rules.intervalSeconds)
-  const meters = config.meters.map(({ name, household, startTime, startWh, key: { meterId } }) => {
-    const readings = journal.readings
-      .countedFrom(meterId, span.midnight)
-      .map(({ time, registers, bytes }) => ({ time, registers, digest: readingDigest(bytes) }))
-    return { name, household, startTime, startWh, meterId, readings }
+  const meters = config.meters.map(
+    ({ name, household, ratedW, startTime, startWh, restarts, key: { meterId } }) => {
+      const readings = journal.readings
+        .countedFrom(meterId, span.midnight)
+        .map(({ time, registers, bytes }) => ({ time, registers, digest: readingDigest(bytes) }))
+      return { name, household, ratedW, startTime, startWh, restarts, meterId, readings }
+    },
+  )
+  return todayOf(config.households, meters, span, {
+    version: 1,
+    sharingKey: { name: "proportional", version: 1 },
+    ...config.rules,
   })
-  return todayOf(config.households, meters, span, { version: 1, sharingKey: "proportional", ...config.rules })
 }
 
 t.test("today follows the journal, late readings and the next day included", async (t) => {

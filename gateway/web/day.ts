@@ -24,7 +24,7 @@ export function createDay({
   clock,
 }: Pick<WebContext, "config" | "journal" | "clock">): () => Today {
   const { intervalSeconds } = config.rules
-  const rules = { version: 1, sharingKey: "proportional", ...config.rules } as const
+  const rules = { version: 1, sharingKey: config.sharingKey, ...config.rules } as const
   const startTimes = config.meters.map(({ startTime }) => startTime)
   const held = config.meters.map((): Held => ({ readings: [], upTo: 0 }))
   let current: { key: string; today: Today } | undefined
@@ -54,10 +54,12 @@ export function createDay({
     const reported = config.meters.map(({ key }) => journal.readings.state(key.meterId).anchor?.time ?? 0)
     const key = [span.from, span.to, ...reported.map((time) => Math.min(time, span.to))].join(" ")
     if (current?.key === key) return current.today
-    const meters = config.meters.map(({ name, household, startTime, startWh, key: { meterId } }, i) => {
-      bringUpToDate(held[i]!, meterId, span.midnight, span.to)
-      return { name, household, startTime, startWh, meterId, readings: held[i]!.readings }
-    })
+    const meters = config.meters.map(
+      ({ name, household, ratedW, startTime, startWh, restarts, key: { meterId } }, i) => {
+        bringUpToDate(held[i]!, meterId, span.midnight, span.to)
+        return { name, household, ratedW, startTime, startWh, restarts, meterId, readings: held[i]!.readings }
+      },
+    )
     current = { key, today: todayOf(config.households, meters, span, rules) }
     return current.today
   }

@@ -1,3 +1,4 @@
+import { statedBy } from "../../energy/restart.ts"
 import type { WebContext } from "./context.ts"
 
 /** Something that was received and does not count. */
@@ -16,6 +17,8 @@ export interface Doubts {
   counts: [reason: string, count: number][]
   /** The newest of both kinds, newest first. */
   newest: Doubt[]
+  /** Meters whose readings count and are not stated, and why: a restart of their register is not registered, or wrongly. */
+  waiting: { meter: string; because: string }[]
 }
 
 /** New rows up to this many are counted one by one; beyond it the journal counts them all again. */
@@ -45,6 +48,15 @@ export function createDoubts(
     return counted.doubtful
   }
 
+  function waiting(): Doubts["waiting"] {
+    return config.meters.flatMap(({ key, name, restarts, ratedW }) => {
+      const { anchor } = journal.readings.state(key.meterId)
+      if (anchor?.registers.generatedWh === undefined) return []
+      const said = statedBy(anchor, restarts, ratedW, config.rules.headroomBasisPoints)
+      return "waits" in said ? [{ meter: name, because: said.waits }] : []
+    })
+  }
+
   return (): Doubts => {
     const refused = journal.quarantine.newest(limitOfEach).map(
       ({ received, meterId, reason, detail }): Doubt => ({
@@ -67,6 +79,7 @@ export function createDoubts(
     return {
       counts: [...journal.quarantine.counts(), ...doubtfulCounts()].sort(([, a], [, b]) => b - a),
       newest: [...refused, ...doubtful].sort((a, b) => b.received - a.received),
+      waiting: waiting(),
     }
   }
 }

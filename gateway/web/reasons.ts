@@ -66,6 +66,11 @@ export const reasons: Readonly<Record<QuarantineReason, ReasonInWords>> = Object
     phrase: "Time not later than before",
     meaning: "The meter's clock was set back; readings count again when it has passed its last good time.",
   },
+  "record-in-doubt": {
+    phrase: "The meter itself reports a fault",
+    meaning:
+      "Its signed record says that it should not be relied on; its energy counts once the meter is sound again, so look at it.",
+  },
   "register-missing": {
     phrase: "A register is missing",
     meaning:
@@ -78,7 +83,7 @@ export const reasons: Readonly<Record<QuarantineReason, ReasonInWords>> = Object
   "register-fell": {
     phrase: "A register went down",
     meaning:
-      "A dip heals by itself; if the meter was reset or replaced, enrol it anew, for nothing counts until the old value is reached.",
+      "A dip heals by itself; a counter that was reset or replaced counts again after an hour, and is minted once you have run `commonwatt provision meter restart`.",
   },
   "over-rated": {
     phrase: "More than the meter can measure",
@@ -88,7 +93,11 @@ export const reasons: Readonly<Record<QuarantineReason, ReasonInWords>> = Object
   "register-jumped": {
     phrase: "Still above an impossible jump",
     meaning:
-      "Nothing of this meter counts until its register is back; it has to be looked at, and perhaps replaced.",
+      "The jump never counts; if its counter was replaced, run `commonwatt provision meter restart`, else the meter has to be looked at.",
+  },
+  "register-late": {
+    phrase: "Moved far after standing still",
+    meaning: "The next reading has to stand by this value, and then it counts; nothing has to be done.",
   },
 })
 

@@ -8,7 +8,7 @@ import { type MeterDay, spanOfToday, todayOf } from "./today.ts"
 const midnight = Date.UTC(2026, 5, 21) / 1000
 const rules: Rules = {
   version: 1,
-  sharingKey: "proportional",
+  sharingKey: { name: "proportional", version: 1 },
   intervalSeconds: 900,
   headroomBasisPoints: 1000,
   clockToleranceSeconds: 120,
@@ -26,6 +26,8 @@ function meter(name: string, household: Hex, readings: [seconds: number, registe
     meterId: `0x${Buffer.from(name).toString("hex")}`,
     startTime: midnight - 86_400,
     startWh: 0n,
+    ratedW: 5000,
+    restarts: [],
     readings: readings.map(
       ([seconds, registers]): CountedReading => ({ time: midnight + seconds, registers, digest }),
     ),

@@ -10,7 +10,7 @@ export interface Home {
 }
 
 /** What one meter brings to the day: its readings that count, at least the last at or before each boundary. */
-export interface MeterDay extends Omit<MeterPart, "before" | "counted"> {
+export interface MeterDay extends Omit<MeterPart, "before" | "counted" | "stated"> {
   name: string
   /** In order; the first may be of the day before. */
   readings: readonly CountedReading[]
@@ -107,6 +107,7 @@ export function todayOf(
 function partOf({ name: _, readings, ...meter }: MeterDay, from: number, to: number): MeterPart {
   return {
     ...meter,
+    stated: undefined,
     before: readings.findLast(({ time }) => time <= from),
     counted: readings.filter(({ time }) => time > from && time <= to),
   }

@@ -46,6 +46,7 @@ export function openVillage() {
       ratedW,
       startTime: midnight - 86_400,
       startWh: 0n,
+      restarts: [],
     }
   }
   const config: Config = {
@@ -53,6 +54,8 @@ export function openVillage() {
     name: "Mill Lane",
     dataDir: directory,
     timeSync: "trusted",
+    buses: [],
+    sharingKey: { name: "proportional", version: 1 },
     mqtt: { host: "127.0.0.1", port: 0 },
     web: { host: "127.0.0.1", port: 0 },
     chain: { rpc: "http://127.0.0.1:8545", chainId: 31337, oracle: `0x${"0".repeat(40)}`, keyFile: "key" },

@@ -29,8 +29,8 @@ export interface BsmSnapshot {
   readonly signature: Uint8Array
 }
 
-/** Why a snapshot that the meter does not call valid is none: SunSpec model 64901, St. */
-const statusNames = [
+/** What St of SunSpec model 64901 says of a snapshot; only a valid one is one. */
+export const statusNames: readonly string[] = [
   "valid",
   "invalid",
   "being updated",

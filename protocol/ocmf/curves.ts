@@ -59,7 +59,7 @@ export const defaultAlgorithm = "ECDSA-secp256r1-SHA256"
  * The signature algorithms of OCMF 1.2, table 22. The table writes the brainpool curves without the P of their own
  * standard; meters write them with it; both mean the same.
  */
-export const algorithms: ReadonlyMap<string, Curve> = new Map([
+const algorithms: ReadonlyMap<string, Curve> = new Map([
   ["ECDSA-secp192k1-SHA256", curves.secp192k1],
   ["ECDSA-secp256k1-SHA256", curves.secp256k1],
   ["ECDSA-secp192r1-SHA256", curves.secp192r1],
@@ -70,6 +70,12 @@ export const algorithms: ReadonlyMap<string, Curve> = new Map([
   ["ECDSA-brainpool384r1-SHA256", curves.brainpoolP384r1],
   ["ECDSA-brainpoolP384r1-SHA256", curves.brainpoolP384r1],
 ])
+const algorithmsInLowerCase = new Map([...algorithms].map(([name, curve]) => [name.toLowerCase(), curve]))
+
+/** The curve that SA names, in whatever case: the transparency software reads any. */
+export function curveOfAlgorithm(name: string): Curve | undefined {
+  return algorithmsInLowerCase.get(name.toLowerCase())
+}
 
 function curve(name: CurveName, oid: string, order: string): Curve {
   const size = order.length / 2

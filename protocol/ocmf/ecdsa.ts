@@ -27,7 +27,11 @@ export function readSignature(bytes: Uint8Array, curve: Curve, mayBeRaw: boolean
  * meters write both. So two signatures may stand for one payload, and a record is known by its pagination instead.
  * @param signature r ‖ s from `readSignature`.
  */
-export function verifyEcdsa(key: CurveKey, message: Uint8Array, signature: Uint8Array): boolean {
+export function verifyEcdsa(
+  key: Pick<CurveKey, "keyObject">,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
   return verify("sha256", message, { key: key.keyObject, dsaEncoding: "ieee-p1363" }, signature)
 }
 

@@ -8,12 +8,15 @@ export type RegisterField = "generatedWh" | "importedWh" | "exportedWh"
 
 /**
  * What a meter's import and export registers are in this community. A meter does not know whether what it counts is
- * a household's or a solar plant's: whoever registers it does.
+ * a household's or a solar plant's: whoever registers it does. A direction that is not named is passed over.
  */
-export type WiredAs = Readonly<Record<Direction, RegisterField>>
+export type WiredAs = Readonly<Partial<Record<Direction, RegisterField>>>
 
-/** A meter at a household's connection. One at a solar plant is `{ export: "generatedWh", import: "importedWh" }`. */
+/** A meter at a household's connection. */
 export const atConnection: WiredAs = Object.freeze({ import: "importedWh", export: "exportedWh" })
+
+/** A meter at a solar plant: what it delivers is generation, and what the plant draws at night is nobody's here. */
+export const atGenerator: WiredAs = Object.freeze({ export: "generatedWh" })
 
 /** The registers of one moment, as `Reading` names them. */
 export type Registers = Partial<Pick<Reading, RegisterField>>

@@ -5,6 +5,8 @@ import { judgeSeries, type Series } from "./series.ts"
 export interface Evidence {
   /** Why the signature does not hold; undefined where it holds, null where there was no key to check it with. */
   readonly forged: string | undefined | null
+  /** The key that the signature was checked with came with the record, and nobody vouches for it. */
+  readonly keyUnproven?: boolean
   /** What in the record speaks against settling on it. */
   readonly doubts: readonly string[]
   /** Records of one meter and one counter have one name here, and are judged together. */
@@ -45,10 +47,15 @@ export function createJudge(): (record: Evidence | { malformed: string }) => Ans
       seriesOf.set(series, judged.series)
       doubts.push(...judged.doubts)
     }
-    return forged === null
-      ? answer(null, ["no key was given: the signature was not checked"], doubts)
-      : answer(true, [], doubts)
+    if (forged === null) return answer(null, ["no key was given: the signature was not checked"], doubts)
+    return record.keyUnproven ? withUnprovenKey(answer(true, [], doubts)) : answer(true, [], doubts)
   }
+}
+
+/** Whoever made the file may have made the key: only the meter's own, from its registration or label, proves it. */
+function withUnprovenKey({ valid, usable, reasons }: Answers): Answers {
+  const reason = "the key came with the record: compare it with the meter's own"
+  return { valid, usable: usable && null, reasons: [{ about: "usable", reason }, ...reasons] }
 }
 
 function answer(valid: boolean | null, whyNotValid: readonly string[], doubts: readonly string[]): Answers {

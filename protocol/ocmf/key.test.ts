@@ -1,5 +1,4 @@
 import t from "tap"
-import { meterIdOf, Scheme } from "../meter.ts"
 import { curves } from "./curves.ts"
 import { curveKey, keyOnCurve, parseKey } from "./key.ts"
 import { curveNames, hex, newSigner } from "./sign.test.support.ts"
@@ -24,11 +23,6 @@ t.test("a key is read in every form in which meters' makers give it", async (t) 
     }
     t.match(key.fingerprint, /^sha256:[0-9a-f]{64}$/)
   }
-})
-
-t.test("only a P-256 key has a meterId, the one that the registry computes", async (t) => {
-  for (const { key } of signers)
-    t.equal(key.meterId, key === p256.key ? meterIdOf(Scheme.es256, key.point) : undefined)
 })
 
 t.test("what is no point of the curve is no key", async (t) => {

@@ -1,6 +1,5 @@
 import { createHash, createPublicKey, type KeyObject } from "node:crypto"
-import { concatBytes, equalBytes, fromHex, type Hex } from "../hex.ts"
-import { meterIdOf, Scheme } from "../meter.ts"
+import { concatBytes, equalBytes, fromHex } from "../hex.ts"
 import { type Curve, curves } from "./curves.ts"
 
 /** A public key on one of the curves of OCMF, checked, and ready to verify with. */
@@ -8,8 +7,6 @@ export interface CurveKey {
   readonly curve: Curve
   /** x ‖ y, big-endian. */
   readonly point: Uint8Array
-  /** For P-256 the meterId that the registry knows; no other curve has a scheme number on chain. */
-  readonly meterId: Hex | undefined
   /** `sha256:` and the SHA-256 of the key's SubjectPublicKeyInfo in DER, for every curve. */
   readonly fingerprint: string
   readonly keyObject: KeyObject
@@ -67,7 +64,6 @@ export function curveKey(curve: Curve, point: Uint8Array): CurveKey {
   return Object.freeze({
     curve,
     point: point.slice(),
-    meterId: curve === curves.secp256r1 ? meterIdOf(Scheme.es256, point) : undefined,
     fingerprint: `sha256:${createHash("sha256").update(spki).digest("hex")}`,
     keyObject,
   })

@@ -145,12 +145,16 @@ function readRegister(
     unsettled.add(meaning.unsettled)
     return
   }
+  const field = wiredAs[meaning.direction]
+  if (!field) {
+    unsettled.add(`${obis} is the direction that this meter is not registered for`)
+    return
+  }
   const energy = energyFromDecimal(value, unit ?? "")
   if (typeof energy === "string") {
     doubts.add(`${obis}: ${energy}`)
     return
   }
-  const field = wiredAs[meaning.direction]
   const other = moment.registers[field]
   if (other !== undefined && other !== energy.wh)
     doubts.add(`two values of ${field} at one time: ${other} and ${energy.wh} Wh`)
@@ -169,7 +173,7 @@ function conditionDoubts(entry: Entry): string[] {
     const what = flag === "E" ? "the energy" : flag === "t" ? "the time" : "something that OCMF does not name"
     doubts.push(`an error makes ${what} unusable (EF ${flag})`)
   }
-  if (entry.loss !== undefined && !/^[-+]?0*\.?0*$/.test(entry.loss))
+  if (entry.loss !== undefined && !/^[-+]?0*(?:\.0*)?$/.test(entry.loss))
     doubts.push("a cable's losses were subtracted (CL): the value is not the register itself")
   return doubts
 }

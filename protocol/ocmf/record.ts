@@ -1,4 +1,4 @@
-import { algorithms, type Curve, defaultAlgorithm } from "./curves.ts"
+import { type Curve, curveOfAlgorithm, defaultAlgorithm } from "./curves.ts"
 import { readSignature, verifyEcdsa } from "./ecdsa.ts"
 import { type Json, type JsonObject, parseJson } from "./json.ts"
 import type { CurveKey } from "./key.ts"
@@ -77,7 +77,7 @@ function readSignatureSection(section: JsonObject): {
     return value
   }
   const algorithm = text("SA") ?? defaultAlgorithm
-  const curve = algorithms.get(algorithm)
+  const curve = curveOfAlgorithm(algorithm)
   if (!curve) throw new MalformedOcmf(`The signature algorithm "${algorithm}" is not one of OCMF's.`)
   const type = text("SM")
   if (type !== undefined && type !== "application/x-der")
@@ -88,7 +88,8 @@ function readSignatureSection(section: JsonObject): {
   return { algorithm, curve, signature: readSignature(bytes, curve, type === undefined) }
 }
 
-function decodeSignature(data: string, encoding: string): Uint8Array {
+function decodeSignature(data: string, writtenEncoding: string): Uint8Array {
+  const encoding = writtenEncoding.toLowerCase()
   if (encoding === "hex") {
     if (!/^([0-9a-fA-F]{2})+$/.test(data)) throw new MalformedOcmf("The signature (SD) is not hexadecimal.")
     return Uint8Array.from(Buffer.from(data, "hex"))
@@ -96,7 +97,7 @@ function decodeSignature(data: string, encoding: string): Uint8Array {
   if (encoding === "base64") {
     const bytes = Buffer.from(data, "base64")
     // Node's decoder passes over what is not base64; written back it must be the same (RFC 4648, 3.5).
-    if (bytes.length === 0 || bytes.toString("base64") !== data)
+    if (bytes.length === 0 || bytes.toString("base64") !== data.padEnd(4 * Math.ceil(data.length / 4), "="))
       throw new MalformedOcmf("The signature (SD) is not canonical base64.")
     return Uint8Array.from(bytes)
   }

@@ -55,7 +55,7 @@ export interface EvidenceVectors {
 const rules: Rules = {
   version: 1,
   intervalSeconds: 900,
-  sharingKey: "proportional",
+  sharingKey: { name: "proportional", version: 1 },
   headroomBasisPoints: 1000,
   clockToleranceSeconds: 120,
 }
@@ -395,8 +395,26 @@ async function damagedBlocks(small: Built): Promise<Damaged> {
   await root("format", "an oracle of 19 bytes", (r) => (r.oracle = new Uint8Array(19)))
   await root("format", "version 2 of the rules", (r) => (r.rules.version = 2))
   await root("format", "an interval of 0 s", (r) => (r.rules.intervalSeconds = 0))
-  await root("format", "another sharing key", (r) => (r.rules.sharingKey = "equal"))
-  await root("format", "a scheme 3", (r) => (r.meters[0]!.scheme = 3))
+  await root(
+    "format",
+    "a sharing key that is none",
+    (r) => (r.rules.sharingKey = { name: "fair", version: 1 }),
+  )
+  await root("format", "a sharing key without a version", (r) => (r.rules.sharingKey = { name: "equal" }))
+  await root(
+    "format",
+    "a sharing key that divides more than all",
+    (r) =>
+      (r.rules.sharingKey = {
+        name: "static",
+        version: 1,
+        parts: [
+          { household: anne, parts: 600_000 },
+          { household: ben, parts: 400_001 },
+        ],
+      }),
+  )
+  await root("format", "a scheme that is none", (r) => (r.meters[0]!.scheme = 11))
   await root("format", "statements as one link", (r) => (r.statements = r.statements[0] as unknown as CID[]))
   await generation("a generation below 0", [[id, minutes(0), -1]])
   await generation("a generation record of two", [[id, minutes(0)]])

@@ -2,10 +2,12 @@ import { readdirSync, readFileSync } from "node:fs"
 import t from "tap"
 import { maxReadingBytes } from "../reading.ts"
 import type { AttestationVectors } from "./attestations.ts"
+import type { CounterVectors } from "./counters.ts"
 import type { EvidenceVectors } from "./evidence.ts"
 import { generateVectors } from "./generate.ts"
 import type { KeyVectors } from "./keys.ts"
 import { loadVectors, vectorNames, vectorsFolder } from "./load.ts"
+import type { NativeVectors } from "./native.ts"
 import type { ProposalVectors } from "./proposals.ts"
 import type { ReadingVectors } from "./readings.ts"
 import type { SignatureVectors } from "./signatures.ts"
@@ -78,11 +80,13 @@ t.test("SPEC.md's worked examples and counts are those of the vectors", async (t
     ["keys", ...parts(loadVectors<KeyVectors>("keys"), "valid", "refused")],
     ["signatures", ...parts(loadVectors<SignatureVectors>("signatures"), "cases")],
     ["readings", ...parts(loadVectors<ReadingVectors>("readings"), "valid", "malformed", "unverified")],
+    ["native", ...parts(loadVectors<NativeVectors>("native"), "valid", "malformed", "unverified")],
     ["statements", ...parts(loadVectors<StatementVectors>("statements"), "cases")],
     ["trees", ...parts(loadVectors<TreeVectors>("trees"), "trees", "wrong")],
     ["proposals", ...parts(loadVectors<ProposalVectors>("proposals"), "cases")],
     ["attestations", ...parts(loadVectors<AttestationVectors>("attestations"), "cases", "packed")],
     ["evidence", ...parts(loadVectors<EvidenceVectors>("evidence"), "valid", "damaged", "chains")],
+    ["counters", ...parts(loadVectors<CounterVectors>("counters"), "cases")],
   ]
   for (const [file, ...cases] of counts) {
     const row = spec.split("\n").find((line) => line.startsWith(`| \`${file}.json\``)) ?? ""

@@ -1,11 +1,14 @@
 import { writeFileSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import { attestationVectors } from "./attestations.ts"
+import { counterVectors } from "./counters.ts"
 import { evidenceVectors } from "./evidence.ts"
 import { keyVectors } from "./keys.ts"
 import { type VectorName, vectorsFolder } from "./load.ts"
+import { nativeVectors } from "./native.ts"
 import { proposalVectors } from "./proposals.ts"
 import { readingVectors } from "./readings.ts"
+import { sharingVectors } from "./sharing.ts"
 import { signatureVectors } from "./signatures.ts"
 import { statementVectors } from "./statements.ts"
 import { treeVectors } from "./trees.ts"
@@ -16,11 +19,14 @@ export async function generateVectors(): Promise<Record<VectorName, string>> {
     keys: asFile(keyVectors()),
     signatures: asFile(signatureVectors()),
     readings: asFile(readingVectors()),
+    native: asFile(nativeVectors()),
     statements: asFile(statementVectors()),
     trees: asFile(treeVectors()),
     proposals: asFile(proposalVectors()),
     attestations: asFile(await attestationVectors()),
     evidence: asFile(await evidenceVectors()),
+    counters: asFile(counterVectors()),
+    sharing: asFile(sharingVectors()),
   }
 }
 

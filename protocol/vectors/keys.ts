@@ -11,7 +11,7 @@ export interface KeyVectors {
     name: string
     scheme: Scheme
     publicKey: Hex
-    reason: "length" | "small-order" | "not-canonical" | "not-on-curve"
+    reason: "length" | "small-order" | "not-canonical" | "not-on-curve" | "no-scheme"
   }[]
 }
 
@@ -24,6 +24,10 @@ export const meters = {
   hardware: es256Meter("hardware"),
 }
 
+/** SEC 2, 2.2.2: G of secp192r1. */
+const secp192r1Generator = fromHex(
+  "188da80eb03090f67cbf20eb43a18800f4ff0afd82ff101207192b95ffc8da78631011ed6b24cdd573f977a11e794811",
+)
 const p256Field = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn
 
 export function keyVectors(): KeyVectors {
@@ -37,7 +41,7 @@ export function keyVectors(): KeyVectors {
   )
   return {
     about: [
-      "Public keys of meters. SPEC.md, 2. Scheme 1 is Ed25519, 2 is ES256.",
+      "Public keys of meters. SPEC.md, 2. Scheme 1 is Ed25519, 2 is ES256, 3 to 10 and 131 to 138 are formats of meters' makers.",
       "valid: the key is taken; meterId and kid follow from it. secret is there where the key signs other vectors: these keys are for tests alone.",
       "refused: no meter may have this key. The reason is for people; where two apply, either may be given.",
     ],
@@ -50,6 +54,9 @@ export function keyVectors(): KeyVectors {
         mixedOrderKey().toBytes(),
       ),
       alone("ES256, x with leading zeros", Scheme.es256, lowestP256()),
+      alone("the same key as a BSM's", Scheme.bsm, lowestP256()),
+      alone("the same key as a BSM's at a generator", Scheme["bsm-generation"], lowestP256()),
+      alone("OCMF over P-192", Scheme["ocmf-secp192r1"], secp192r1Generator),
     ],
     refused: [
       ...torsionEncodings().map(({ bytes, order, canonical }) => ({
@@ -80,6 +87,17 @@ export function keyVectors(): KeyVectors {
         "length",
       ),
       ...refusedP256(),
+      refuse("BSM, 63 bytes", Scheme.bsm, meters.hardware.key.publicKey.subarray(1), "length"),
+      refuse("OCMF over P-384, 64 bytes", Scheme["ocmf-secp384r1"], meters.hardware.key.publicKey, "length"),
+      refuse(
+        "OCMF over secp256k1, a point of P-256",
+        Scheme["ocmf-secp256k1"],
+        meters.hardware.key.publicKey,
+        "not-on-curve",
+      ),
+      ...[0, 11, 130].map((scheme) =>
+        refuse(`a scheme ${scheme}`, scheme as Scheme, meters.hardware.key.publicKey, "no-scheme"),
+      ),
     ],
   }
 }

@@ -8,11 +8,14 @@ export const vectorNames = [
   "keys",
   "signatures",
   "readings",
+  "native",
   "statements",
   "trees",
   "proposals",
   "attestations",
   "evidence",
+  "counters",
+  "sharing",
 ] as const
 export type VectorName = (typeof vectorNames)[number]
 

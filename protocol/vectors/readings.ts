@@ -1,6 +1,6 @@
 import { concatBytes, type Hex, toHex } from "../hex.ts"
 import { Scheme } from "../meter.ts"
-import { Clock, encodeReading, type Reading, readingDigest, signedMessage } from "../reading.ts"
+import { Clock, encodeReading, type Reading, readingContext, readingDigest } from "../reading.ts"
 import { fromLittleEndian, L, littleEndian } from "./edwards.ts"
 import { number32, p256Order, toNumber, type VectorMeter } from "./fixed-keys.ts"
 import { meters } from "./keys.ts"

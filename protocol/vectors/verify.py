@@ -11,18 +11,22 @@ prints a line for each file and exits with 1 if any case comes out otherwise tha
 """
 
 import base64
+import datetime
+import decimal
 import hashlib
 import hmac
 import io
 import json
 import pathlib
+import re
 import sys
+from fractions import Fraction
 
 import cbor2
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -98,6 +102,33 @@ P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
 N256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 B256 = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 ED25519, ES256 = 1, 2
+CURVES = {
+    "secp256r1": ec.SECP256R1(),
+    "secp384r1": ec.SECP384R1(),
+    "secp256k1": ec.SECP256K1(),
+    "secp192r1": ec.SECP192R1(),
+    "brainpoolP256r1": ec.BrainpoolP256R1(),
+    "brainpoolP384r1": ec.BrainpoolP384R1(),
+}
+# Formats of meters' makers: number, and from 128 on the same at a generator. cryptography has no secp192k1 (8).
+NATIVE = {
+    3: ("bsm", "secp256r1"),
+    4: ("ocmf", "secp256r1"),
+    5: ("ocmf", "secp384r1"),
+    6: ("ocmf", "secp256k1"),
+    7: ("ocmf", "secp192r1"),
+    9: ("ocmf", "brainpoolP256r1"),
+    10: ("ocmf", "brainpoolP384r1"),
+}
+
+
+def native(scheme):
+    """Format and curve of a scheme, or None where it is one of COSE or none at all."""
+    return NATIVE.get(scheme & 0x7F)
+
+
+def size_of(curve):
+    return CURVES[curve].key_size // 8
 
 
 def check_key(scheme, key):
@@ -116,6 +147,13 @@ def check_key(scheme, key):
         x, y = int.from_bytes(key[:32], "big"), int.from_bytes(key[32:], "big")
         refuse_unless(x < P256 and y < P256, "not canonical")
         refuse_unless((y * y - x**3 + 3 * x - B256) % P256 == 0, "not on the curve")
+    elif native(scheme):
+        _, curve = native(scheme)
+        refuse_unless(len(key) == 2 * size_of(curve), "length")
+        try:
+            ec.EllipticCurvePublicKey.from_encoded_point(CURVES[curve], b"\x04" + key)
+        except ValueError:
+            raise Refused("not on the curve")
     else:
         raise Refused("no such scheme")
 
@@ -239,8 +277,236 @@ def read_reading(data):
 
 
 def reading_verifies(scheme, key, data):
+    if native(scheme):
+        curve, message, signature, _, _ = read_native(scheme, data)
+        if curve != native(scheme)[1]:
+            return False
+        r, s = (int.from_bytes(half, "big") for half in (signature[: len(signature) // 2], signature[len(signature) // 2 :]))
+        public = ec.EllipticCurvePublicKey.from_encoded_point(CURVES[curve], b"\x04" + key)
+        try:
+            public.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+            return True
+        except InvalidSignature:
+            return False
     said, kid, _, message, signature = read_reading(data)
     return said == scheme and kid == meter_id(scheme, key)[:8] and verifies(scheme, key, message, signature)
+
+
+# ---------------------------------------------------------------- formats of meters' makers (SPEC.md, 3.7)
+
+ORDERS = {
+    "secp256r1": N256,
+    "secp384r1": 2**384 - 0x389CB27E0BC8D220A7E5F24DB74F58851313E695333AD68D,
+    "secp256k1": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
+    "secp192r1": 0xFFFFFFFFFFFFFFFFFFFFFFFF99DEF836146BC9B1B4D22831,
+    "brainpoolP256r1": 0xA9FB57DBA1EEA9BC3E660A909D838D718C397AA3B561A6F7901E0E82974856A7,
+    "brainpoolP384r1": 0x8CB91E82A3386D280F5D6F7E50E641DF152F7109ED5456B31F166E6CAC0425A7CF3AB6AF6B7FC3103B883202E9046565,
+}
+
+
+def read_native(scheme, data):
+    """Curve, signed message, signature as r and s, fields, and whether the record is in doubt."""
+    generation = scheme >= 128
+    return read_bsm(data, generation) if native(scheme)[0] == "bsm" else read_ocmf(data, generation)
+
+
+def native_signature(data, curve, may_be_raw):
+    size = size_of(curve)
+    try:
+        r, s = decode_dss_signature(data)
+        strict = encode_dss_signature(r, s) == data
+    except ValueError:
+        strict = False
+    if not strict:
+        refuse_unless(may_be_raw and len(data) == 2 * size, "neither DER nor r and s")
+        r, s = int.from_bytes(data[:size], "big"), int.from_bytes(data[size:], "big")
+    refuse_unless(0 < r < ORDERS[curve] and 0 < s < ORDERS[curve], "r or s out of range")
+    return r.to_bytes(size, "big") + s.to_bytes(size, "big")
+
+
+def native_energy(value):
+    """Whole Wh, rounded down, of a Decimal in Wh whose exponent is the register's last place."""
+    refuse_unless(not value.is_signed() or value == 0, "below 0")
+    with decimal.localcontext() as exact:
+        exact.prec = 100
+        wh = int(value.to_integral_value(decimal.ROUND_FLOOR))
+        step = max(1, 10 ** max(0, value.as_tuple().exponent))
+    refuse_unless(wh < 2**63 and step <= 1_000_000, "more than a reading carries")
+    return wh, step
+
+
+# Name, registers, kind (a string, or a number: signed or not), scale factor, unit's code; None is not signed.
+BSM = [
+    ("Typ", 1, "u", None, 255), ("St", 1, "u", None, None), ("RCR", 2, "u", "Wh_SF", 30),
+    ("TotWhImp", 2, "u", "Wh_SF", 30), ("Wh_SF", 1, "i", None, None), ("W", 1, "i", "W_SF", 27),
+    ("W_SF", 1, "i", None, None), ("MA1", 8, "s", None, 255), ("RCnt", 2, "u", None, 255),
+    ("OS", 2, "u", None, 7), ("Epoch", 2, "u", None, 7), ("TZO", 1, "i", None, 6),
+    ("EpochSetCnt", 2, "u", None, 255), ("EpochSetOS", 2, "u", None, 7), ("DI", 1, "u", None, 255),
+    ("DO", 1, "u", None, 255), ("Meta1", 70, "s", None, 255), ("Meta2", 50, "s", None, 255),
+    ("Meta3", 50, "s", None, 255), ("Evt", 2, "u", None, 255), ("NSig", 1, "u", None, None),
+    ("BSig", 1, "u", None, None),
+]  # fmt: skip
+
+
+def read_bsm(data, generation):
+    refuse_unless(len(data) == 504, "length")
+    v, at = {}, 0
+    for name, registers, kind, _, _ in BSM:
+        part = data[at : at + 2 * registers]
+        at += 2 * registers
+        v[name] = part.rstrip(b"\0") if kind == "s" else int.from_bytes(part, "big", signed=kind == "i")
+        refuse_unless(kind != "s" or b"\0" not in v[name], "bytes behind a text")
+    refuse_unless(v["St"] == 0 and abs(v["Wh_SF"]) <= 10 and abs(v["W_SF"]) <= 10, "status or scale")
+    refuse_unless(v["NSig"] == 48 and v["BSig"] <= 96 and not any(data[at + v["BSig"] :]), "signature's place")
+    message = b""
+    for name, _, kind, scale, unit in BSM:
+        if unit is None:
+            continue
+        if kind == "s":
+            message += len(v[name]).to_bytes(4, "big") + v[name]
+        else:
+            message += (v[name] % 2**32).to_bytes(4, "big") + ((v[scale] if scale else 0) % 256).to_bytes(1, "big") + bytes([unit])
+    signature = native_signature(data[at : at + v["BSig"]], "secp256r1", False)
+    none = 2**32 - 1
+    refuse_unless(v["RCnt"] != none and v["Epoch"] not in (0, none) and v["TotWhImp"] != 0, "not there")
+    wh, step = native_energy(decimal.Decimal((0, tuple(map(int, str(v["TotWhImp"]))), v["Wh_SF"])))
+    sets = (v["EpochSetCnt"], v["OS"], v["EpochSetOS"])
+    is_set = none not in sets and v["EpochSetCnt"] > 0 and v["OS"] >= v["EpochSetOS"]
+    fields = {
+        "sequence": v["RCnt"],
+        "time": v["Epoch"],
+        "clock": 2 if is_set else 1,
+        "clockSets": 0 if v["EpochSetCnt"] == none else v["EpochSetCnt"],
+        "boots": 0,
+        "generatedWh" if generation else "importedWh": str(wh),
+    }
+    power = int(decimal.Decimal(v["W"]).scaleb(v["W_SF"]))
+    if v["W"] != -(2**15) and abs(power) < 2**31:
+        fields["powerW"] = power
+    if v["Evt"]:
+        fields["status"] = v["Evt"]
+    if step > 1:
+        fields["resolutionWh"] = step
+    return "secp256r1", message, signature, fields, not is_set or bool(v["Evt"] & ~0b11100)
+
+
+SETTLED = re.compile(r"(?i)0*1-(?:0+|b):0*(1|b0|2|c0)\.0*8\.(?:0+|e)(?:[.*](?:255|0*ff))?")
+TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d),\d{3}([+-])(\d\d)(\d\d) ([UISR])")
+NUMBER = re.compile(r" *[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,2})? *")
+
+
+class Number(str):
+    """A JSON number by its own digits."""
+
+
+def strict_json(data):
+    def unique(pairs):
+        refuse_unless(len(pairs) == len(dict(pairs)), "a name twice")
+        return dict(pairs)
+
+    def no_constant(name):
+        raise Refused(name)
+
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=unique,
+            parse_int=Number,
+            parse_float=Number,
+            parse_constant=no_constant,
+        )
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"not JSON: {error}")
+    refuse_unless(isinstance(value, dict), "not an object")
+    return value
+
+
+def read_ocmf(data, generation):
+    refuse_unless(len(data) <= 16_384, "too long")
+    sections = data.split(b"|")
+    refuse_unless(len(sections) == 3 and sections[0] == b"OCMF", "not three sections")
+    payload, section = strict_json(sections[1]), strict_json(sections[2])
+    refuse_unless(all(isinstance(section.get(n, ""), str) for n in ("SA", "SE", "SM", "SD")), "signature section")
+    parts = re.fullmatch(r"(?i)ECDSA-(\w+)-SHA256", section.get("SA", "ECDSA-secp256r1-SHA256"))
+    name = parts and re.sub(r"brainpoolp?(?=\d)", "brainpoolp", parts[1].lower())
+    curve = {known.lower(): known for known in CURVES}.get(name)
+    refuse_unless(curve, "algorithm")
+    refuse_unless(section.get("SM", "application/x-der") == "application/x-der", "SM")
+    text, encoding = section.get("SD", ""), section.get("SE", "hex").lower()
+    if encoding == "hex":
+        refuse_unless(re.fullmatch(r"([0-9a-fA-F]{2})+", text), "hex")
+        raw = bytes.fromhex(text)
+    else:
+        refuse_unless(encoding == "base64" and re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", text), "base64")
+        raw = base64.b64decode(text + "=" * (-len(text) % 4))
+    signature = native_signature(raw, curve, "SM" not in section)
+    entries = payload.get("RD")
+    refuse_unless(isinstance(entries, list) and entries and all(isinstance(e, dict) for e in entries), "RD")
+
+    page = re.fullmatch(r"([TF])(0|[1-9][0-9]*)", payload.get("PG") if isinstance(payload.get("PG"), str) else "")
+    refuse_unless(page and int(page[2]) < 2**52, "PG")
+    doubt, spoilt, moments, here = False, False, {}, {}
+    for entry in entries:
+        here = {**here, **{n: entry[n] for n in ("TM", "TX", "RV", "RI", "RU", "CL", "EF", "ST") if n in entry}}
+        doubt |= ("RI" in entry) != ("RU" in entry) or not all(isinstance(value, str) for value in here.values())
+        spoilt |= here.get("TX") == "X"
+        doubt |= spoilt or here.get("ST") != "G" or here.get("EF", "") != ""
+        doubt |= not re.fullmatch(r"[-+]?0*\.?0*", here.get("CL", "0"))
+        time = read_ocmf_time(here.get("TM"))
+        if time is None:
+            doubt = True
+            continue
+        doubt |= time[1] != 2
+        moment = moments.setdefault((here["TM"], here.get("TX")), {"time": time, "registers": {}, "step": 1})
+        registers = [(here.get("RV"), here.get("RI"), here.get("RU"))]
+        if payload.get("MV") == "BAUER Electronic":
+            registers.append((entry.get("XV"), entry.get("XI"), entry.get("XU")))
+        for value, obis, unit in registers:
+            settled = isinstance(obis, str) and value is not None and SETTLED.fullmatch(obis)
+            if not settled:
+                continue
+            exported = settled[1].upper() in ("2", "C0")
+            if generation and not exported:
+                continue
+            field = "generatedWh" if generation else "exportedWh" if exported else "importedWh"
+            if unit not in ("Wh", "kWh") or not NUMBER.fullmatch(value):
+                doubt = True
+                continue
+            try:
+                wh, step = native_energy(decimal.Decimal(value.strip()).scaleb(3 if unit == "kWh" else 0))
+            except Refused:
+                doubt = True
+                continue
+            doubt |= moment["registers"].get(field, wh) != wh
+            moment["registers"][field] = wh
+            moment["step"] = max(moment["step"], step)
+    found = [moment for moment in moments.values() if moment["registers"]]
+    refuse_unless(found, "no register")
+    for before, after in zip(found, found[1:]):
+        doubt |= after["time"][0] < before["time"][0]
+    for field in ("generatedWh", "importedWh", "exportedWh"):
+        values = [moment["registers"][field] for moment in found if field in moment["registers"]]
+        doubt |= values != sorted(values)
+    last = found[-1]
+    number = int(page[2]) + (2**52 if page[1] == "F" else 0)
+    fields = {"sequence": number, "time": last["time"][0], "clock": last["time"][1], "clockSets": 0, "boots": 0}
+    fields.update((field, str(wh)) for field, wh in last["registers"].items())
+    if last["step"] > 1:
+        fields["resolutionWh"] = last["step"]
+    return curve, sections[1], signature, fields, doubt
+
+
+def read_ocmf_time(text):
+    """Unix seconds and the clock's state, or None where it is no time."""
+    parts = TIME.fullmatch(text) if isinstance(text, str) else None
+    if not parts or int(parts[3]) > 14 or int(parts[4]) > 59:
+        return None
+    try:
+        local = datetime.datetime.fromisoformat(parts[1]).replace(tzinfo=datetime.timezone.utc).timestamp()
+    except ValueError:
+        return None
+    time = int(local) - (int(parts[3]) * 60 + int(parts[4])) * (60 if parts[2] == "+" else -60)
+    return None if time < 0 else (time, "UISR".index(parts[5]))
 
 
 # ---------------------------------------------------------------- statements, trees, proposals (SPEC.md, 5 and 6)
@@ -455,7 +721,8 @@ def received(readings):
 
 
 def meter_of(meter, readings):
-    refuse_unless(meter["scheme"] in (ED25519, ES256), "scheme")
+    known = meter["scheme"] in (ED25519, ES256, 8, 136) or (is_count(meter["scheme"]) and native(meter["scheme"]))
+    refuse_unless(known and meter["scheme"] < 256, "scheme")
     head_ = {"meterId": blob(meter["meter"], 32), "scheme": meter["scheme"], "publicKey": blob(meter["key"], None)}
     return {**head_, "readings": received(readings)}
 
@@ -483,7 +750,8 @@ def read_evidence(cid, blocks, identities):
     rules = keys(
         root["rules"], "version", "intervalSeconds", "sharingKey", "headroomBasisPoints", "clockToleranceSeconds"
     )
-    refuse_unless(rules["version"] == 1 and rules["sharingKey"] == "proportional", "rules")
+    refuse_unless(rules["version"] == 1, "rules")
+    check_sharing_key(rules["sharingKey"])
     for name in ("intervalSeconds", "headroomBasisPoints", "clockToleranceSeconds"):
         count(rules[name])
     refuse_unless(rules["intervalSeconds"] > 0, "interval")
@@ -614,6 +882,133 @@ def open_age(file, identities):
     return None
 
 
+# ---------------------------------------------------------------- counters (SPEC.md, 9.1)
+
+UNITS = 36_000_000
+STEPS = {16: (100, 1000), 31: (1, 10, 100, 1000), 32: (1, 10, 100, 1000)}
+MODULI = sorted([10**n for n in range(6, 13)] + [2**bits * step for bits, steps in STEPS.items() for step in steps])
+
+
+class Register:
+    """One register by 9.1.1 and 9.1.2: `show` gives kind and reason, and `counted` is what is counted."""
+
+    def __init__(self, meter, rules, value, time):
+        self.watts = meter["ratedW"] * (10_000 + rules["headroomBasisPoints"])
+        self.tolerance = rules["clockToleranceSeconds"]
+        self.counted, self.anchor = value, time
+        self.since, self.lead, self.jumped = time, 0, None
+        self.offset, self.restarts, self.unseen = 0, 0, 0
+        self.floor, self.mark = value, (value, time)
+        self.before, self.behind, self.line = None, None, None
+
+    def ceiling(self, seconds):
+        return self.watts * seconds // UNITS + 1 if seconds > 0 else 0
+
+    def slack(self, step):
+        return UNITS * (1 + min(step, self.ceiling(900)))
+
+    def can(self, wh, seconds, step):
+        return UNITS * wh <= self.watts * seconds + self.slack(step) if seconds > 0 else wh <= 0
+
+    def explained(self, wh, seconds, step):
+        return wh <= self.ceiling(seconds + self.tolerance) + step
+
+    def rise(self, to, time, step, jumped):
+        """The fault if there is one, then since, lead and jumped."""
+        if jumped is not None and to >= jumped:
+            return "register-jumped", self.since, self.lead, jumped
+        risen = to - self.counted
+        if risen == 0:
+            return None, self.since, self.lead, None
+        seconds = time - self.since
+        lead = self.lead + UNITS * risen - self.watts * seconds
+        if lead <= (self.slack(step) if seconds > 0 else 0):
+            return None, time, max(lead, 0), None
+        return "over-rated", self.since, self.lead, jumped if self.explained(risen, seconds, step) else to
+
+    def show(self, v, t, step):
+        line = self.line
+        if line and v >= line["last"] and self.can(v - line["last"], t - line["time"], step):
+            line = {**line, "last": v, "time": t, "n": line["n"] + 1, "rises": line["rises"] + (v > line["last"])}
+        else:
+            line = {"first": v, "since": t, "last": v, "time": t, "n": 1, "rises": 0}
+        c = v + self.offset
+        if c < self.counted:
+            self.line = line
+            other = line["first"] < self.floor
+            found = self.another(v, t, step, other)
+            if found:
+                return found
+            if not other:
+                self.behind = (v, t)
+            return "dip" if other else "behind", "register-fell"
+        fault, since, lead, jumped = self.rise(c, t, step, self.jumped)
+        if fault:
+            self.line, self.jumped = line, jumped
+            other = jumped is not None and line["first"] + self.offset >= jumped
+            return self.another(v, t, step, other) or ("glitch", fault)
+        gap, stands = t - self.anchor, c == self.counted
+        late = not self.can(c - self.counted, max(gap, 900), step)
+        if late and line["n"] < 2:
+            self.line = line
+            return "unconfirmed", "register-late"
+        self.counted, self.anchor, self.since, self.lead = c, t, since, lead
+        self.line = self.jumped = self.behind = None
+        if t - self.mark[1] >= 3600:
+            self.floor, self.mark = self.mark[0], (v, t)
+        return "late" if late else "gap" if gap > 900 else "frozen" if stands else "normal", None
+
+    def another(self, v, t, step, other):
+        line = self.line
+        lasted = line["time"] - line["since"]
+        if not (line["rises"] >= 3 and lasted >= 3600 or line["n"] >= 4 and lasted >= 86_400):
+            return None
+        here, when = self.behind or (self.counted - self.offset, self.anchor)
+        f, unseen = line["first"], line["since"] - when
+        b = self.before
+        modulus = next((m for m in MODULI if m > here and 100 * (m - here) <= m), None)
+        if (
+            b
+            and f >= b["shown"]
+            and (b["below"] is None or f < b["below"])
+            and self.explained(f - b["shown"], line["since"] - b["time"], step)
+        ):
+            kind, offset = "back", b["counter"][0]
+        elif not other:
+            return None
+        elif f > here:
+            kind, offset = "replaced", here + self.offset - f
+        elif modulus is not None and self.can(modulus - here + f, unseen, step):
+            kind, offset = "rollover", self.offset + modulus
+        elif self.can(f, unseen, step):
+            kind, offset = "reset", here + self.offset
+        else:
+            kind, offset = "replaced", here + self.offset - f
+        to = v + offset
+        since, lead, behind, reason = self.since, self.lead, (v, t), "register-fell"
+        if to >= self.counted:
+            reason, since, lead, _ = self.rise(to, t, step, None)
+            if reason:
+                return "glitch", reason
+            behind = None
+        if kind == "back":
+            self.offset, self.restarts, self.unseen = b["counter"]
+            self.before = None
+        else:
+            below = None if self.jumped is None else self.jumped - self.offset
+            left = (self.offset, self.restarts, self.unseen)
+            self.before = {"counter": left, "shown": here, "time": when, "below": below}
+            self.offset, self.restarts = offset, self.restarts + 1
+            self.unseen += self.ceiling(unseen) + step
+        self.floor, self.mark = f, (v, t)
+        self.line = self.jumped = None
+        self.since, self.lead, self.behind = since, lead, behind
+        if reason:
+            return "behind", reason
+        self.counted, self.anchor = to, t
+        return kind, None
+
+
 # ---------------------------------------------------------------- the files
 
 
@@ -673,6 +1068,20 @@ def verify_readings(v, report):
         report.case("valid", c["name"], same and signed and keccak256(data) == unhex(c["digest"]))
     for c in v["malformed"]:
         report.refused("malformed", c["name"], lambda: read_reading(unhex(c["bytes"])))
+    for c in v["unverified"]:
+        report.case("unverified", c["name"], not reading_verifies(c["scheme"], unhex(c["publicKey"]), unhex(c["bytes"])))
+
+
+def verify_native(v, report):
+    for c in v["valid"]:
+        data, key = unhex(c["bytes"]), unhex(c["publicKey"])
+        check_key(c["scheme"], key)
+        _, message, _, fields, doubt = read_native(c["scheme"], data)
+        same = fields == c["fields"] and message == unhex(c["message"]) and doubt == c["inDoubt"]
+        named = meter_id(c["scheme"], key) == unhex(c["meterId"]) and keccak256(data) == unhex(c["digest"])
+        report.case("valid", c["name"], same and named and reading_verifies(c["scheme"], key, data))
+    for c in v["malformed"]:
+        report.refused("malformed", c["name"], lambda: read_native(c["scheme"], unhex(c["bytes"])))
     for c in v["unverified"]:
         report.case("unverified", c["name"], not reading_verifies(c["scheme"], unhex(c["publicKey"]), unhex(c["bytes"])))
 
@@ -753,15 +1162,171 @@ def verify_evidence(v, report):
         report.case("chains", c["name"], (links == [None] + c["roots"][:-1]) == c["holds"])
 
 
+def verify_counters(v, report):
+    for c in v["cases"]:
+        register = Register(v["meter"], v["rules"], int(c["startWh"]), 0) if "startWh" in c else None
+        for row in c["readings"]:
+            shown, time = int(row["shown"]), row["time"]
+            if time > row.get("received", time) + v["rules"]["clockToleranceSeconds"]:
+                kind, reason = "glitch", "clock-ahead"
+            elif register is None:
+                register = Register(v["meter"], v["rules"], shown, time)
+                kind, reason = "first", None
+            else:
+                kind, reason = register.show(shown, time, row.get("resolutionWh", 0))
+            stated = (row["kind"], row.get("reason"), int(row["countedWh"]))
+            report.case("cases", f"{c['name']}, {time} s", (kind, reason, register.counted) == stated)
+
+
+# ---------------------------------------------------------------- sharing (SPEC.md, 9.3)
+
+
+def divided(amount, weights):
+    """By name: the largest-remainder rule with exact fractions."""
+    total = sum(weights.values())
+    if total == 0:
+        return {name: 0 for name in weights}
+    exact = {name: Fraction(amount * weight, total) for name, weight in weights.items()}
+    parts = {name: int(share) for name, share in exact.items()}
+    order = sorted(weights, key=lambda name: (parts[name] - exact[name], name))
+    for name in order[: amount - sum(parts.values())]:
+        parts[name] += 1
+    return parts
+
+
+def offers(amount, parts):
+    weights = {p[0]: p[1] for p in parts}
+    weights["nobody"] = 1_000_000 - sum(weights.values())
+    return divided(amount, weights)
+
+
+def shared(key, surplus, deficit, start):
+    """What each household gives and receives."""
+    total = sum(surplus.values())
+    row = next((r for r in key.get("rows", []) if r["start"] <= start < r["start"] + key["seconds"]), None)
+    name = key["name"]
+    if name in ("table", "pairs") and row is None:
+        name = "proportional"
+    if name == "pairs":
+        given, received = dict.fromkeys(surplus, 0), {}
+        offered = {}
+        for producer in surplus:
+            own = [(p["consumer"], p["parts"]) for p in row["pairs"] if p["producer"] == producer]
+            offered[producer] = offers(surplus[producer], own)
+        for consumer in deficit:
+            own = {producer: part.get(consumer, 0) for producer, part in offered.items()}
+            taken = divided(min(sum(own.values()), deficit[consumer]), own)
+            received[consumer] = sum(taken.values())
+            for producer, wh in taken.items():
+                given[producer] += wh
+        return given, received
+    if name in ("proportional", "minimum"):
+        received = divided(min(total, sum(deficit.values())), deficit)
+    elif name in ("static", "table"):
+        parts = key["parts"] if name == "static" else row["parts"]
+        offered = offers(total, [(p["household"], p["parts"]) for p in parts])
+        received = {h: min(offered.get(h, 0), need) for h, need in deficit.items()}
+    elif name == "equal":
+        received, left = dict.fromkeys(deficit, 0), total
+        while left and any(received[h] < deficit[h] for h in deficit):
+            takers = sorted(h for h in deficit if received[h] < deficit[h])
+            level = left // len(takers)
+            for h in takers if level else takers[:left]:
+                part = min(level or 1, deficit[h] - received[h])
+                received[h] += part
+                left -= part
+    else:
+        received, left = {}, total
+        named = [h for rank in key["ranks"] for h in rank]
+        for rank in key["ranks"] + [[h for h in deficit if h not in named]]:
+            needs = {h: deficit[h] for h in rank if h in deficit}
+            amount = min(left, sum(needs.values()))
+            received.update(divided(amount, needs))
+            left -= amount
+    return divided(sum(received.values()), surplus), received
+
+
+SHARING_KEYS = {
+    "proportional": (),
+    "minimum": (),
+    "equal": (),
+    "static": ("parts",),
+    "table": ("seconds", "rows"),
+    "pairs": ("seconds", "rows"),
+    "priority": ("ranks",),
+}
+
+
+def check_sharing_key(key):
+    refuse_unless(isinstance(key, dict) and key.get("name") in SHARING_KEYS, "sharing key")
+    keys(key, "name", "version", *SHARING_KEYS[key["name"]])
+    refuse_unless(count(key["version"]) >= 1, "version")
+    if key["name"] == "static":
+        check_parts(key["parts"], "household")
+    if key["name"] == "priority":
+        named = [checked_address(h) for rank in listed(key["ranks"]) for h in listed(rank)]
+        refuse_unless(named and all(key["ranks"]) and len(set(named)) == len(named), "ranks")
+    if "rows" in key:
+        seconds, last = count(key["seconds"]), -1
+        refuse_unless(seconds >= 1, "seconds")
+        for row in listed(key["rows"]):
+            keys(row, "start", "parts" if key["name"] == "table" else "pairs")
+            refuse_unless(count(row["start"]) > last and row["start"] % seconds == 0, "row")
+            last = row["start"]
+            if key["name"] == "table":
+                check_parts(row["parts"], "household")
+            else:
+                check_parts(row["pairs"], "consumer", "producer")
+
+
+def check_parts(parts, who, giver=None):
+    sums, seen = {}, set()
+    for part in listed(parts):
+        keys(part, who, "parts", *([giver] if giver else []))
+        pair = (checked_address(part[who]), checked_address(part[giver]) if giver else None)
+        refuse_unless(pair not in seen, "twice")
+        seen.add(pair)
+        sums[pair[1]] = sums.get(pair[1], 0) + count(part["parts"])
+    refuse_unless(seen and max(sums.values()) <= 1_000_000, "parts")
+
+
+def checked_address(text):
+    refuse_unless(isinstance(text, str) and re.fullmatch("0x[0-9a-f]{40}", text), "address")
+    return text
+
+
+def verify_sharing(v, report):
+    for c in v["cases"]:
+        check_sharing_key(c["key"])
+        surplus, deficit = {}, {}
+        for h in c["households"]:
+            out, taken = int(h["exportedWh"]), int(h["importedWh"])
+            if c["key"]["name"] != "minimum":
+                out, taken = max(out - taken, 0), max(taken - out, 0)
+            surplus[h["household"]], deficit[h["household"]] = out, taken
+        given, received = shared(c["key"], surplus, deficit, c["start"])
+        report.case(
+            "cases",
+            c["name"],
+            all(
+                (given[h["household"]], received[h["household"]]) == (int(h["givenWh"]), int(h["receivedWh"]))
+                for h in c["households"]
+            ),
+        )
+
+
 FILES = {
     "keys": verify_keys,
     "signatures": verify_signatures,
     "readings": verify_readings,
+    "native": verify_native,
     "statements": verify_statements,
     "trees": verify_trees,
     "proposals": verify_proposals,
     "attestations": verify_attestations,
     "evidence": verify_evidence,
+    "counters": verify_counters,
+    "sharing": verify_sharing,
 }
 
 

@@ -10,7 +10,12 @@ export interface BlockRead {
  * in time, and no late reply answers a later request.
  */
 export interface Unit {
-  /** @param onTurn called when the request's turn has come, just before it goes out. */
+  /** Registers whose transmission costs as much on this bus as one more request: for `planReads`. Absent: none. */
+  readonly gap?: number
+  /**
+   * @param onTurn called when the request's turn has come, just before it goes out.
+   * @throws ModbusException when the unit refuses; other errors when no sound answer came.
+   */
   read(block: BlockRead, onTurn?: () => void): Promise<Buffer>
   /** Writes holding registers (function 16). */
   write(address: number, words: readonly number[]): Promise<void>
@@ -22,6 +27,8 @@ export interface Identity {
   model?: string
   serial?: string
   firmware?: string
+  /** What it can give at most, W. */
+  ratedW?: number
 }
 
 /** One point as it was read. A value that is not there is absent, and `quality` says why: it is never 0 instead. */
@@ -62,9 +69,15 @@ export interface Polled {
 
 /** A kind of device at work on one unit; it remembers what it found there until it is made anew. */
 export interface Device {
+  /** The rest that it wants before each request, ms. */
+  readonly pauseMs?: number
   /** Asked after each opening of the bus. @throws WrongDevice where something else answers. */
   identify(unit: Unit): Promise<Identity>
-  /** Reads the points that are due. @param now Unix seconds; asked again when a request's turn has come. */
+  /**
+   * Reads the points that are due.
+   * @param now Unix seconds; asked again when a request's turn has come.
+   * @throws UnusableRegister when the registers that count show nothing that can be counted.
+   */
   poll(unit: Unit, now: () => number): Promise<Polled>
 }
 
@@ -73,7 +86,31 @@ export class WrongDevice extends Error {
   override name = "WrongDevice"
 }
 
+/** The unit answered with a Modbus exception: the connection is sound, the request is not. */
+export class ModbusException extends Error {
+  override name = "ModbusException"
+  /** Modbus Application Protocol Specification 1.1b3, 7. */
+  readonly code: number
+
+  constructor(message: string, code: number, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** The unit does not have what was asked for: codes 1 to 4. The others say that it cannot answer at the moment. */
+export function isRefusal(error: unknown): error is ModbusException {
+  return error instanceof ModbusException && error.code >= 1 && error.code <= 4
+}
+
 /** The meter answered, but not with something that can be counted. */
 export class UnusableRegister extends Error {
   override name = "UnusableRegister"
+  /** What it showed all the same. */
+  readonly points: readonly PointValue[]
+
+  constructor(message: string, points: readonly PointValue[] = []) {
+    super(message)
+    this.points = points
+  }
 }

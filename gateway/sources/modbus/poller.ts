@@ -3,13 +3,16 @@ import type { Clock } from "../../../protocol/clock.ts"
 import type { Clock as ClockQuality, Reading } from "../../../protocol/reading.ts"
 import type { Meter } from "../../config.ts"
 import type { Intake } from "../../intake.ts"
-import { type Bus, BusTimeout, busTimeoutMs, openTcpBus } from "./bus.ts"
-import { blockFor, decodeBlock, profileNamed, type Snapshot } from "./profile.ts"
+import { type Bus, BusDown, type BusPlace, type BusTimes, openBus, UnitSilent } from "./bus.ts"
+import { type Device, type Polled, WrongDevice } from "./device.ts"
+import { type MeterReader, readMeter } from "./reader.ts"
 
 /** Signs what was read off a plain meter with the gateway's key for it. */
 export type SignReading = (meter: Meter, reading: Omit<Reading, "sequence">) => Uint8Array
 
 export interface PollerOptions {
+  /** The device that a meter is, by its profile. */
+  deviceOf: (meter: Meter) => Device
   clock: Clock
   clockQuality: () => ClockQuality
   sign: SignReading
@@ -17,114 +20,123 @@ export interface PollerOptions {
   log: Logger
   /** Called after each poll: undefined when it went well. */
   onPoll?: (meter: Meter, error: Error | undefined) => void
-  patience?: Patience
+  busTimes?: BusTimes
+  rests?: Rests
 }
 
-/** Milliseconds of real time. */
-export interface Patience {
-  timeoutMs: number
-  /** A unit that does not answer is left alone for this long: it costs its bus at most one time-out a minute. */
-  restAfterTimeoutMs: number
-  /** A refused connection or an exception costs the bus nothing, and is tried again sooner. */
-  restAfterErrorMs: number
+/** How long a meter is left alone after a failure, besides what its bus says. Milliseconds of real time. */
+export interface Rests {
+  /** After a first failure that was no time-out; it doubles with each further one. */
+  afterErrorMs: number
+  mostAfterErrorMs: number
+  /** Another device answers: somebody has to come and see. */
+  wrongDeviceMs: number
 }
 
-const usualPatience: Patience = {
-  timeoutMs: busTimeoutMs,
-  restAfterTimeoutMs: 60_000,
-  restAfterErrorMs: 2_000,
-}
+const usualRests: Rests = { afterErrorMs: 2_000, mostAfterErrorMs: 60_000, wrongDeviceMs: 60_000 }
 const tickMs = 20_000
 
 export interface Poller {
   stop(): Promise<void>
 }
 
-/**
- * Polls the site's plain meters over Modbus TCP, each at the multiples of its own period, so that readings fall on
- * interval boundaries.
- * @throws PersonError when a meter's profile is unknown.
- */
-export function startPoller(meters: readonly Meter[], options: PollerOptions): Poller {
-  const buses = new Map<string, Bus>()
+/** Polls the site's meters, each at the multiples of its own period, so that readings fall on interval boundaries. */
+export function startPoller(
+  meters: readonly Meter[],
+  places: readonly BusPlace[],
+  options: PollerOptions,
+): Poller {
+  const { clock, deviceOf, busTimes } = options
+  const polled = meters.flatMap((meter) => (meter.modbus ? [{ meter, place: meter.modbus }] : []))
+  const devices = polled.map(({ meter }) => deviceOf(meter))
   const stopping = new AbortController()
-  const readers = meters.flatMap((meter) => {
-    if (!meter.modbus) return []
-    const { host, port } = meter.modbus
-    const address = `${host}:${port}`
-    const bus = buses.get(address) ?? openTcpBus(host, port, (options.patience ?? usualPatience).timeoutMs)
-    buses.set(address, bus)
-    return [{ meter, place: meter.modbus, read: readerFor(meter.modbus, bus, options.clock) }]
+  const buses = new Map<string, Bus>(places.map((place) => [place.name, openBus(place, busTimes)]))
+  const loops = polled.map(({ meter, place }, i) => {
+    const bus = buses.get(place.bus)
+    if (!bus) throw new Error(`There is no bus named ${place.bus}.`)
+    const reader = readMeter(bus, place.unit, devices[i]!, () => clock.now())
+    return pollForEver(meter, place.everySeconds, reader, options, stopping.signal)
   })
-  const loops = readers.map(({ meter, place, read }) =>
-    pollForEver(meter, place, read, options, stopping.signal),
-  )
   return {
     async stop() {
       stopping.abort()
-      for (const bus of buses.values()) bus.close()
+      await Promise.all([...buses.values()].map((bus) => bus.close()))
       await Promise.all(loops)
     },
   }
 }
 
-type Place = NonNullable<Meter["modbus"]>
-
-/** @throws PersonError when there is no such profile. */
-function readerFor({ unit, profile: name, measures }: Place, bus: Bus, clock: Clock) {
-  const profile = profileNamed(name)
-  const block = blockFor(profile, measures)
-  /** What the meter shows, and when it was asked: others on the bus may have had their turn first. */
-  return async (): Promise<Snapshot & { time: number }> => {
-    let time = clock.now()
-    const bytes = await bus.read(unit, block, () => {
-      time = clock.now()
-    })
-    return { time, ...decodeBlock(profile, measures, block, bytes) }
-  }
+/** Where a meter's readings come from, for people. */
+export function sourceOf({ modbus }: Meter): string {
+  return `modbus ${modbus?.bus} unit ${modbus?.unit}`
 }
 
 async function pollForEver(
   meter: Meter,
-  { host, port, unit, everySeconds }: Place,
-  read: ReturnType<typeof readerFor>,
-  { clock, clockQuality, sign, intake, log, onPoll, patience = usualPatience }: PollerOptions,
+  everySeconds: number,
+  reader: MeterReader,
+  options: PollerOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const source = `modbus ${host}:${port} unit ${unit}`
+  const { clock, log, onPoll, rests = usualRests } = options
+  const about = { meter: meter.name, source: sourceOf(meter) }
   let next = clock.now()
-  let failing = false
+  let failures = 0
+  let told: string | undefined
   while (!signal.aborted) {
     try {
-      const { time, registers, powerW, resolutionWh } = await read()
-      const bytes = sign(meter, {
-        time,
-        clock: clockQuality(),
-        clockSets: 0,
-        boots: 0,
-        ...registers,
-        ...(powerW !== undefined && { powerW }),
-        ...(resolutionWh > 1 && { resolutionWh }),
-      })
-      await intake.submit({ source, bytes, claimedMeter: meter.key.meterId })
-      if (failing) log.info({ meter: meter.name, source }, "readings of the meter come in again")
-      failing = false
+      const { polled } = await reader.read()
+      await handIn(meter, polled, options)
+      if (failures > 0) log.info(about, "readings of the meter come in again")
+      failures = 0
+      told = undefined
       onPoll?.(meter, undefined)
     } catch (cause) {
       const error = cause instanceof Error ? cause : new Error(String(cause))
       if (signal.aborted) return
-      if (!failing) log.warn({ meter: meter.name, source, reason: error.message }, "no reading of the meter")
-      failing = true
+      // A reason is told once: a meter that stays away for a night does not fill the log.
+      if (told !== error.name) log.warn({ ...about, reason: error.message }, "no reading of the meter")
+      told = error.name
       onPoll?.(meter, error)
-      await sleep(
-        error instanceof BusTimeout ? patience.restAfterTimeoutMs : patience.restAfterErrorMs,
-        signal,
-      )
+      await sleep(restAfter(error, failures++, rests), signal)
       continue
     }
     next = (Math.floor(Math.max(clock.now(), next) / everySeconds) + 1) * everySeconds
     await sleepUntil(clock, next, signal)
   }
+}
+
+/** A bus knows best when a unit may be asked again, or when it will try its line. */
+function restAfter(error: Error, failures: number, rests: Rests): number {
+  if (error instanceof UnitSilent || error instanceof BusDown) return error.retryInMs
+  if (error instanceof WrongDevice) return rests.wrongDeviceMs
+  return Math.min(rests.afterErrorMs * 2 ** failures, rests.mostAfterErrorMs)
+}
+
+/** What a meter signed itself goes in as it is; what a plain meter shows is signed by the gateway. */
+async function handIn(meter: Meter, polled: Polled, options: PollerOptions): Promise<void> {
+  const { intake } = options
+  const from = { source: sourceOf(meter), claimedMeter: meter.key.meterId }
+  const { signed, snapshot } = polled
+  if (signed) await intake.submit({ ...from, bytes: signed.bytes, format: signed.format })
+  if (snapshot) await intake.submit({ ...from, bytes: sign(meter, polled.time, snapshot, options) })
+}
+
+function sign(
+  meter: Meter,
+  time: number,
+  { registers, powerW, resolutionWh }: NonNullable<Polled["snapshot"]>,
+  options: PollerOptions,
+): Uint8Array {
+  return options.sign(meter, {
+    time,
+    clock: options.clockQuality(),
+    clockSets: 0,
+    boots: 0,
+    ...registers,
+    ...(powerW !== undefined && { powerW }),
+    ...(resolutionWh > 1 && { resolutionWh }),
+  })
 }
 
 async function sleepUntil(clock: Clock, time: number, signal: AbortSignal): Promise<void> {

@@ -1,160 +1,174 @@
-import fc from "fast-check"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import t from "tap"
 import { PersonError } from "../../../protocol/error.ts"
-import { maxReadingBytes } from "../../../protocol/reading.ts"
-import { testMeter } from "../../intake.test.support.ts"
-import {
-  blockFor,
-  decodeBlock,
-  float32StepWh,
-  type Measures,
-  profileNamed,
-  UnusableRegister,
-} from "./profile.ts"
+import { deviceFor, signsItself } from "./devices.ts"
+import { parseProfile, profileNamed, readProfiles, shippedProfiles } from "./profile.ts"
+import type { Measures } from "./profile-shape.ts"
+import { unitWith } from "./unit.test.support.ts"
 
-const sdm630 = profileNamed("sdm630")
-
-/** A block with these floats at their addresses. */
-function image(measures: Measures, values: Record<string, number>): Buffer {
-  const block = blockFor(sdm630, measures)
-  const bytes = Buffer.alloc(2 * block.count)
-  for (const [name, value] of Object.entries(values)) {
-    const at = 2 * (sdm630.points[name]!.address - block.address)
-    if (at + 4 <= bytes.length) bytes.writeFloatBE(value, at)
-  }
-  return bytes
+/** A small profile as an operator writes it, with something else in place of a line. */
+const text = (line?: string, other = "") => {
+  const whole = `kind: registers
+maker: Nobody
+model: One
+source: this test
+function: 3
+points:
+  energy:
+    address: 10
+    type: uint32
+    unit: Wh
+  power: { address: 12, type: int16, unit: W }
+measures:
+  generation:
+    generatedWh: energy
+    powerW: power
+`
+  return line === undefined ? whole : whole.replace(line, other)
 }
-const decode = (measures: Measures, values: Record<string, number>) =>
-  decodeBlock(sdm630, measures, blockFor(sdm630, measures), image(measures, values))
-const sound = { active_power_total: 1234.4, import_active_energy: 12.345, export_active_energy: 6.5 }
-
-t.test("one block covers power and every register that a meter needs, and no more", async (t) => {
-  // Eastron's manual: total power at 30053, import at 30073, export at 30075; each two registers.
-  t.same(blockFor(sdm630, "generation"), { function: 4, address: 52, count: 22 })
-  t.same(blockFor(sdm630, "grid"), { function: 4, address: 52, count: 24 })
-  for (const measures of ["generation", "grid"] as const) {
-    const block = blockFor(sdm630, measures)
-    for (const name of [sdm630.power, ...Object.values(sdm630.measures[measures])]) {
-      const { address } = sdm630.points[name]!
-      t.ok(address >= block.address && address + 2 <= block.address + block.count, `${measures}: ${name}`)
-    }
-    t.ok(block.count <= 125, "the most that one request may ask for")
-  }
-})
-
-t.test("what a meter shows becomes registers in whole Wh and power in whole W", async (t) => {
-  t.same(decode("generation", sound), { registers: { generatedWh: 12_345n }, powerW: 1234, resolutionWh: 1 })
-  t.same(decode("grid", sound), {
-    registers: { importedWh: 12_345n, exportedWh: 6500n },
-    powerW: 1234,
-    resolutionWh: 1,
-  })
-  t.same(decode("generation", { ...sound, import_active_energy: 0 }).registers, { generatedWh: 0n })
-  t.same(decode("generation", { ...sound, import_active_energy: -0 }).registers, { generatedWh: 0n })
-  t.same(decode("grid", { ...sound, active_power_total: -3000.6 }).powerW, -3001)
-})
-
-t.test("a register that is no number, negative or beyond all measure is unusable, and never 0", async (t) => {
-  for (const value of [
-    Number.NaN,
-    -Number.NaN,
-    Number.POSITIVE_INFINITY,
-    Number.NEGATIVE_INFINITY,
-    -1,
-    -1e-9,
-    3e38,
-    2 ** 33,
-  ])
-    for (const name of ["import_active_energy", "export_active_energy"])
-      t.throws(() => decode("grid", { ...sound, [name]: value }), {
-        name: UnusableRegister.name,
-        message: new RegExp(`^${name} shows `),
-      })
-})
-
-t.test(
-  "power that is no number, or more than a reading can say, is left out: the registers are sound",
-  async (t) => {
-    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 3e38, -(2 ** 31)])
-      t.same(decode("generation", { ...sound, active_power_total: value }), {
-        registers: { generatedWh: 12_345n },
-        resolutionWh: 1,
-      })
-  },
-)
-
-t.test("a block of another length is unusable", async (t) => {
-  const block = blockFor(sdm630, "grid")
-  for (const length of [0, 2 * block.count - 2, 2 * block.count + 2])
-    t.throws(() => decodeBlock(sdm630, "grid", block, Buffer.alloc(length)), UnusableRegister)
-})
-
-t.test("the step of a float32 is carried along: 7.8 Wh at 65,536 kWh", async (t) => {
-  for (const [kWh, step] of [
-    [0, 1],
-    [1, 1],
-    [8191, 1],
-    [16_383, 1],
-    [16_384, 2],
-    [65_535, 4],
-    [65_536, 8],
-    [131_072, 16],
-    [1_000_000, 63],
-  ] as const)
-    t.equal(float32StepWh(kWh), step, `${kWh} kWh`)
-  t.equal(decode("generation", { ...sound, import_active_energy: 65_536 }).resolutionWh, 8)
-  t.equal(
-    decode("grid", { ...sound, export_active_energy: 20_000 }).resolutionWh,
-    2,
-    "the coarsest register's",
-  )
-})
-
-/** The next float32 above, by its bits. */
-function nextAbove(value: number): number {
-  const bytes = Buffer.alloc(4)
-  bytes.writeFloatBE(value)
-  bytes.writeUInt32BE(bytes.readUInt32BE() + 1)
-  return bytes.readFloatBE()
-}
-
-t.test(
-  "no register moves by more than the step that is stated, and every reading can be signed",
-  async (t) => {
-    const meter = testMeter("plain")
-    const kWh = fc.float({ min: 0, max: Math.fround(2 ** 33 - 2 ** 11), noNaN: true })
-    fc.assert(
-      fc.property(kWh, kWh, fc.float(), (imported, exported, power) => {
-        const values = {
-          import_active_energy: imported,
-          export_active_energy: exported,
-          active_power_total: power,
-        }
-        const snapshot = decode("grid", values)
-        const above = decode("grid", { ...values, import_active_energy: nextAbove(imported) })
-        const rise = above.registers.importedWh! - snapshot.registers.importedWh!
-        const { registers, powerW, resolutionWh } = snapshot
-        const bytes = meter.says(1, {
-          ...registers,
-          ...(powerW !== undefined && { powerW }),
-          ...(resolutionWh > 1 && { resolutionWh }),
-        })
-        return rise >= 0n && rise <= BigInt(snapshot.resolutionWh) && bytes.length <= maxReadingBytes
-      }),
-      { numRuns: 1000 },
-    )
-    t.throws(
-      () => meter.says(1, { resolutionWh: 1_000_001 }),
-      "a step that no reading can state would be refused here",
-    )
-  },
-)
 
 t.test("a profile that does not exist is refused with those that do", async (t) => {
   t.throws(() => profileNamed("sdm6300"), {
     name: PersonError.name,
     message: 'There is no meter profile "sdm6300".',
-    next: "Use one of: sdm630.",
+    next: "Use one of: bsm-ws36a, em24-ethernet, em24-rs485, iem3000, iskra-wm3m4c, sdm120, sdm630, sma, sunspec.",
   })
   t.throws(() => profileNamed("constructor"), PersonError)
+})
+
+t.test("each profile names its sources, and becomes a device for what it measures", async (t) => {
+  for (const [name, profile] of shippedProfiles) {
+    t.ok(profile.source.length > 20, name)
+    const measures = "measures" in profile ? (Object.keys(profile.measures) as Measures[]) : ["grid" as const]
+    for (const one of measures) t.ok(deviceFor(profile, { measures: one }), `${name} for ${one}`)
+    t.equal(signsItself(profile), name === "bsm-ws36a" || name === "iskra-wm3m4c")
+  }
+})
+
+t.test("a mistake is named with its file and its line", async (t) => {
+  const cases: [line: string, other: string, at: string][] = [
+    ["kind: registers", "kind: register", "p.yaml:1: kind:"],
+    ["maker: Nobody\n", "", "p.yaml:1: maker:"],
+    ["type: uint32", "type: uint33", "p.yaml:9: points.energy.type:"],
+    ["    address: 10", "    address: 65536", "p.yaml:8: points.energy.address:"],
+    ["    unit: Wh", "    unti: Wh", "p.yaml:10: points.energy.unti: is not known here"],
+    [
+      "    unit: Wh",
+      "    unit: VAh",
+      "p.yaml:14: measures.generation.generatedWh: energy is not in Wh, kWh or MWh",
+    ],
+    [
+      "generatedWh: energy",
+      "generatedWh: enrgy",
+      "p.yaml:14: measures.generation.generatedWh: there is no point named enrgy",
+    ],
+    [
+      "generatedWh: energy",
+      "generatedWh: constructor",
+      "p.yaml:14: measures.generation.generatedWh: there is no point named constructor",
+    ],
+    ["unit: W }", "unit: kW }", "p.yaml:15: measures.generation.powerW: power is not in W"],
+    [
+      "    unit: Wh",
+      "    scaleFactor: sf",
+      "p.yaml:10: points.energy.scaleFactor: there is no point named sf",
+    ],
+    ["    unit: Wh", "    scale: 0", "p.yaml:10: points.energy.scale: must not be 0"],
+    ["type: uint32", "type: string", "p.yaml:7: points.energy: a string needs its number of registers"],
+    ["    unit: Wh", "    notANumber: [8000]", "p.yaml:10: points.energy.notANumber.0:"],
+    [
+      "function: 3",
+      "function: 3\nquirks: { mostRegisters: 1 }",
+      "p.yaml:9: points.energy.address: needs 2 registers",
+    ],
+    [
+      "function: 3",
+      "function: 3\nquirks: { boundaries: [11] }",
+      "p.yaml:9: points.energy.address: lies across the boundary at 11",
+    ],
+    [
+      "function: 3",
+      "function: 3\naddressesFrom: 1\nidentity: { serial: number }",
+      "p.yaml:7: identity.serial: there is no point named number",
+    ],
+    ["    address: 10", "    address: 10\n    address: 11", "p.yaml:9:"],
+    ["source: this test", "source: [", "p.yaml:"],
+  ]
+  for (const [line, other, at] of cases) {
+    t.not(text(line, other), text(), `${line} is in the text`)
+    try {
+      parseProfile(text(line, other), "p.yaml")
+      t.fail(`${other} passes`)
+    } catch (error) {
+      t.ok(
+        error instanceof PersonError && error.context.some((where) => where.startsWith(at)),
+        `${at} is in ${(error as PersonError).context}`,
+      )
+    }
+  }
+  for (const nothing of ["", "[]", "7", "- a\n- b"])
+    t.throws(() => parseProfile(nothing, "p.yaml"), PersonError)
+  const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n`
+  t.throws(() => parseProfile(bomb, "p.yaml"), PersonError)
+})
+
+t.test("an operator's own profile is used beside the others, without touching the program", async (t) => {
+  const folder = t.testdir({ "my-meter.yaml": text(), "README.md": "notes", ".draft.yaml": "[" })
+  const profiles = readProfiles(folder)
+  t.same([...profiles.keys()].sort(), [...shippedProfiles.keys(), "my-meter"].sort())
+  const unit = unitWith({ holding: { 10: "0000 04d2", 12: "ffff" } })
+  const { snapshot } = await deviceFor(profileNamed("my-meter", profiles), { measures: "generation" }).poll(
+    unit,
+    () => 1,
+  )
+  t.same(snapshot, { registers: { generatedWh: 1234n }, powerW: -1, resolutionWh: 1 })
+})
+
+t.test("a name that is taken and a file that is broken stop the start, with their path", async (t) => {
+  const read = (files: Record<string, string>) => {
+    const folder = t.testdir(files)
+    return { folder, read: () => readProfiles(folder) }
+  }
+  const taken = read({ "sdm630.yaml": text() })
+  t.throws(taken.read, {
+    message: 'There are two meter profiles of the name "sdm630".',
+    context: [`${join(taken.folder, "sdm630.yaml")}: one comes with the program`],
+  })
+  t.throws(read({ "mine.yaml": text(), "mine.yml": text() }).read, {
+    message: /two meter profiles of the name "mine"/,
+  })
+  const broken = read({ "mine.json": '{\n  "kind": "registers"\n}' })
+  t.throws(broken.read, { name: PersonError.name, message: /mine.json has \d+ mistake/ })
+  t.throws(() => readProfiles(join(taken.folder, "nowhere")), PersonError)
+})
+
+t.test("the examples of the documentation are profiles, and read what they say", async (t) => {
+  const text = readFileSync("docs/profiles.md", "utf8")
+  const examples = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, example]) => example!)
+  const [profile, other] = examples.map((example) => parseProfile(example, "docs/profiles.md"))
+  t.equal(other?.kind, "sunspec")
+  const unit = unitWith({
+    holding: {
+      255: "4142 3132 3300",
+      3029: "08fd 0000",
+      3033: "04d2",
+      3059: "ffff ffff",
+      4095: "e240 0001",
+      4097: "0001 0000",
+      4099: "ffff",
+    },
+  })
+  const device = deviceFor(profile!, { measures: "grid", serial: "AB123" })
+  t.same(await device.identify(unit), { maker: "Example", model: "EX-300", serial: "AB123" })
+  const { points, snapshot } = await device.poll(unit, () => 1)
+  t.same(snapshot, { registers: { importedWh: 1_234_560n, exportedWh: 10n }, powerW: -1, resolutionWh: 10 })
+  t.match(
+    points.find(({ name }) => name === "voltage"),
+    { value: 230.1, unit: "V", resolution: 0.1 },
+  )
+  t.match(
+    points.find(({ name }) => name === "temperature"),
+    { quality: "not-implemented" },
+  )
 })

@@ -1,108 +1,138 @@
-import { z } from "zod"
+import { readdirSync, readFileSync } from "node:fs"
+import { extname, join } from "node:path"
+import { isCollection, isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml"
+import type { z } from "zod"
 import { PersonError } from "../../../protocol/error.ts"
+import { type Profile, profileShape } from "./profile-shape.ts"
+import bsmWs36a from "./profiles/bsm-ws36a.json" with { type: "json" }
+import em24Ethernet from "./profiles/em24-ethernet.json" with { type: "json" }
+import em24Rs485 from "./profiles/em24-rs485.json" with { type: "json" }
+import iem3000 from "./profiles/iem3000.json" with { type: "json" }
+import iskraWm3m4c from "./profiles/iskra-wm3m4c.json" with { type: "json" }
+import sdm120 from "./profiles/sdm120.json" with { type: "json" }
 import sdm630 from "./profiles/sdm630.json" with { type: "json" }
+import sma from "./profiles/sma.json" with { type: "json" }
+import sunspec from "./profiles/sunspec.json" with { type: "json" }
 
-/** How many registers a point takes, by type. */
-const widths = { float32: 2 } as const
+export type Profiles = ReadonlyMap<string, Profile>
 
-const pointShape = z.strictObject({
-  address: z.int().min(0).max(65535),
-  type: z.enum(["float32"]),
-  unit: z.enum(["W", "kWh"]),
-})
-const roles = z.partialRecord(z.enum(["generatedWh", "importedWh", "exportedWh"]), z.string())
-const profileShape = z
-  .strictObject({
-    model: z.string(),
-    source: z.string(),
-    /** Modbus function that reads the points: 3 holding registers, 4 input registers. */
-    function: z.union([z.literal(3), z.literal(4)]),
-    points: z.record(z.string(), pointShape),
-    /** The point that shows power. */
-    power: z.string(),
-    /** Which point is which register of a reading, by what the meter is installed to measure. */
-    measures: z.strictObject({ generation: roles, grid: roles }),
-  })
-  .superRefine((profile, context) => {
-    const named = [profile.power, ...Object.values(profile.measures).flatMap((role) => Object.values(role))]
-    for (const name of named)
-      if (!(name in profile.points)) context.addIssue(`there is no point named ${name}`)
-  })
-
-/** A kind of meter as data: what stands where, and what it means. */
-export type Profile = z.output<typeof profileShape>
-export type Measures = keyof Profile["measures"]
-
-const profiles = new Map(Object.entries({ sdm630 }).map(([name, file]) => [name, profileShape.parse(file)]))
+/** The profiles that come with the program. */
+export const shippedProfiles: Profiles = new Map(
+  Object.entries({
+    "bsm-ws36a": bsmWs36a,
+    "em24-ethernet": em24Ethernet,
+    "em24-rs485": em24Rs485,
+    iem3000,
+    "iskra-wm3m4c": iskraWm3m4c,
+    sdm120,
+    sdm630,
+    sma,
+    sunspec,
+  }).map(([name, file]) => [name, profileShape.parse(file)]),
+)
 
 /** @throws PersonError when there is no profile of that name. */
-export function profileNamed(name: string): Profile {
+export function profileNamed(name: string, profiles: Profiles = shippedProfiles): Profile {
   const profile = profiles.get(name)
   if (!profile)
     throw new PersonError(`There is no meter profile "${name}".`, {
-      next: `Use one of: ${[...profiles.keys()].join(", ")}.`,
+      next: `Use one of: ${[...profiles.keys()].sort().join(", ")}.`,
     })
   return profile
 }
 
-/** One read of neighbouring registers. A meter's registers and power come from one read: one moment. */
-export interface BlockRead {
-  function: 3 | 4
-  address: number
-  count: number
+const endings = [".yaml", ".yml", ".json"]
+
+/**
+ * The profiles that come with the program and an operator's own: each file of his folder is one, named after it.
+ * @throws PersonError naming the file, the lines and what is wrong there.
+ */
+export function readProfiles(folder: string): Profiles {
+  let files: string[]
+  try {
+    files = readdirSync(folder).filter((file) => endings.includes(extname(file)) && !file.startsWith("."))
+  } catch (cause) {
+    throw new PersonError(`The profiles in ${folder} cannot be read.`, {
+      context: [(cause as Error).message],
+      next: "profilesDir in the configuration names the folder.",
+    })
+  }
+  const profiles = new Map(shippedProfiles)
+  for (const file of files.sort()) {
+    const name = file.slice(0, -extname(file).length)
+    const path = join(folder, file)
+    if (profiles.has(name))
+      throw new PersonError(`There are two meter profiles of the name "${name}".`, {
+        context: [shippedProfiles.has(name) ? `${path}: one comes with the program` : path],
+        next: "Give the file another name.",
+      })
+    profiles.set(name, parseProfile(readText(path), path))
+  }
+  return profiles
 }
 
-/** What a meter showed. Energy in whole Wh; `resolutionWh` is the step of its coarsest register, rounded up. */
-export interface Snapshot {
-  registers: { generatedWh?: bigint; importedWh?: bigint; exportedWh?: bigint }
-  /** Absent where the meter shows none. */
-  powerW?: number
-  resolutionWh: number
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8")
+  } catch (cause) {
+    throw new PersonError(`The meter profile ${path} cannot be read.`, {
+      context: [(cause as Error).message],
+    })
+  }
 }
 
-/** The read that covers all points a meter needs. */
-export function blockFor(profile: Profile, measures: Measures): BlockRead {
-  const points = [profile.power, ...Object.values(profile.measures[measures])].map(
-    (name) => profile.points[name]!,
+/**
+ * A profile from its text, YAML or JSON (which is YAML).
+ * @param path for the error.
+ * @throws PersonError
+ */
+export function parseProfile(text: string, path: string): Profile {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+  const lineAt = (offset: number) => lines.linePos(offset).line
+  const wrong = (context: string[]) =>
+    new PersonError(`The meter profile ${path} has ${context.length} mistake(s).`, {
+      context,
+      next: "docs/profiles.md says what a profile holds.",
+    })
+  if (document.errors.length > 0)
+    throw wrong(document.errors.map(({ pos, message }) => `${path}:${lineAt(pos[0])}: ${message}`))
+  let value: unknown
+  try {
+    value = document.toJS()
+  } catch (cause) {
+    throw wrong([`${path}: ${(cause as Error).message}`])
+  }
+  const result = profileShape.safeParse(value)
+  if (result.success) return result.data
+  throw wrong(
+    result.error.issues.flatMap(placesOf).map(({ place, message }) => {
+      const line = lineAt(offsetOf(document.contents as Node | null, place))
+      return `${path}:${line}: ${place.join(".") || "file"}: ${message}`
+    }),
   )
-  const address = Math.min(...points.map((point) => point.address))
-  const end = Math.max(...points.map((point) => point.address + widths[point.type]))
-  return { function: profile.function, address, count: end - address }
 }
 
-/** The meter answered, but not with something that can be counted. */
-export class UnusableRegister extends Error {
-  override name = "UnusableRegister"
+/** Where an issue is: a key that nobody knows is a place of its own. */
+function placesOf(issue: z.core.$ZodIssue): { place: PropertyKey[]; message: string }[] {
+  if (issue.code !== "unrecognized_keys") return [{ place: issue.path, message: issue.message }]
+  return issue.keys.map((key) => ({ place: [...issue.path, key], message: "is not known here" }))
 }
 
-/** From here on a float32 in kWh steps by more than 1 MWh, the coarsest step that a reading can state. */
-const mostKWh = 2 ** 33 - 2 ** 10
-/** The largest power that a reading can state, W. */
-const mostPowerW = 0x7fffffff
-
-/** Reads the points out of a block's bytes. @throws UnusableRegister naming the point and what it showed. */
-export function decodeBlock(profile: Profile, measures: Measures, block: BlockRead, bytes: Buffer): Snapshot {
-  if (bytes.length !== 2 * block.count)
-    throw new UnusableRegister(`${bytes.length} bytes came for ${block.count} registers`)
-  const valueAt = (name: string) => {
-    const point = profile.points[name]!
-    return { value: bytes.readFloatBE(2 * (point.address - block.address)), unit: point.unit }
+/** Where in the text the deepest part of a place that is there begins. */
+function offsetOf(root: Node | null, place: readonly PropertyKey[]): number {
+  let node = root
+  let offset = root?.range?.[0] ?? 0
+  for (const key of place) {
+    if (!isCollection(node)) break
+    const pair = isMap(node)
+      ? node.items.find(({ key: name }) => isScalar(name) && String(name.value) === String(key))
+      : undefined
+    const next = (pair ? pair.value : node.get(key, true)) as Node | null | undefined
+    const begin = ((pair?.key as Node | undefined) ?? next)?.range?.[0]
+    if (begin === undefined) break
+    offset = begin
+    node = next ?? null
   }
-  const registers: Snapshot["registers"] = {}
-  let resolutionWh = 1
-  for (const [register, name] of Object.entries(profile.measures[measures])) {
-    const { value } = valueAt(name)
-    if (!(value >= 0 && value <= mostKWh)) throw new UnusableRegister(`${name} shows ${value}`)
-    registers[register as keyof Snapshot["registers"]] = BigInt(Math.round(value * 1000))
-    resolutionWh = Math.max(resolutionWh, float32StepWh(value))
-  }
-  const { value: power } = valueAt(profile.power)
-  // What is not a number is not 0: the reading says nothing of power then.
-  return { registers, ...(Math.abs(power) <= mostPowerW && { powerW: Math.round(power) }), resolutionWh }
-}
-
-/** The distance in Wh between neighbouring float32 values at so many kWh, rounded up: 7.8 at 65,536 kWh. */
-export function float32StepWh(kWh: number): number {
-  if (kWh === 0) return 1
-  return Math.max(1, Math.ceil(2 ** (Math.floor(Math.log2(kWh)) - 23) * 1000))
+  return offset
 }

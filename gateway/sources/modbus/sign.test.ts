@@ -5,15 +5,15 @@ import { Clock, decodeReading } from "../../../protocol/reading.ts"
 import { verifySignature } from "../../../protocol/signature.ts"
 import type { Meter } from "../../config.ts"
 import { start, type TestMeter, testMeter } from "../../intake.test.support.ts"
+import { profileNamed } from "./profile.ts"
 import { createPlainMeterSigner } from "./sign.ts"
 
 const plain = (meter: TestMeter, keyFile: string): Meter => ({
   ...meter,
   modbus: {
-    host: "127.0.0.1",
-    port: 502,
+    bus: "cupboard",
     unit: 1,
-    profile: "sdm630",
+    profile: profileNamed("sdm630"),
     measures: "generation",
     everySeconds: 60,
     keyFile,

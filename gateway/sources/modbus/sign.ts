@@ -20,7 +20,8 @@ export function createPlainMeterSigner(
 ): SignReading {
   const keys = new Map<Meter, KeyObject>()
   const sequences = new Map<Meter, number>()
-  for (const meter of meters) if (meter.modbus) keys.set(meter, readKey(meter, meter.modbus.keyFile))
+  for (const meter of meters)
+    if (meter.modbus?.keyFile !== undefined) keys.set(meter, readKey(meter, meter.modbus.keyFile))
   return (meter, reading) => {
     const key = keys.get(meter)
     if (!key) throw new Error(`The gateway holds no key for ${meter.name}.`)

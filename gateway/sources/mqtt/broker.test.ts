@@ -3,82 +3,23 @@ import { once } from "node:events"
 import { connect as connectSocket, type Socket } from "node:net"
 import { isDeepStrictEqual } from "node:util"
 import { Aedes } from "aedes"
-import { connect, connectAsync, type IClientOptions, type MqttClient } from "mqtt"
-import pino from "pino"
+import { connectAsync, type IClientOptions, type MqttClient } from "mqtt"
 import t from "tap"
 import { rules, start, type TestMeter, testClock, testMeter } from "../../intake.test.support.ts"
 import { createIntake, type Intake } from "../../intake.ts"
 import { openJournal } from "../../journal/journal.ts"
-import { type BrokerLimits, startBroker } from "./broker.ts"
+import { event, listen, partsOf, plainly } from "./broker.test.support.ts"
+import { startBroker } from "./broker.ts"
 
 const roof = testMeter("roof")
 const other = testMeter("other roof")
 const stranger = testMeter("stranger")
 const topicOf = (meter: TestMeter) => `meters/${meter.key.meterId}/readings`
-/** events.once does not take mqtt.js's own type of emitter. */
-const event = (client: MqttClient, name: "connect" | "close") =>
-  new Promise<void>((resolve) => client.once(name, () => resolve()))
-const silent = pino({ level: "silent" })
-
-const usual: BrokerLimits = {
-  packetBytes: 1024,
-  connections: 512,
-  connectionsPerAddress: 128,
-  refusedMessages: 100,
-  connectTimeoutMs: 5_000,
-}
-
-type Teardown = Pick<Tap, "teardown" | "testdir">
-type Tap = typeof t
-
-/** A broker over a real journal. `around` may stand between the two. */
-async function listen(
-  t: Teardown,
-  limits: Partial<BrokerLimits> = {},
-  around: (intake: Intake) => Intake = (i) => i,
-) {
-  const journal = openJournal(t.testdir(), [roof, other])
-  const intake = createIntake([roof, other], journal, rules, testClock(start + 1_000_000))
-  const broker = await startBroker({ host: "127.0.0.1", port: 0 }, around(intake), silent, {
-    ...usual,
-    ...limits,
-  })
-  const clients: MqttClient[] = []
-  t.teardown(async () => {
-    for (const client of clients) client.end(true)
-    await broker.close()
-    await intake.drain()
-    journal.close()
-  })
-  const url = `mqtt://127.0.0.1:${broker.port}`
-  return {
-    broker,
-    journal,
-    url,
-    async client(options: IClientOptions = {}): Promise<MqttClient> {
-      const client = await connectAsync(url, { reconnectPeriod: 0, protocolVersion: 4, ...options })
-      client.on("error", () => {})
-      clients.push(client)
-      return client
-    },
-    /** A client of the same kind that need not get in. */
-    tries(options: IClientOptions = {}): MqttClient {
-      const client = connect(url, { reconnectPeriod: 0, protocolVersion: 4, ...options })
-      client.on("error", () => {})
-      clients.push(client)
-      return client
-    },
-    stored: (meter: TestMeter) =>
-      journal.readings.after(meter.key.meterId, 0n).map(({ sequence }) => sequence),
-    reasons: () => Object.fromEntries(journal.quarantine.counts()),
-  }
-}
-
 const publish = (client: MqttClient, meter: TestMeter, bytes: Uint8Array) =>
   client.publishAsync(topicOf(meter), Buffer.from(bytes), { qos: 1 })
 
 t.test("a meter's readings are stored as they came, and acknowledged at QoS 1 and 2", async (t) => {
-  const { client, stored, journal } = await listen(t)
+  const { client, stored, journal } = await listen(t, [roof, other])
   const meter = await client()
   await publish(meter, roof, roof.says(1))
   await meter.publishAsync(topicOf(roof), Buffer.from(roof.says(2)), { qos: 2 })
@@ -98,17 +39,19 @@ t.test("a publish at QoS 1 is acknowledged after its commit and not before", asy
   const arrived = new Promise<void>((resolve) => {
     submitted = resolve
   })
-  const { client, stored } = await listen(t, {}, (intake) => ({
-    ...intake,
-    async submit(message) {
-      if (message.claimedMeter !== roof.key.meterId) return intake.submit(message)
-      submitted()
-      await new Promise<void>((resolve) => {
-        commit = resolve
-      })
-      return intake.submit(message)
-    },
-  }))
+  const { client, stored } = await listen(t, [roof, other], {
+    around: (intake) => ({
+      ...intake,
+      async submit(message) {
+        if (message.claimedMeter !== roof.key.meterId) return intake.submit(message)
+        submitted()
+        await new Promise<void>((resolve) => {
+          commit = resolve
+        })
+        return intake.submit(message)
+      },
+    }),
+  })
   const [slow, quick] = [await client(), await client()]
   const events: string[] = []
   slow.on("packetreceive", (packet) => events.push(`${packet.cmd}, ${stored(roof).length} stored`))
@@ -123,16 +66,18 @@ t.test("a publish at QoS 1 is acknowledged after its commit and not before", asy
 
 t.test("a reading that could not be stored is not acknowledged; sent again, it is", async (t) => {
   let attempts = 0
-  const { client, stored, reasons } = await listen(t, {}, (intake) => ({
-    ...intake,
-    async submit(message) {
-      attempts++
-      if (attempts === 1) throw new Error("the disk is full")
-      const outcome = await intake.submit(message)
-      if (attempts === 2) throw new Error("the answer is lost")
-      return outcome
-    },
-  }))
+  const { client, stored, reasons } = await listen(t, [roof, other], {
+    around: (intake) => ({
+      ...intake,
+      async submit(message) {
+        attempts++
+        if (attempts === 1) throw new Error("the disk is full")
+        const outcome = await intake.submit(message)
+        if (attempts === 2) throw new Error("the answer is lost")
+        return outcome
+      },
+    }),
+  })
   for (const dup of [false, true]) {
     const cut = await client()
     const closed = event(cut, "close")
@@ -206,7 +151,7 @@ for (const [peer, skip, attack] of peers)
     `attacks by ${peer} end in quarantine with their reasons, and an honest meter loses nothing`,
     { skip },
     async (t) => {
-      const { client, stored, reasons, url, journal } = await listen(t)
+      const { client, stored, reasons, url, journal } = await listen(t, [roof, other])
       const meter = await client()
       await publish(meter, roof, captured)
       let sequence = 10
@@ -229,7 +174,7 @@ for (const [peer, skip, attack] of peers)
   )
 
 t.test("nobody can listen, and who tries may still report", async (t) => {
-  const { client, stored } = await listen(t)
+  const { client, stored } = await listen(t, [roof, other])
   const [listener, meter] = [await client(), await client()]
   const heard: string[] = []
   listener.on("message", (topic) => heard.push(topic))
@@ -256,7 +201,7 @@ t.test("a retained reading is stored like any other, and the broker keeps nothin
     seen.push([args[0].topic, Boolean(args[0].retain)])
     return original.apply(this, args)
   }
-  const { client, stored } = await listen(t)
+  const { client, stored } = await listen(t, [roof, other])
   const meter = await client()
   for (const qos of [1, 2] as const)
     await meter.publishAsync(topicOf(roof), Buffer.from(roof.says(qos)), { qos, retain: true })
@@ -271,7 +216,7 @@ t.test("a retained reading is stored like any other, and the broker keeps nothin
 })
 
 t.test("wills, sessions that outlast their connection, and endless silence are not offered", async (t) => {
-  const { tries, stored, reasons } = await listen(t)
+  const { tries, stored, reasons } = await listen(t, [roof, other])
   const refused: [string, IClientOptions][] = [
     ["a will", { will: { topic: topicOf(roof), payload: Buffer.from(roof.says(1)), qos: 1, retain: true } }],
     ["a persistent session", { clean: false, clientId: "meter" }],
@@ -293,7 +238,7 @@ t.test("wills, sessions that outlast their connection, and endless silence are n
 })
 
 t.test("a client cannot push another out by taking its name", async (t) => {
-  const { client, stored, broker } = await listen(t)
+  const { client, stored, broker } = await listen(t, [roof, other])
   const meter = await client({ clientId: "roof" })
   const impostors = [await client({ clientId: "roof" }), await client({ clientId: "roof" })]
   for (const impostor of impostors) await publish(impostor, other, Buffer.from("rubbish"))
@@ -321,9 +266,9 @@ const gone = (socket: Socket) =>
 const half = Uint8Array.from([0x10, 20, 0, 4, 0x4d, 0x51])
 
 t.test("one address has so many connections and no more, until it gives one back", async (t) => {
-  const { client, tries, broker } = await listen(t, { connectionsPerAddress: 3 })
+  const { client, tries, port } = await listen(t, [roof, other], { limits: { connectionsPerAddress: 3 } })
   const clients = [await client(), await client()]
-  const idle = await raw(broker.port)
+  const idle = await raw(port)
   const fourth = tries()
   await event(fourth, "close")
   t.notOk(fourth.connected)
@@ -343,16 +288,16 @@ t.test("one address has so many connections and no more, until it gives one back
 t.test(
   "when there are too many connections, those go first that have sent no reading, the oldest first",
   async (t) => {
-    const { client, broker, stored } = await listen(t, { connections: 4 })
+    const { client, port, stored } = await listen(t, [roof, other], { limits: { connections: 4 } })
     const proven = await client()
     await publish(proven, roof, roof.says(1))
-    const idle = [await raw(broker.port), await raw(broker.port), await raw(broker.port)]
+    const idle = [await raw(port), await raw(port), await raw(port)]
     const left: number[] = []
     const closed = idle.map((socket, i) => gone(socket).then(() => left.push(i)))
     const late = await client()
     await closed[0]
     await publish(late, other, other.says(1))
-    const flood = await Promise.all(Array.from({ length: 20 }, () => raw(broker.port)))
+    const flood = await Promise.all(Array.from({ length: 20 }, () => raw(port)))
     await Promise.all(closed)
     t.same(left, [0, 1, 2])
     await publish(proven, roof, roof.says(2))
@@ -370,7 +315,7 @@ t.test(
 )
 
 t.test("a client is cut after 100 messages that are refused, and may come back", async (t) => {
-  const { client, stored, reasons } = await listen(t)
+  const { client, stored, reasons } = await listen(t, [roof, other])
   const loud = await client()
   const closed = event(loud, "close")
   let acknowledged = 0
@@ -392,24 +337,20 @@ t.test("a client is cut after 100 messages that are refused, and may come back",
 })
 
 t.test("a connection that does not say CONNECT in time, or only half of it, is cut", async (t) => {
-  const { broker } = await listen(t, { connectTimeoutMs: 30 })
-  const sockets = [
-    await raw(broker.port),
-    await raw(broker.port, half),
-    await raw(broker.port, Uint8Array.of(0x10)),
-  ]
+  const { port } = await listen(t, [roof, other], { limits: { connectTimeoutMs: 30 } })
+  const sockets = [await raw(port), await raw(port, half), await raw(port, Uint8Array.of(0x10))]
   await Promise.all(sockets.map((socket) => gone(socket)))
   t.ok(sockets.every((socket) => socket.destroyed))
 })
 
 t.test("what is no MQTT is cut, and the broker goes on", async (t) => {
-  const { broker, client, stored } = await listen(t)
+  const { port, client, stored } = await listen(t, [roof, other])
   for (const bytes of [
     Buffer.from("GET / HTTP/1.1\r\n\r\n"),
     Buffer.alloc(100, 0xff),
     Buffer.from([0x30, 5, 0, 1, 97, 1, 1]),
   ]) {
-    const socket = await raw(broker.port, bytes)
+    const socket = await raw(port, bytes)
     await gone(socket)
   }
   await publish(await client(), roof, roof.says(1))
@@ -419,8 +360,8 @@ t.test("what is no MQTT is cut, and the broker goes on", async (t) => {
 t.test(
   "a packet that is too large is told of in quarantine with its size, and its connection is cut",
   async (t) => {
-    const { broker, journal } = await listen(t)
-    const socket = await raw(broker.port, Uint8Array.from([0x10, 0x80, 0x84, 0xaf, 0x5f]))
+    const { port, journal } = await listen(t, [roof, other])
+    const socket = await raw(port, Uint8Array.from([0x10, 0x80, 0x84, 0xaf, 0x5f]))
     await gone(socket)
     while (journal.quarantine.counts().size === 0) await new Promise((resolve) => setImmediate(resolve))
     t.match(journal.quarantine.newest(1), [
@@ -436,23 +377,24 @@ t.test(
 t.test("closing ends every connection, also those that never said CONNECT", async (t) => {
   const journal = openJournal(t.testdir(), [roof])
   const intake = createIntake([roof], journal, rules, testClock(start + 3600))
-  const broker = await startBroker({ host: "127.0.0.1", port: 0 }, intake, silent)
-  const sockets = [await raw(broker.port), await raw(broker.port, half)]
-  const client = await connectAsync(`mqtt://127.0.0.1:${broker.port}`, {
+  const broker = await startBroker(plainly, partsOf([roof], intake))
+  const port = broker.port!
+  const sockets = [await raw(port), await raw(port, half)]
+  const client = await connectAsync(`mqtt://127.0.0.1:${port}`, {
     reconnectPeriod: 0,
     protocolVersion: 4,
   })
   const closed = [...sockets.map((socket) => gone(socket)), event(client, "close")]
   await broker.close()
   await Promise.all(closed)
-  await t.rejects(once(connectSocket(broker.port, "127.0.0.1"), "connect"), { code: "ECONNREFUSED" })
+  await t.rejects(once(connectSocket(port, "127.0.0.1"), "connect"), { code: "ECONNREFUSED" })
   journal.close()
 })
 
 t.test("a port that is taken is an error at once", async (t) => {
-  const { broker } = await listen(t)
+  const { port } = await listen(t, [roof, other])
   const nobody = {} as Intake
-  await t.rejects(startBroker({ host: "127.0.0.1", port: broker.port }, nobody, silent), {
+  await t.rejects(startBroker({ host: "127.0.0.1", port }, partsOf([roof], nobody)), {
     code: "EADDRINUSE",
   })
 })

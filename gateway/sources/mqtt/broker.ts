@@ -1,50 +1,93 @@
-import { createServer, type Server, type Socket } from "node:net"
-import { Aedes, type Client, type PublishPacket } from "aedes"
+import { setMaxListeners } from "node:events"
+import { Aedes, type AuthenticateError, type Client, type PublishPacket } from "aedes"
 import type { Logger } from "pino"
-import type { Hex } from "../../../protocol/hex.ts"
+import type { Meter } from "../../config.ts"
 import type { Intake } from "../../intake.ts"
-import { limitPackets } from "./packet-limit.ts"
+import { createAdmission } from "./admission.ts"
+import { createBuckets } from "./bucket.ts"
+import { Gate, TooFast } from "./gate.ts"
+import { createHomeTopics, type Shown } from "./home-assistant.ts"
+import { createIdentities, type Identity } from "./identity.ts"
+import { type BrokerLimits, usualLimits } from "./limits.ts"
+import { type Arrival, type Listener, listenPlain, listenTls } from "./listener.ts"
+import { createOutbox } from "./outbox.ts"
+import { PacketTooLarge } from "./packet-watch.ts"
+import { createReceive } from "./receive.ts"
+import { largestRecordPacket } from "./records.ts"
+import type { Resends } from "./resends.ts"
+import type { MqttSettings } from "./settings.ts"
+import { receiptsTopic } from "./topics.ts"
 
-/** A meter publishes its readings here; nothing else may be published and nobody may listen. */
-const readingsTopic = /^meters\/(0x[0-9a-f]{64})\/readings$/
-
-export interface BrokerLimits {
-  /** A reading of 256 bytes, its topic of 84 and MQTT's own; a CONNECT is no longer. */
-  packetBytes: number
-  connections: number
-  connectionsPerAddress: number
-  /** A client that sends this many messages that are refused is cut; it may come back. */
-  refusedMessages: number
-  /** A connection that has not said CONNECT by then is cut. */
-  connectTimeoutMs: number
-}
-
-const usualLimits: BrokerLimits = {
-  packetBytes: 1024,
-  connections: 512,
-  connectionsPerAddress: 128,
-  refusedMessages: 100,
-  connectTimeoutMs: 5_000,
-}
-
-export interface Broker {
-  port: number
+/** A source of readings by MQTT. */
+export interface MqttSource {
+  /** Of the plain listener. */
+  port: number | undefined
+  tlsPort: number | undefined
   connections(): number
+  /** Shows a meter's registers to its household's hub. */
+  show(meter: Meter, shown: Shown): void
   close(): Promise<void>
 }
 
+export interface BrokerParts {
+  site: number
+  meters: readonly Meter[]
+  intake: Intake
+  resends: Resends
+  /** As configured, at the pace of this gateway's time. */
+  readingsPerMinute: number
+  log: Logger
+}
+
+/** What the broker knows of a client. */
+interface From {
+  arrival: Arrival
+  address: string
+  identity: Identity
+  /** What it calls itself; a session's name is the broker's to give. */
+  saysItIs: string
+  refused: number
+  gone: AbortController
+}
+
+/** Home Assistant says on it that it is there; MQTT integrations publish this unasked. */
+const hubBirthTopic = "homeassistant/status"
+
+const hubTopics = /^(homeassistant|commonwatt)\//
+
+const notAuthorized = (message: string): AuthenticateError =>
+  Object.assign(new Error(message), { returnCode: 5 })
+
 /**
- * The embedded broker, to which meters publish signed readings. Anyone who reaches it may connect: what counts is
- * the meter's signature. A QoS 1 publish is acknowledged after its reading is stored: aedes acknowledges once
- * `authorizePublish` calls back, and that waits for the commit.
+ * The embedded broker, to which meters publish signed readings. A QoS 1 publish is acknowledged after its reading is
+ * stored: aedes acknowledges once `authorizePublish` calls back, and that waits for the commit. Nothing that a client
+ * publishes is ever passed on: what clients hear comes from the gateway alone.
  */
 export async function startBroker(
-  { host, port }: { host: string; port: number },
-  intake: Intake,
-  log: Logger,
+  settings: MqttSettings,
+  { site, meters, intake, resends, readingsPerMinute, log }: BrokerParts,
   limits: BrokerLimits = usualLimits,
-): Promise<Broker> {
-  const refused = new WeakMap<Client, number>()
+): Promise<MqttSource> {
+  const { host, port, tls, anonymous = true, allowPlainPasswords = false } = settings
+  const identities = createIdentities(settings, meters)
+  const home = createHomeTopics(site, meters)
+  const admission = createAdmission(limits)
+  const packetBytes = Math.max(limits.packetBytes, largestRecordPacket(meters))
+  const hasHubs = (settings.hubs ?? []).length > 0
+  const known = new WeakMap<object, From>()
+  const fromOf = (client: Client): From => known.get(client.conn)!
+
+  const receive = createReceive({
+    meters,
+    intake,
+    resends,
+    readingsPerMinute,
+    onReceipt(meterId, receipt) {
+      if (!(sessions.get(`meter ${meterId}`)?.size ?? 0)) return
+      say({ topic: receiptsTopic(meterId), payload: JSON.stringify(receipt), retain: false })
+    },
+  })
+
   const broker = await Aedes.createBroker({
     connectTimeout: limits.connectTimeoutMs,
     drainTimeout: 10_000,
@@ -52,10 +95,25 @@ export async function startBroker(
     queueLimit: 16,
     maxInflightInbound: 16,
     preConnect(client, packet, done) {
-      // A session's name is ours to give: with its own choice of name one client could push another out.
-      packet.clientId = sourceOf(client)
+      const from = fromOf(client)
+      from.saysItIs = packet.clientId
+      // With its own choice of name one client could push another out.
+      packet.clientId = sourceOf(from)
+      // Home Assistant always has a will for its own topic, which is of no use to anybody here.
+      if (from.arrival.secure || packet.password) Reflect.deleteProperty(packet, "will")
       const wrong = packet.will ? "wills" : packet.clean ? undefined : "persistent sessions"
       done(wrong ? new Error(`${wrong} are not offered`) : null, !wrong)
+    },
+    authenticate(client, user, password, done) {
+      authenticate(fromOf(client), user, password).then(
+        (identity) => {
+          if (!identity)
+            return done(notAuthorized("neither a certificate nor a password that is known"), false)
+          enter(client, identity)
+          done(null, true)
+        },
+        (error: Error) => done(notAuthorized(error.message), false),
+      )
     },
     authorizePublish(client, packet, done) {
       if (!client) return done(new Error("not allowed"))
@@ -65,119 +123,213 @@ export async function startBroker(
       )
     },
     // Answered with a failure code (MQTT 3.1.1, 3.9.3) and no more: a meter that also listens may still report.
-    authorizeSubscribe: (_client, _subscription, done) => done(null, null),
+    authorizeSubscribe(client, subscription, done) {
+      const { identity } = fromOf(client)
+      const subscriptions = (client as unknown as { subscriptions: object }).subscriptions
+      const allowed =
+        (identity.kind === "meter" && subscription.topic === receiptsTopic(identity.meterId)) ||
+        // Hubs subscribe by wildcards: what they hear is chosen when it is sent.
+        (identity.kind === "hub" &&
+          hubTopics.test(subscription.topic) &&
+          Object.keys(subscriptions).length < limits.subscriptions)
+      done(null, allowed ? subscription : null)
+    },
+    authorizeForward(client, packet) {
+      if ((packet as { clientId?: string }).clientId) return null
+      const from = fromOf(client)
+      const { conn } = client
+      if (conn.writableLength + from.arrival.socket.writableLength > limits.unreadBytes) {
+        log.info({ source: sourceOf(from), reason: "it does not read" }, "mqtt client cut")
+        conn.destroy()
+        return null
+      }
+      return mayHear(from.identity, packet.topic) ? packet : null
+    },
   })
+
+  /** On the plain listener a name without a password is no more than a name. */
+  async function authenticate(
+    { arrival, address }: From,
+    user: string | undefined,
+    password: Buffer | undefined,
+  ): Promise<Identity | undefined> {
+    if (arrival.certificate) return identities.byCertificate(arrival.certificate)
+    if (password === undefined) return !arrival.secure && anonymous ? { kind: "anyone" } : undefined
+    if (!arrival.secure && !allowPlainPasswords) throw new Error("passwords are not taken without TLS")
+    return identities.byPassword(user ?? "", password, address)
+  }
+
+  /** The connections of each who logged in, oldest first. */
+  const sessions = new Map<string, Set<Client>>()
+
+  function enter(client: Client, identity: Identity): void {
+    const from = fromOf(client)
+    from.identity = identity
+    // It may have left while its password was looked at.
+    if (identity.kind === "anyone" || client.conn.destroyed) return
+    admission.proved(from.arrival.admitted)
+    const key = identity.kind === "meter" ? `meter ${identity.meterId}` : `hub ${identity.name}`
+    const open = sessions.get(key) ?? new Set()
+    sessions.set(key, open)
+    open.add(client)
+    client.conn.once("close", () => open.delete(client))
+    if (open.size > limits.connectionsPerIdentity) {
+      const [oldest] = open
+      open.delete(oldest!)
+      oldest!.conn.destroy()
+    }
+  }
+
+  function mayHear(identity: Identity, topic: string): boolean {
+    if (identity.kind === "meter") return topic === receiptsTopic(identity.meterId)
+    if (identity.kind === "anyone") return false
+    const owner = home.ownerOf(topic)
+    return owner === "everyone" || owner === identity.household
+  }
 
   /** An error cuts the client: what it sent goes no further, and least of all to the broker's own `$SYS` topics. */
   async function take(client: Client, packet: PublishPacket): Promise<void> {
-    const source = `mqtt ${addressOf(client)}`
+    const from = fromOf(client)
+    const { identity, arrival, gone } = from
+    packet.retain = false
+    if (identity.kind === "hub" && packet.topic === hubBirthTopic) return
     const bytes = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload
-    const meter = readingsTopic.exec(packet.topic)
-    if (!meter) {
-      const detail = `published to ${JSON.stringify(packet.topic.slice(0, 100))}, which is no meter's topic`
+    const source = `mqtt ${from.address}`
+    if (identity.kind !== "anyone" && !packet.topic.startsWith(topicsOf(identity))) {
+      const detail = `${identity.name} published to ${JSON.stringify(packet.topic.slice(0, 100))}, which is not its topic`
       await intake.turnAway({ source, reason: "wrong-topic", detail, size: bytes.length })
       throw new Error(detail)
     }
-    packet.retain = false
-    const outcome = await intake.submit({
-      source,
+    const outcome = await receive({
+      topic: packet.topic,
       bytes: Uint8Array.from(bytes),
-      claimedMeter: meter[1] as Hex,
-      redelivered: packet.dup,
+      source,
+      connection: client,
+      sender: senderOf(from),
+      ownMeter: identity.kind === "meter",
+      redelivered: packet.dup ?? false,
+      signal: gone.signal,
     })
-    if (outcome.kind === "authentic") unproven.delete(fromOf(client).socket)
+    if (outcome.kind === "authentic") admission.proved(arrival.admitted)
     if (outcome.kind !== "refused") return
-    const times = (refused.get(client) ?? 0) + 1
-    refused.set(client, times)
-    if (times >= limits.refusedMessages) throw new Error(`${times} messages were refused`)
+    from.refused++
+    if (from.refused >= limits.refusedMessages) throw new Error(`${from.refused} messages were refused`)
   }
 
   broker.on("clientError", (client, error) => {
-    log.info({ source: sourceOf(client), reason: error.message }, "mqtt client cut")
+    if (error.name === "AbortError") return
+    log.info({ source: sourceOf(fromOf(client)), reason: error.message }, "mqtt client cut")
   })
 
-  const sockets = new Set<Socket>()
-  /** Those that have not sent a new reading yet, oldest first: the first to go when there are too many. */
-  const unproven = new Set<Socket>()
-  const perAddress = new Map<string, number>()
-
-  /** @returns false where there is no room for one more from there. */
-  function admit(socket: Socket, address: string): boolean {
-    const open = (perAddress.get(address) ?? 0) + 1
-    if (open > limits.connectionsPerAddress) return false
-    if (sockets.size >= limits.connections) {
-      // One neighbour has as many addresses as he likes, and silent connections cost him nothing.
-      const [oldest] = unproven
-      if (!oldest) return false
-      oldest.destroy()
-      leave(oldest)
-    }
-    sockets.add(socket)
-    unproven.add(socket)
-    perAddress.set(address, open)
-    return true
+  const now = () => performance.now()
+  const perAddress = {
+    bytes: createBuckets(limits.addressBytes, now),
+    messages: createBuckets(limits.addressMessages, now),
   }
 
-  function leave(socket: Socket): void {
-    if (!sockets.delete(socket)) return
-    unproven.delete(socket)
-    const address = addresses.get(socket)!
-    const left = (perAddress.get(address) ?? 1) - 1
-    if (left > 0) perAddress.set(address, left)
-    else perAddress.delete(address)
-  }
-
-  const addresses = new WeakMap<Socket, string>()
-  // An acknowledgement is written in pieces: with Nagle's algorithm it would take 40 ms.
-  const server: Server = createServer({ noDelay: true }, (socket: Socket) => {
-    socket.on("error", () => {})
-    const address = socket.remoteAddress ?? "unknown"
-    addresses.set(socket, address)
-    if (!admit(socket, address)) return void socket.destroy()
-    socket.on("close", () => leave(socket))
-    const limited = limitPackets(socket, limits.packetBytes, (error) => {
-      intake
-        .turnAway({
-          source: `mqtt ${plain(address)}`,
-          reason: "oversized",
-          detail: `${error.message}; the connection was cut`,
-          size: error.announced,
-        })
-        .catch((cause: unknown) => log.error({ cause }, "quarantine could not be written"))
+  function onArrival(arrival: Arrival): void {
+    const address = plain(arrival.admitted.remoteAddress ?? "unknown")
+    const own = { bytes: createBuckets(limits.bytes, now), messages: createBuckets(limits.messages, now) }
+    const gate = new Gate(arrival.socket, {
+      packetBytes,
+      patienceMs: limits.patienceMs,
+      unreadBytes: limits.unreadBytes,
+      now,
+      charge: (bytes, packets) =>
+        Math.max(
+          own.bytes.take("", bytes),
+          own.messages.take("", packets),
+          perAddress.bytes.take(address, bytes),
+          perAddress.messages.take(address, packets),
+        ),
     })
-    const from: From = { remoteAddress: address, remotePort: socket.remotePort ?? 0, socket }
-    broker.handle(Object.assign(limited, from))
+    const gone = new AbortController()
+    setMaxListeners(0, gone.signal)
+    known.set(gate, { arrival, address, identity: { kind: "anyone" }, saysItIs: "", refused: 0, gone })
+    gate.once("close", () => gone.abort())
+    gate.on("error", (error) => {
+      if (!(error instanceof PacketTooLarge || error instanceof TooFast)) return
+      log.info({ source: `mqtt ${address}`, reason: error.message }, "mqtt client cut")
+      if (error instanceof PacketTooLarge)
+        intake
+          .turnAway({
+            source: `mqtt ${address}`,
+            reason: "oversized",
+            detail: `${error.message}; the connection was cut`,
+            size: error.announced,
+          })
+          .catch((cause: unknown) => log.error({ cause }, "quarantine could not be written"))
+    })
+    broker.handle(gate)
+  }
+
+  const say = createOutbox(({ topic, payload, retain }, done) => {
+    const packet = {
+      cmd: "publish" as const,
+      topic,
+      payload: Buffer.from(payload),
+      qos: 1 as const,
+      retain,
+      dup: false,
+    }
+    broker.publish(packet, (error) => {
+      if (error && !broker.closed)
+        log.error({ topic, reason: error.message }, "mqtt message could not be published")
+      done()
+    })
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => broker.close(() => reject(error)))
-    server.listen(port, host, resolve)
-  })
+
+  const listeners: { plain?: Listener; tls?: Listener } = {}
+  const closeListeners = () =>
+    Promise.all([listeners.plain?.close(), listeners.tls?.close()].filter((closed) => closed !== undefined))
+  try {
+    if (host !== undefined && port !== undefined)
+      listeners.plain = await listenPlain({ host, port }, admission, onArrival)
+    if (tls)
+      listeners.tls = await listenTls(
+        { host: tls.host ?? host ?? "0.0.0.0", port: tls.port },
+        {
+          ...tls,
+          withoutCertificate: tls.passwords ?? false,
+          handshakeMs: limits.connectTimeoutMs,
+          handshakes: limits.handshakes,
+          reloadMs: limits.reloadMs,
+        },
+        admission,
+        onArrival,
+        log,
+      )
+  } catch (error) {
+    await closeListeners()
+    await new Promise<void>((resolve) => broker.close(() => resolve()))
+    throw error
+  }
+  if (hasHubs) say({ ...home.status(true), retain: true })
 
   return {
-    port: (server.address() as { port: number }).port,
+    port: listeners.plain?.port,
+    tlsPort: listeners.tls?.port,
     connections: () => broker.connectedClients,
+    show(meter, shown) {
+      if (hasHubs) for (const message of home.messages(meter, shown)) say({ ...message, retain: true })
+    },
     async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      const closed = closeListeners()
       await new Promise<void>((resolve) => broker.close(() => resolve()))
       // aedes knows of those alone that have said CONNECT.
-      for (const socket of sockets) socket.destroy()
+      admission.closeAll()
       await closed
     },
   }
 }
 
-interface From {
-  remoteAddress: string
-  remotePort: number
-  socket: Socket
-}
+const topicsOf = (identity: Exclude<Identity, { kind: "anyone" }>) =>
+  identity.kind === "meter" ? `meters/${identity.meterId}/` : hubBirthTopic
 
-function fromOf(client: Client): From {
-  return (client as unknown as { conn: From }).conn
-}
-
-function addressOf(client: Client): string {
-  return plain(fromOf(client).remoteAddress)
+/** On the plain listener a meter that comes back has its address and its own choice of name, or cannot be told. */
+function senderOf({ identity, address, saysItIs }: From): string | undefined {
+  if (identity.kind === "meter") return identity.meterId
+  return saysItIs === "" ? undefined : `${address} ${saysItIs}`
 }
 
 /** An IPv4 address as people write it, also on a socket that takes IPv6 too. */
@@ -185,6 +337,6 @@ function plain(address: string): string {
   return address.replace(/^::ffff:/, "")
 }
 
-function sourceOf(client: Client): string {
-  return `${addressOf(client)}:${fromOf(client).remotePort}`
+function sourceOf({ address, arrival }: From): string {
+  return `${address}:${arrival.admitted.remotePort}`
 }

@@ -7,14 +7,15 @@ import { type Html, html, time } from "./html.ts"
 const rowsOpen = 5
 
 /** What was received and does not count, with what it means for the operator. */
-export function quarantineView({ counts, newest }: Doubts): Html {
-  if (counts.length === 0)
+export function quarantineView({ counts, newest, waiting }: Doubts): Html {
+  if (counts.length === 0 && waiting.length === 0)
     return html`<h2 id="quarantine-title">Quarantine</h2>
 <p>Empty: every message so far was a reading that counts.</p>`
   const total = counts.reduce((sum, [, count]) => sum + count, 0)
   const rest = newest.slice(rowsOpen)
   return html`<h2 id="quarantine-title">Quarantine</h2>
 <p class="note">${counted(total, "message was", "messages were")} received and ${total === 1 ? "does" : "do"} not count. A meter's register counts on, so what a reading in doubt did not bring, its next good one does.</p>
+${waiting.map(({ meter, because }) => html`<p><b>${meter} is not minted:</b> ${because}.</p>`)}
 <ul class="reasons">${counts.map(([reason, count]) => {
     const { phrase, meaning } = reasonInWords(reason)
     return html`<li><b>${grouped(count)} × ${phrase.toLowerCase()}</b> ${meaning}</li>`

@@ -1,0 +1,137 @@
+import { z } from "zod"
+import type { Hex } from "../../../protocol/hex.ts"
+import { isPasswordHash } from "./password.ts"
+
+const port = z.int().min(0).max(65535)
+const passwordHash = z
+  .string()
+  .refine(isPasswordHash, 'must be a scrypt hash: "$scrypt$ln=14,r=8,p=1$salt$hash"')
+const certificate = z.string().min(1)
+
+/**
+ * How readings come by MQTT: the embedded broker, with a plain listener (`host` and `port`), one with TLS, or both;
+ * or a broker of the operator's own.
+ */
+export const mqttShape = z.strictObject({
+  host: z.string().exactOptional(),
+  port: port.exactOptional(),
+  /** Whether the plain listener takes clients that do not log in: what counts is a reading's signature. */
+  anonymous: z.boolean().exactOptional(),
+  /** A password over plain TCP can be overheard by anyone on the network. */
+  allowPlainPasswords: z.boolean().exactOptional(),
+  tls: z
+    .strictObject({
+      host: z.string().exactOptional(),
+      port,
+      certFile: z.string(),
+      keyFile: z.string(),
+      /** Those who may issue clients' certificates. */
+      caFile: z.string(),
+      /** Takes clients without a certificate too, if they log in with a password. */
+      passwords: z.boolean().exactOptional(),
+    })
+    .exactOptional(),
+  /** Meters that log in with a password, or with a certificate whose common name is not their meterId. */
+  clients: z
+    .array(
+      z.strictObject({
+        meter: z.string(),
+        passwordHash: passwordHash.exactOptional(),
+        certificate: certificate.exactOptional(),
+      }),
+    )
+    .exactOptional(),
+  /** A household's own hub, which sees the household's meters. */
+  hubs: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1),
+        household: z.string().regex(/^(0x)?[0-9a-fA-F]{40}$/, "must be 20 bytes of hexadecimal"),
+        passwordHash: passwordHash.exactOptional(),
+        certificate: certificate.exactOptional(),
+      }),
+    )
+    .exactOptional(),
+  /** How fast one meter's own readings are taken; what comes faster waits. */
+  readingsPerMinute: z.number().positive().exactOptional(),
+  /** A broker of the operator's own in place of the embedded one. */
+  broker: z
+    .strictObject({
+      url: z.url({ protocol: /^mqtts?$/ }),
+      clientId: z.string().min(1).max(128),
+      version: z.enum(["3.1.1", "5"]).exactOptional(),
+      username: z.string().exactOptional(),
+      passwordFile: z.string().exactOptional(),
+      caFile: z.string().exactOptional(),
+      certFile: z.string().exactOptional(),
+      keyFile: z.string().exactOptional(),
+      /** Publishes what households consume: only where the broker's access control keeps it from others. */
+      homeAssistant: z.boolean().exactOptional(),
+    })
+    .exactOptional(),
+})
+
+export type MqttSettings = z.output<typeof mqttShape>
+
+/** What the shape alone cannot see. @returns a mistake in words, or undefined. */
+export function mistakeIn(
+  settings: MqttSettings,
+  meterNames: ReadonlySet<string>,
+  households: ReadonlySet<string>,
+): string | undefined {
+  const { host, port, tls, clients = [], hubs = [], broker, anonymous, allowPlainPasswords } = settings
+  const plain = host !== undefined && port !== undefined
+  if ((host === undefined) !== (port === undefined)) return "mqtt: host and port go together"
+  if (broker) {
+    if (plain || tls || clients.length > 0 || hubs.length > 0)
+      return "mqtt.broker: with a broker of your own, listeners, clients and hubs are that broker's"
+    if ((broker.certFile === undefined) !== (broker.keyFile === undefined))
+      return "mqtt.broker: certFile and keyFile go together"
+    return undefined
+  }
+  if (!plain && !tls) return "mqtt: give host and port, or tls, or broker"
+  if (tls && plain && tls.port === port && port !== 0)
+    return "mqtt.tls.port: the plain listener has this port"
+  const passwords = (plain && allowPlainPasswords) || tls?.passwords
+  if (plain && anonymous === false && !allowPlainPasswords)
+    return "mqtt.anonymous: the plain listener takes neither anonymous clients nor passwords; leave host and port out"
+  const names = new Set<string>()
+  const certificates = new Set<string>()
+  for (const [place, name, entry] of [
+    ...clients.map((client, i) => [`mqtt.clients.${i}`, client.meter, client] as const),
+    ...hubs.map((hub, i) => [`mqtt.hubs.${i}`, hub.name, hub] as const),
+  ]) {
+    if ("meter" in entry && !meterNames.has(name)) return `${place}: no meter has the name ${name}`
+    if ("household" in entry && meterNames.has(name)) return `${place}: a meter has the name ${name}`
+    if ("household" in entry && !households.has(addressOf(entry.household)))
+      return `${place} (${name}): no household has the address ${entry.household}`
+    if (names.has(name)) return `${place}: ${name} is there twice`
+    names.add(name)
+    if (!entry.passwordHash && !entry.certificate)
+      return `${place} (${name}): give passwordHash or certificate`
+    if (entry.certificate && !tls) return `${place} (${name}): certificates need mqtt.tls`
+    if (entry.certificate && certificates.has(entry.certificate))
+      return `${place} (${name}): another has the same certificate`
+    if (entry.certificate) certificates.add(entry.certificate)
+    if (entry.passwordHash && !passwords)
+      return `${place} (${name}): no listener takes passwords; set mqtt.tls.passwords, or mqtt.allowPlainPasswords`
+  }
+  return undefined
+}
+
+export function addressOf(text: string): Hex {
+  return `0x${text.replace(/^0x/, "").toLowerCase()}`
+}
+
+/** The same with its files where they are. */
+export function atPaths(settings: MqttSettings, at: (path: string) => string): MqttSettings {
+  const moved = <T extends object>(part: T): T =>
+    Object.fromEntries(
+      Object.entries(part).map(([name, value]) => [name, name.endsWith("File") ? at(value) : value]),
+    ) as T
+  return {
+    ...settings,
+    ...(settings.tls && { tls: moved(settings.tls) }),
+    ...(settings.broker && { broker: moved(settings.broker) }),
+  }
+}
