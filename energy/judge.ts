@@ -124,7 +124,9 @@ export function judge(
   }
 
   const step = BigInt(reading.resolutionWh ?? 0)
-  const bounds = { ...rules, ...meter }
+  const { ratedW } = meter
+  const { headroomBasisPoints, clockToleranceSeconds } = rules
+  const bounds = { ratedW, headroomBasisPoints, clockToleranceSeconds }
   const registers: Registers = {}
   const counters: Counters = {}
   const counting: RegisterMemories = {}

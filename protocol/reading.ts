@@ -96,8 +96,7 @@ export function encodeReading(
   const parts = [encodeHeader(scheme, kid), new Map(), encodePayload(reading), new Uint8Array(64)]
   const bytes = concatBytes(Uint8Array.of(coseSign1Tag), encode(parts))
   const signature = sign(decodeReading(bytes).message)
-  if (signature.length !== 64)
-    throw new MalformedReading("The signature must be a byte string of 64 bytes.")
+  if (signature.length !== 64) throw new MalformedReading("The signature must be a byte string of 64 bytes.")
   bytes.set(signature, bytes.length - 64)
   return bytes
 }
@@ -237,13 +236,7 @@ function integerSize(bytes: Uint8Array, at: number, end: number, name: string): 
 /** The least that needs so many bytes, for each number of bytes behind the first (RFC 8949, 4.2.1). */
 const leastOfSize: Readonly<Record<number, number>> = { 0: 0, 1: 24, 2: 2 ** 8, 4: 2 ** 16, 8: 2 ** 32 }
 
-function decodeField(
-  bytes: Uint8Array,
-  at: number,
-  size: number,
-  name: string,
-  kind: Kind,
-): number | bigint {
+function decodeField(bytes: Uint8Array, at: number, size: number, name: string, kind: Kind): number | bigint {
   // Not exact from 2^53 on, where nothing but a register may be.
   let argument = size === 0 ? bytes[at]! & 0x1f : 0
   for (let i = 1; i <= size; i++) argument = argument * 256 + bytes[at + i]!

@@ -1,5 +1,5 @@
 import { createPublicKey } from "node:crypto"
-import { hashes, sign as nobleSign, verify as nobleVerify } from "@noble/ed25519"
+import { hashes, sign as nobleSign, verify as nobleVerify, Point } from "@noble/ed25519"
 import { sha512 } from "@noble/hashes/sha2.js"
 import fc from "fast-check"
 import t from "tap"
@@ -7,7 +7,8 @@ import { concatBytes, fromHex, toHex } from "./hex.ts"
 import { type MeterKey, meterIdOf, meterKey, Scheme } from "./meter.ts"
 import { decodeReading } from "./reading.ts"
 import { verifyBytes, verifySignature } from "./signature.ts"
-import { verifyByTheBook } from "./vectors/edwards.ts"
+import { isStrict, sodiumVerify } from "./sodium.ts"
+import { challenge, fromLittleEndian, L, torsionPoints, verifyByTheBook } from "./vectors/edwards.ts"
 import { meters } from "./vectors/keys.ts"
 import { loadVectors } from "./vectors/load.ts"
 import type { ReadingVectors } from "./vectors/readings.ts"
@@ -61,6 +62,58 @@ t.test(
     for (const c of ed25519Cases) t.equal(verifyByTheBook(...bytesOf(c)), c.valid, c.name)
   },
 )
+
+const absent = sodiumVerify ? false : "sodium-native is not installed here"
+
+t.test("what libsodium takes is valid, and what it wrongly refuses is known", { skip: absent }, async (t) => {
+  const refused: string[] = []
+  for (const c of ed25519Cases) {
+    const [publicKey, message, signature] = bytesOf(c)
+    const taken = signature.length === 64 && sodiumVerify!(signature, message, publicKey)
+    if (taken) t.ok(c.valid, c.name)
+    else if (c.valid) refused.push(c.name)
+  }
+  t.same(refused, [
+    "Ed25519, R is the identity",
+    "Ed25519, A with a part of order 8, R of order 8, cancelling",
+  ])
+})
+
+t.test("points with parts of small order, drawn at random, get the book's verdict from all", async (t) => {
+  const scalar = fc.bigInt({ min: 1n, max: L - 1n })
+  const torsion = fc.constantFrom(...torsionPoints)
+  let [valid, invalid] = [0, 0]
+  fc.assert(
+    fc.property(
+      scalar,
+      scalar,
+      torsion,
+      torsion,
+      fc.boolean(),
+      fc.uint8Array({ maxLength: 40 }),
+      (a, r, Ta, Tr, tiny, message) => {
+        const A = Point.BASE.multiply(a, false).add(Ta).toBytes()
+        const R = (tiny ? Point.ZERO : Point.BASE.multiply(r, false)).add(Tr).toBytes()
+        const S = ((tiny ? 0n : r) + challenge(R, A, message) * a) % L
+        const signature = concatBytes(R, fromLittleEndian(S))
+        const verdict = verifyByTheBook(A, message, signature)
+        if (verdict) valid++
+        else invalid++
+        return (
+          verifyBytes(meterKey(Scheme.ed25519, A), message, signature) === verdict &&
+          (verdict || !sodiumVerify?.(signature, message, A))
+        )
+      },
+    ),
+    { numRuns: 100 },
+  )
+  t.ok(valid > 0 && invalid > 0)
+})
+
+t.test("a library that verifies with the cofactor is found out and not asked", async (t) => {
+  t.notOk(isStrict((signature, message, key) => nobleVerify(signature, message, key)))
+  t.ok(isStrict((signature, message, key) => verifyByTheBook(key, message, signature)))
+})
 
 t.test("noble's verify differs in the cofactor alone: what only it takes is marked", async (t) => {
   for (const c of ed25519Cases) {

@@ -14,17 +14,25 @@ export function openJournal(directory: string, meters: readonly Meter[]) {
 /** The journal in an open database. */
 export function journalIn(db: Db, meters: readonly Meter[]) {
   const quarantine = quarantineStore(db)
+  const readings = readingStore(db, meters)
   return {
-    readings: readingStore(db, meters),
+    readings,
     quarantine,
     batches: batchStore(db),
     /** Runs the work in one transaction: all of it is on the disk when this returns, or none of it. */
     commit<T>(work: () => T): T {
       quarantine.begin()
       try {
-        return db.transaction(work).immediate()
+        return db
+          .transaction(() => {
+            const done = work()
+            readings.settle()
+            return done
+          })
+          .immediate()
       } catch (error) {
         quarantine.undo()
+        readings.forget()
         throw error
       }
     },

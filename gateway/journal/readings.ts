@@ -86,14 +86,19 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
   )
   const doubtful = db.prepare(`SELECT ${columns} WHERE r.reason IS NOT NULL ORDER BY r.id DESC LIMIT ?`)
   const count = db.prepare(
-    "INSERT INTO counts (name, n) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET n = n + 1",
+    "INSERT INTO counts (name, n) VALUES (@name, @by) ON CONFLICT (name) DO UPDATE SET n = n + @by",
   )
   const counts = db.prepare("SELECT name, n FROM counts WHERE name LIKE 'readings.%'")
 
+  // Of a transaction that is under way: written once at its end, and not with each of its readings.
+  const remembered = new Map<Hex, { state: MeterState; anchor: number | bigint | null }>()
+  const counted = new Map<string, number>()
+
   return {
-    /** Within a transaction of the caller's. */
+    /** Within a transaction of the caller's, which ends with `settle`. */
     add({ meter, signed, verdict, state }: Authentic, received: number): void {
-      const id = rowId(meter.key.meterId)
+      const { meterId } = meter.key
+      const id = rowId(meterId)
       const { reading } = signed
       const { lastInsertRowid } = insert.run(
         id,
@@ -109,12 +114,30 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
         verdict.accepted ? null : verdict.detail,
         verdict.accepted && state.anchor?.counters ? toText(state.anchor.counters) : null,
       )
-      count.run(`readings.${verdict.accepted ? "accepted" : verdict.reason}`)
-      const anchor = verdict.accepted ? lastInsertRowid : null
-      remember.run(state.sequence, anchor, toText(state.registers), id)
+      const name = `readings.${verdict.accepted ? "accepted" : verdict.reason}`
+      counted.set(name, (counted.get(name) ?? 0) + 1)
+      const anchor = verdict.accepted ? lastInsertRowid : (remembered.get(meterId)?.anchor ?? null)
+      remembered.set(meterId, { state, anchor })
+    },
+
+    /** Writes what was added up while readings were added. */
+    settle(): void {
+      for (const [meterId, { state, anchor }] of remembered)
+        remember.run(state.sequence, anchor, toText(state.registers), rowId(meterId))
+      for (const [name, by] of counted) count.run({ name, by })
+      remembered.clear()
+      counted.clear()
+    },
+
+    /** After a transaction that failed. */
+    forget(): void {
+      remembered.clear()
+      counted.clear()
     },
 
     state(meterId: Hex): MeterState {
+      const added = remembered.get(meterId)
+      if (added) return added.state
       const row = recall.get(meterId) as StateRow
       return {
         sequence: Number(row.sequence),

@@ -50,7 +50,6 @@ export interface Authentic {
   kind: "authentic"
   meter: Meter
   signed: SignedReading
-  digest: Hex
   verdict: Verdict
   /** What the rules remember after it. */
   state: MeterState
@@ -123,9 +122,10 @@ export function examine(
   if (!verifySignature(meter.key, signed))
     return refuse("bad-signature", `not signed by the key of ${meter.name}`, meter)
 
-  const earlier = known.earlier(meter, signed.reading.sequence)
+  const { sequence } = signed.reading
+  const before = known.stateOf(meter)
+  const earlier = sequence <= before.sequence ? known.earlier(meter, sequence) : undefined
   if (earlier) {
-    const { sequence } = signed.reading
     if (!equalBytes(readSigned(meter.key.scheme, earlier).message, signed.message))
       return refuse(
         "equivocation",
@@ -136,6 +136,6 @@ export function examine(
       ? { kind: "known" }
       : refuse("replayed", `sequence ${sequence} of ${meter.name} was here before`, meter)
   }
-  const { verdict, state } = judge(known.stateOf(meter), signed.reading, received, meter, rules)
-  return { kind: "authentic", meter, signed, digest: readingDigest(bytes), verdict, state }
+  const { verdict, state } = judge(before, signed.reading, received, meter, rules)
+  return { kind: "authentic", meter, signed, verdict, state }
 }

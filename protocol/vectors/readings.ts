@@ -180,6 +180,16 @@ const int = (value: number | bigint) => (BigInt(value) < 0n ? head(1, -1n - BigI
 const byteString = (content: Uint8Array) => join(head(2, content.length), content)
 const mapOf = (...items: Uint8Array[]) => join(head(5, items.length / 2), ...items)
 
+/** The Sig_structure of RFC 9052, 4.4, with our context as external data. */
+const signedMessage = (header: Uint8Array, payload: Uint8Array) =>
+  join(
+    bytesOf(0x84, 0x6a),
+    new TextEncoder().encode("Signature1"),
+    byteString(header),
+    byteString(readingContext),
+    byteString(payload),
+  )
+
 /** Payload keys 1 to 5 as they stand in `typical`. */
 const first = [1, 48211, 2, noon, 3, 2, 4, 3, 5, 12].map(int)
 const register = [int(6), int(48_213_407)]
