@@ -12,6 +12,7 @@ const contracts = {
   greenToken: "contracts/GreenToken.sol",
   impactOracle: "contracts/ImpactOracle.sol",
   meterRegistry: "contracts/MeterRegistry.sol",
+  readingVerifier: "contracts/ReadingVerifier.sol",
 }
 
 interface Output {
