@@ -13,21 +13,28 @@ import {NoncesKeyed} from "@openzeppelin/contracts/utils/NoncesKeyed.sol";
 /// @notice With 3 decimals the smallest unit is exactly 1 Wh, and totalSupply() is the verified Wh outstanding.
 /// A household needs no gas: allowances (ERC-2612) and transfers (EIP-3009) go by signature.
 /// @dev Immutable: no owner, no upgrade, no hook, one minter for ever. There is no plain burn: the only burn with a
-/// meaning is a retirement, which names whom it is for and leaves a record.
+/// meaning is a retirement, which names whom it is for and leaves a record (`Retirements`).
 ///
 /// An authorization's nonce is a 192-bit key ‖ a 64-bit sequence (see NoncesKeyed). A random key with sequence 0 works
 /// as EIP-3009's random nonce does; counting up under one key costs less. Key 0 is shared with permit.
 contract GreenToken is ERC20, ERC20Permit, ERC20TransferAuthorization {
     /// @notice The only one who mints.
     address public immutable issuance;
+    /// @notice The only one who burns, for a holder who retires.
+    address public immutable retirements;
 
     error OnlyIssuance(address caller);
+    error OnlyRetirements(address caller);
     error InvalidIssuance(address issuance);
+    error InvalidRetirements(address retirements);
 
     /// @param issuance_ The Issuance. It may be deployed after the token, at an address known before.
-    constructor(address issuance_) ERC20("Green", "GREEN") ERC20Permit("Green") {
+    /// @param retirements_ The Retirements; the same holds for it.
+    constructor(address issuance_, address retirements_) ERC20("Green", "GREEN") ERC20Permit("Green") {
         if (issuance_ == address(0)) revert InvalidIssuance(issuance_);
+        if (retirements_ == address(0)) revert InvalidRetirements(retirements_);
         issuance = issuance_;
+        retirements = retirements_;
     }
 
     /// @notice Mints to each of `to` its `wh` units, 1 Wh each; nothing where that is zero. By the issuance alone.
@@ -55,6 +62,12 @@ contract GreenToken is ERC20, ERC20Permit, ERC20TransferAuthorization {
         assembly ("memory-safe") {
             sstore(2, sum)
         }
+    }
+
+    /// @notice Burns for good. By Retirements alone, which checks that the holder wants it.
+    function burn(address from, uint256 wh) external {
+        if (msg.sender != retirements) revert OnlyRetirements(msg.sender);
+        _burn(from, wh);
     }
 
     /// @notice 3: the unit is the watt-hour, the token the kilowatt-hour.

@@ -10,6 +10,7 @@ import {Policy, PolicyRegistry, Rules} from "../PolicyRegistry.sol";
 import {Proposal} from "../Proposal.sol";
 import {Proposals} from "../Proposals.sol";
 import {ES256} from "../PublicKey.sol";
+import {Say} from "./Say.sol";
 import {Stakes} from "../Stakes.sol";
 import {MeterStatement} from "../Statement.sol";
 import {CountingCertificates} from "./CountingCertificates.sol";
@@ -19,7 +20,7 @@ import {vm} from "./Vm.sol";
 
 /// @title A community on chain, as every test finds it: governed by the test, five validators of whom three must sign,
 /// one site with one 5 kW meter, a challenge window of an hour, 10 % of headroom.
-abstract contract Community {
+abstract contract Community is Say {
     uint256 internal constant START = 1_800_000_000;
     uint24 internal constant WINDOW = 1 hours;
     uint16 internal constant HEADROOM = 1000;
@@ -72,7 +73,7 @@ abstract contract Community {
         uint64 nonce = vm.getNonce(address(this));
         address its = vm.computeCreateAddress(address(this), nonce + 2);
         address oracle_ = vm.computeCreateAddress(address(this), nonce + 2 + later);
-        GreenToken token_ = new GreenToken(its);
+        GreenToken token_ = new GreenToken(its, address(0xB0B));
         CountingCertificates certificates_ = new CountingCertificates(its);
         return (
             token_,
@@ -107,7 +108,9 @@ abstract contract Community {
 
     function policyOf(Rules memory rules) internal pure returns (Policy memory) {
         return
-            Policy({rules: rules, sharingKey: keccak256("proportional"), methodology: keccak256("methodology")});
+            Policy({
+                rules: rules, sharingKey: keccak256("proportional"), methodology: keccak256("methodology")
+            });
     }
 
     /// Announces rules, waits until they are in force, and lets the oracle take them over.
@@ -244,34 +247,4 @@ abstract contract Community {
     function paidTime(bytes32 id) internal view returns (uint64 time) {
         (, time) = issuance.paid(id);
     }
-
-    // ---------------------------------------------------------------- saying
-
-    function equal(uint256 actual, uint256 expected) internal pure {
-        require(actual == expected, Differs(bytes32(actual), bytes32(expected)));
-    }
-
-    function equal(bytes32 actual, bytes32 expected) internal pure {
-        require(actual == expected, Differs(actual, expected));
-    }
-
-    function equal(address actual, address expected) internal pure {
-        equal(uint256(uint160(actual)), uint256(uint160(expected)));
-    }
-
-    function equal(bytes memory actual, bytes memory expected) internal pure {
-        require(keccak256(actual) == keccak256(expected), DiffersBytes(actual, expected));
-    }
-
-    function holds(bool claim) internal pure {
-        require(claim, DoesNotHold());
-    }
-
-    function within(uint256 value, uint256 low, uint256 high) internal pure returns (uint256) {
-        return low + value % (high - low + 1);
-    }
-
-    error Differs(bytes32 actual, bytes32 expected);
-    error DiffersBytes(bytes actual, bytes expected);
-    error DoesNotHold();
 }
