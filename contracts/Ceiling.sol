@@ -8,10 +8,10 @@ library Ceiling {
 
     /// @notice Rated power with headroom (1/10,000) for so many seconds, and one Wh more: a register shows whole Wh, so
     /// a true increment may appear up to one larger.
-    /// @dev Unchecked: from 32, 64 and 16 bits the product has 113 at most.
-    function ceilingWh(uint32 ratedW, uint64 elapsed, uint16 headroom) internal pure returns (uint256) {
+    /// @dev Unchecked: with 32, 64 and 16 bits, as callers have them, the product has 113 at most.
+    function ceilingWh(uint256 ratedW, uint256 elapsed, uint256 headroom) internal pure returns (uint256) {
         unchecked {
-            return uint256(ratedW) * elapsed * (10_000 + uint256(headroom)) / WS_BASIS_POINTS_PER_WH + 1;
+            return ratedW * elapsed * (10_000 + headroom) / WS_BASIS_POINTS_PER_WH + 1;
         }
     }
 }

@@ -14,8 +14,8 @@ type Paid is uint256;
 using Counted for Paid global;
 
 library Counted {
-    function paid(uint64 wh_, uint64 time_) internal pure returns (Paid) {
-        return Paid.wrap(uint256(wh_) << 64 | time_);
+    function paid(uint256 wh_, uint256 time_) internal pure returns (Paid) {
+        return Paid.wrap(wh_ << 64 | time_);
     }
 
     function wh(Paid p) internal pure returns (uint64) {
@@ -29,20 +29,20 @@ library Counted {
 }
 
 /// What an oracle vouches for: a valid proposal and the rules that were in force when it was made. Fractions are in
-/// 1/10,000.
+/// 1/10,000. Whole words, because the issuance checks their ranges itself.
 struct Terms {
     bytes32 root;
     /// The time of the snapshot, Unix seconds.
-    uint64 time;
+    uint256 time;
     /// How far above rated power a meter may generate, for meters that sign themselves and for those that a gateway
     /// signs for.
-    uint16 headroom;
-    uint16 gatewayHeadroom;
+    uint256 headroom;
+    uint256 gatewayHeadroom;
     /// How much of its energy is minted, likewise.
-    uint16 meterFactor;
-    uint16 gatewayFactor;
+    uint256 meterFactor;
+    uint256 gatewayFactor;
     /// How much of what is minted goes to the commons.
-    uint16 commonsShare;
+    uint256 commonsShare;
 }
 
 /// @title What the issuance asks of an oracle, and all that it ever asks.
@@ -95,9 +95,11 @@ contract Issuance is AccessManaged {
 
     mapping(bytes32 meterId => Paid) private _paid;
 
-    /// @notice A meter's energy from one register to the next was settled. Both are a register in Wh, shifted left by
-    /// 64 bits, and a time in Unix seconds; four words of their own would cost 512 gas more a meter.
-    event Settled(uint32 indexed site, uint64 indexed number, bytes32 indexed meterId, Paid from, Paid to);
+    /// @notice A meter's energy from one register to the next was settled, and minted to its household in this
+    /// transaction. `from` is the site, shifted left by 128 bits, the register in Wh, shifted left by 64, and the time in
+    /// Unix seconds; `to` has the proposal's number in the site's place. With words and topics of their own they would
+    /// cost 1,270 gas more a meter.
+    event Settled(bytes32 indexed meterId, uint256 from, uint256 to);
     /// @notice Another oracle will be listened to from `from` on, when someone says so.
     event SuccessionAnnounced(IOracle indexed successor, uint64 from);
     /// @notice An announced succession will not be.
@@ -113,13 +115,15 @@ contract Issuance is AccessManaged {
     error SuccessionNotYet(uint64 from);
     error InvalidTerms();
     error NoStatements();
+    error RegistryFailed();
     error InvalidProof(uint32 site, uint64 number);
-    error ProposalInFuture(uint64 time, uint256 blockTime);
+    error ProposalInFuture(uint256 time, uint256 blockTime);
     /// @dev The status is None for a meter that is not registered.
     error MeterNotActive(bytes32 meterId, Status status);
     error WrongSite(bytes32 meterId, uint32 site, uint32 registered);
-    error StatementAfterProposal(bytes32 meterId, uint64 time, uint64 proposalTime);
-    error RegisterFell(bytes32 meterId, uint64 generatedWh, uint64 paidWh);
+    error StatementAfterProposal(bytes32 meterId, uint256 time, uint256 proposalTime);
+    error RegisterFell(bytes32 meterId, uint256 generatedWh, uint256 paidWh);
+    error OutOfRange(uint256 generatedWh, uint256 time);
     error AboveCeiling(bytes32 meterId, uint256 wh, uint256 ceilingWh);
 
     /// @param authority Governs succession and commons.
@@ -206,42 +210,71 @@ contract Issuance is AccessManaged {
         private
     {
         uint256 n = statements.length;
-        bytes32[] memory ids = new bytes32[](n);
-        for (uint256 i = 0; i < n; ++i) {
-            ids[i] = statements[i].meterId;
-        }
-        PackedMeter[] memory meters = registry.meters(ids);
+        PackedMeter[] memory meters = _meters(statements);
         // Who is due what. The last place is the commons'.
-        address[] memory to = new address[](n + 1);
-        uint256[] memory wh = new uint256[](n + 1);
+        uint256[] memory mints = new uint256[](n + 1);
         uint256 commonsWh = 0;
         Certified[] memory certified;
         for (uint256 i = 0; i < n; ++i) {
-            PackedMeter meter = meters[i];
-            (uint256 own, uint256 shared) = _settle(site, number, terms, statements[i], meter);
+            MeterStatement calldata s;
+            PackedMeter meter;
+            // Both arrays have n places, so that no bound needs checking.
+            assembly ("memory-safe") {
+                s := add(statements.offset, shl(7, i))
+                meter := mload(add(add(meters, 0x20), shl(5, i)))
+            }
+            (uint256 own, uint256 shared) = _settle(site, number, terms, s, meter);
             if (!meter.wantsCertificates()) {
-                to[i] = meter.household();
-                wh[i] = own;
-                commonsWh += shared;
+                uint256 mint = own << 160 | uint160(meter.household());
+                // Neither is above 2^64, and a transaction has not gas for 2^32 meters.
+                unchecked {
+                    commonsWh += shared;
+                }
+                assembly ("memory-safe") {
+                    mstore(add(add(mints, 0x20), shl(5, i)), mint)
+                }
             } else {
                 if (certified.length == 0) certified = new Certified[](n);
-                certified[i] = Certified({
-                    to: meter.household(),
-                    id: CertificateId.idOf(
-                        site, CertificateId.vintageOf(statements[i].time), meter.source(), meter.assurance()
-                    ),
-                    own: own,
-                    shared: shared
-                });
+                uint24 vintage = CertificateId.vintageOf(s.time);
+                uint256 id = CertificateId.idOf(site, vintage, meter.source(), meter.assurance());
+                certified[i] = Certified({to: meter.household(), id: id, own: own, shared: shared});
             }
         }
-        (to[n], wh[n]) = (commons, commonsWh);
-        token.mint(to, wh);
+        mints[n] = commonsWh << 160 | uint160(commons);
+        token.mint(mints);
         for (uint256 i = 0; i < certified.length; ++i) {
             Certified memory c = certified[i];
             if (c.own != 0) certificates.mint(c.to, c.id, c.own);
-            if (c.shared != 0) certificates.mint(to[n], c.id, c.shared);
+            if (c.shared != 0) certificates.mint(commons, c.id, c.shared);
         }
+    }
+
+    /// @dev `registry.meters` of the statements' meters, encoded and decoded by hand: 200 gas a meter less.
+    function _meters(MeterStatement[] calldata statements) private view returns (PackedMeter[] memory known) {
+        address registry_ = address(registry);
+        bytes4 selector = MeterRegistry.meters.selector;
+        bool done;
+        assembly ("memory-safe") {
+            let n := statements.length
+            let size := add(0x40, shl(5, n))
+            let call_ := mload(0x40)
+            mstore(call_, selector)
+            mstore(add(call_, 0x04), 0x20)
+            mstore(add(call_, 0x24), n)
+            let id := add(call_, 0x44)
+            let s := statements.offset
+            for { let end := add(id, shl(5, n)) } lt(id, end) { id := add(id, 0x20) } {
+                mstore(id, calldataload(s))
+                s := add(s, 0x80)
+            }
+            // The answer, as long as the question but for the selector: offset, length, slots. The array begins at its
+            // length. It lies over the question, which is no longer needed.
+            done := staticcall(gas(), registry_, call_, add(size, 0x04), call_, size)
+            done := and(done, eq(returndatasize(), size))
+            known := add(call_, 0x20)
+            mstore(0x40, add(call_, size))
+        }
+        if (!done) revert RegistryFailed();
     }
 
     /// @dev An oracle is not trusted to keep within the limits.
@@ -265,32 +298,47 @@ contract Issuance is AccessManaged {
         PackedMeter meter
     ) private returns (uint256 own, uint256 shared) {
         bytes32 meterId = s.meterId;
-        if (meter.status() != Status.Active) revert MeterNotActive(meterId, meter.status());
-        if (meter.site() != site) revert WrongSite(meterId, site, meter.site());
+        if (!meter.isActiveAt(site)) _refuse(meterId, site, meter);
         Paid last = _paid[meterId];
-        if (last.time() == 0) last = _start(meterId);
-        Paid next = Counted.paid(s.generatedWh, s.time);
-        if (next.time() > terms.time) revert StatementAfterProposal(meterId, next.time(), terms.time);
-        if (next.time() <= last.time()) return (0, 0);
-        if (next.wh() < last.wh()) revert RegisterFell(meterId, next.wh(), last.wh());
+        if (Paid.unwrap(last) == 0) last = _start(meterId);
+        (uint256 to, uint256 time) = _registerAndTime(s);
+        if (time > terms.time) revert StatementAfterProposal(meterId, time, terms.time);
 
-        bool signsItself = meter.assurance() == ASSURANCE_METER;
-        // Both differences were just found not to be negative.
+        // No difference is taken before it is known not to be negative, and none has more than 64 bits.
         unchecked {
-            uint256 wh = next.wh() - last.wh();
+            uint256 elapsed = time - last.time();
+            // Not later than what was paid for.
+            if (elapsed > time || elapsed == 0) return (0, 0);
+            uint256 from = last.wh();
+            if (to < from) revert RegisterFell(meterId, to, from);
+            bool signsItself = meter.assurance() == ASSURANCE_METER;
             uint256 ceiling = Ceiling.ceilingWh(
-                meter.ratedW(),
-                next.time() - last.time(),
-                signsItself ? terms.headroom : terms.gatewayHeadroom
+                meter.ratedW(), elapsed, signsItself ? terms.headroom : terms.gatewayHeadroom
             );
-            if (wh > ceiling) revert AboveCeiling(meterId, wh, ceiling);
-        }
+            if (to - from > ceiling) revert AboveCeiling(meterId, to - from, ceiling);
 
-        _paid[meterId] = next;
-        emit Settled(site, number, meterId, last, next);
-        return _divide(
-            last.wh(), next.wh(), signsItself ? terms.meterFactor : terms.gatewayFactor, terms.commonsShare
-        );
+            Paid next = Counted.paid(to, time);
+            _paid[meterId] = next;
+            emit Settled(
+                meterId, uint256(site) << 128 | Paid.unwrap(last), uint256(number) << 128 | Paid.unwrap(next)
+            );
+            uint256 factor = signsItself ? terms.meterFactor : terms.gatewayFactor;
+            return _divide(from, to, factor, terms.commonsShare);
+        }
+    }
+
+    /// @dev Both at once, and no bits that do not belong there, although the tree has them.
+    function _registerAndTime(MeterStatement calldata s) private pure returns (uint256 wh, uint256 time) {
+        assembly ("memory-safe") {
+            wh := calldataload(add(s, 0x20))
+            time := calldataload(add(s, 0x40))
+        }
+        if ((wh | time) >> 64 != 0) revert OutOfRange(wh, time);
+    }
+
+    function _refuse(bytes32 meterId, uint32 site, PackedMeter meter) private pure {
+        if (meter.status() != Status.Active) revert MeterNotActive(meterId, meter.status());
+        revert WrongSite(meterId, site, meter.site());
     }
 
     /// @dev Fractions are taken of the register and not of the difference, each rounded down: what is left over of one
