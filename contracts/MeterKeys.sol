@@ -247,7 +247,11 @@ abstract contract MeterKeys is AccessManaged, EIP712 {
         return (_keyIds[meterId][n - 1], uint8(uint192(schemes[n - 1].value)));
     }
 
-    /// @dev Reverts unless the meter is active or suspended.
+    function _schemeAt(bytes32 meterId, uint64 time) internal view returns (uint8 scheme) {
+        (, scheme) = _keyAt(meterId, time);
+    }
+
+    /// @dev Reverts unless the meter is active or suspended, and has not ended.
     function _checkInService(bytes32 meterId) internal view virtual;
 
     function _householdOf(bytes32 meterId) internal view virtual returns (address);

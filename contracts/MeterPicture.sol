@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Base64} from "@openzeppelin/contracts/utils/Base64.sol";
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {CertificateId} from "./ICertificates.sol";
-import {ASSURANCE_METER, Meter, SOURCE_MASK, SOURCE_SOLAR, Start, Status} from "./MeterRegistry.sol";
+import {ASSURANCE_METER, Meter, SOURCE_MASK, SOURCE_SOLAR, Start, Status} from "./Meter.sol";
 import {ED25519, ES256} from "./PublicKey.sol";
 
 /// @title A meter's credential as a wallet shows it.
