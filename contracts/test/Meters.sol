@@ -2,24 +2,14 @@
 pragma solidity 0.8.37;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
-import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {ASSURANCE_METER, Registration, SOURCE_SOLAR} from "../Meter.sol";
 import {IKeyVerifier} from "../MeterKeys.sol";
 import {IPaid, MeterRegistry} from "../MeterRegistry.sol";
-import {ED25519, ES256} from "../PublicKey.sol";
+import {ES256} from "../PublicKey.sol";
 import {ReadingVerifier} from "../ReadingVerifier.sol";
 import {Say} from "./Say.sol";
+import {Signing} from "./Signing.sol";
 import {vm} from "./Vm.sol";
-
-/// @dev forge's signers for the schemes of meters; Ed25519's signs `namespace ‖ message`, and P-256's s may be high.
-interface VmMeters {
-    function publicKeyEd25519(bytes32 secret) external pure returns (bytes32);
-    function signEd25519(bytes calldata namespace, bytes calldata message, bytes32 secret)
-        external
-        pure
-        returns (bytes memory);
-    function signP256(uint256 secret, bytes32 digest) external pure returns (bytes32 r, bytes32 s);
-}
 
 /// @title An issuance that says what a test wants: until when meters were paid.
 contract Payments is IPaid {
@@ -45,7 +35,6 @@ abstract contract Meters is Say {
     uint256 internal constant START = 1_800_000_000;
     uint32 internal constant RATED_W = 5000;
     uint64 internal constant START_WH = 48_213_407;
-    VmMeters private constant SIGNER = VmMeters(address(vm));
 
     AccessManager internal authority;
     ReadingVerifier internal verifier;
@@ -69,9 +58,7 @@ abstract contract Meters is Say {
     // ---------------------------------------------------------------- keys
 
     function keyOf(uint8 scheme, uint256 secret) internal pure returns (bytes memory) {
-        if (scheme == ED25519) return bytes.concat(SIGNER.publicKeyEd25519(bytes32(secret)));
-        (uint256 x, uint256 y) = vm.publicKeyP256(secret);
-        return abi.encodePacked(x, y);
+        return Signing.keyOf(scheme, secret);
     }
 
     function idOf(uint8 scheme, bytes memory key) internal pure returns (bytes32) {
@@ -79,9 +66,7 @@ abstract contract Meters is Say {
     }
 
     function signed(uint8 scheme, uint256 secret, bytes32 digest) internal pure returns (bytes memory) {
-        if (scheme == ED25519) return SIGNER.signEd25519("", bytes.concat(digest), bytes32(secret));
-        (bytes32 r, bytes32 s) = SIGNER.signP256(secret, sha256(bytes.concat(digest)));
-        return bytes.concat(r, uint256(s) > P256.N / 2 ? bytes32(P256.N - uint256(s)) : s);
+        return Signing.signed(scheme, secret, digest);
     }
 
     // ---------------------------------------------------------------- meters
