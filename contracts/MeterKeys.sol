@@ -44,9 +44,8 @@ abstract contract MeterKeys is AccessManaged, EIP712 {
     /// outstanding when a recovery is executed.
     uint64 public constant RECOVERY_DELAY = 7 days;
 
-    bytes32 private constant ROTATION_TYPEHASH = keccak256(
-        "Rotation(bytes32 meterId,bytes32 keyId,uint64 from)"
-    );
+    bytes32 private constant ROTATION_TYPEHASH =
+        keccak256("Rotation(bytes32 meterId,bytes32 keyId,uint64 from)");
     bytes32 private constant RECOVERY_TYPEHASH = keccak256("Recovery(bytes32 meterId,bytes32 keyId)");
 
     /// @notice Who verifies what keys sign.

@@ -105,7 +105,7 @@ contract MeterRegistry is ERC721, MeterKeys {
     error InvalidSource(uint8 source);
     error InvalidRatedPower(uint32 ratedW);
     error InvalidStartTime(uint64 startTime, uint256 blockTime);
-    /// @dev The chain's time, and the meter's start or last restart.
+    /// @dev Beside the chain's time and the meter's start.
     error InvalidTime(uint64 time, uint256 blockTime, uint64 notBefore);
     /// @dev It must be active, or suspended.
     error NotInService(bytes32 meterId, Status status);

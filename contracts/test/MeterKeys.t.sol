@@ -44,8 +44,7 @@ contract MeterRegistryKeysTest is Meters {
         vm.chainId(block.chainid + 1);
         _refusedProof(r);
         vm.chainId(block.chainid - 1);
-        MeterRegistry other =
-            new MeterRegistry(address(authority), IKeyVerifier(address(verifier)), payments);
+        MeterRegistry other = new MeterRegistry(address(authority), IKeyVerifier(address(verifier)), payments);
         other.openSite(address(1));
         vm.expectRevert(
             abi.encodeWithSelector(
@@ -107,15 +106,15 @@ contract MeterRegistryKeysTest is Meters {
         bytes32 id = meterId;
         content = keccak256(
             abi.encode(
-                keccak256("Rotation(bytes32 meterId,bytes32 keyId,uint64 from)"), id, bytes32("key"), uint64(7)
+                keccak256("Rotation(bytes32 meterId,bytes32 keyId,uint64 from)"),
+                id,
+                bytes32("key"),
+                uint64(7)
             )
         );
-        equal(
-            registry.rotationDigest(id, "key", 7), keccak256(abi.encodePacked(hex"1901", domain, content))
-        );
-        content = keccak256(
-            abi.encode(keccak256("Recovery(bytes32 meterId,bytes32 keyId)"), id, bytes32("key"))
-        );
+        equal(registry.rotationDigest(id, "key", 7), keccak256(abi.encodePacked(hex"1901", domain, content)));
+        content =
+            keccak256(abi.encode(keccak256("Recovery(bytes32 meterId,bytes32 keyId)"), id, bytes32("key")));
         equal(registry.recoveryDigest(id, "key"), keccak256(abi.encodePacked(hex"1901", domain, content)));
     }
 
@@ -153,9 +152,7 @@ contract MeterRegistryKeysTest is Meters {
         } else if (expected == 0 && length == PublicKey.length(scheme) && length != 0) {
             _refusedProof(r);
         } else {
-            refused(
-                r, abi.encodeWithSelector(MeterKeys.InvalidPublicKey.selector, scheme, r.publicKey)
-            );
+            refused(r, abi.encodeWithSelector(MeterKeys.InvalidPublicKey.selector, scheme, r.publicKey));
         }
     }
 
@@ -199,10 +196,7 @@ contract MeterRegistryKeysTest is Meters {
     function test_nobody_signs_for_a_meter_with_a_format_of_its_maker() public {
         Registration memory r = registration(ES256, 2);
         r.scheme = 3;
-        refused(
-            r,
-            abi.encodeWithSelector(MeterKeys.KeyIsFixed.selector, idOf(3, r.publicKey), uint8(3))
-        );
+        refused(r, abi.encodeWithSelector(MeterKeys.KeyIsFixed.selector, idOf(3, r.publicKey), uint8(3)));
         r.proof = "";
         r.assurance = ASSURANCE_GATEWAY;
         refused(r, abi.encodeWithSelector(MeterRegistry.InvalidAssurance.selector, ASSURANCE_GATEWAY));
@@ -271,29 +265,17 @@ contract MeterRegistryKeysTest is Meters {
         _refusedRotation(key, from, byOld, byOld, idOf(ES256, key), digest);
         // What was signed for a recovery does not serve.
         bytes32 recovery = registry.recoveryDigest(meterId, idOf(ES256, key));
-        _refusedRotation(
-            key, from, signed(ES256, 1, recovery), signed(ES256, 2, recovery), meterId, digest
-        );
+        _refusedRotation(key, from, signed(ES256, 1, recovery), signed(ES256, 2, recovery), meterId, digest);
         // Nor for another time.
         _refusedRotation(
-            key,
-            from + 1,
-            byOld,
-            byNew,
-            meterId,
-            registry.rotationDigest(meterId, idOf(ES256, key), from + 1)
+            key, from + 1, byOld, byNew, meterId, registry.rotationDigest(meterId, idOf(ES256, key), from + 1)
         );
         registry.rotate(meterId, ES256, key, from, byOld, byNew);
         // The first key has given its place away, although it is still in force.
         bytes memory third = keyOf(ES256, 3);
         digest = registry.rotationDigest(meterId, idOf(ES256, third), from + 1);
         _refusedRotation(
-            third,
-            from + 1,
-            signed(ES256, 1, digest),
-            signed(ES256, 3, digest),
-            idOf(ES256, key),
-            digest
+            third, from + 1, signed(ES256, 1, digest), signed(ES256, 3, digest), idOf(ES256, key), digest
         );
     }
 
@@ -337,9 +319,7 @@ contract MeterRegistryKeysTest is Meters {
             vm.expectRevert(refusal);
             registry.announceRecovery(other, ES256, keys[i], proof);
         }
-        refused(
-            registration(ES256, 2), abi.encodeWithSelector(MeterKeys.KeyInUse.selector, keys[1], meterId)
-        );
+        refused(registration(ES256, 2), abi.encodeWithSelector(MeterKeys.KeyInUse.selector, keys[1], meterId));
     }
 
     // ---------------------------------------------------------------- recovery
@@ -352,9 +332,7 @@ contract MeterRegistryKeysTest is Meters {
         _announce(ED25519, 2);
         vm.warp(START + waited);
         if (waited < 7 days) {
-            vm.expectRevert(
-                abi.encodeWithSelector(MeterKeys.RecoveryNotYet.selector, uint64(START + 7 days))
-            );
+            vm.expectRevert(abi.encodeWithSelector(MeterKeys.RecoveryNotYet.selector, uint64(START + 7 days)));
             registry.recover(meterId, ED25519, key);
             return;
         }
@@ -375,9 +353,7 @@ contract MeterRegistryKeysTest is Meters {
         vm.assume(stranger != household && stranger != address(this) && stranger != address(authority));
         bytes32 keyId = _announce(ES256, 2);
         vm.prank(stranger);
-        vm.expectRevert(
-            abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, stranger)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, stranger));
         registry.withdrawRecovery(meterId);
         vm.prank(household);
         vm.expectEmit(address(registry));
@@ -413,9 +389,7 @@ contract MeterRegistryKeysTest is Meters {
         bytes memory key = keyOf(ES256, 2);
         bytes32 digest = registry.recoveryDigest(meterId, idOf(ES256, key));
         bytes memory proof = signed(ES256, 1, digest);
-        vm.expectRevert(
-            abi.encodeWithSelector(MeterKeys.NotSigned.selector, idOf(ES256, key), digest)
-        );
+        vm.expectRevert(abi.encodeWithSelector(MeterKeys.NotSigned.selector, idOf(ES256, key), digest));
         registry.announceRecovery(meterId, ES256, key, proof);
     }
 

@@ -111,8 +111,7 @@ contract MeterRegistryTest is Meters {
     }
 
     function test_a_known_meter_is_never_registered_again_not_even_when_revoked() public {
-        bytes memory refusal =
-            abi.encodeWithSelector(MeterRegistry.MeterAlreadyRegistered.selector, meterId);
+        bytes memory refusal = abi.encodeWithSelector(MeterRegistry.MeterAlreadyRegistered.selector, meterId);
         refused(registration(ES256, 1), refusal);
         registry.setStatus(meterId, Status.Revoked);
         refused(registration(ES256, 1), refusal);
@@ -216,9 +215,7 @@ contract MeterRegistryTest is Meters {
     }
 
     function _refusedStatus(Status from, Status to) private {
-        vm.expectRevert(
-            abi.encodeWithSelector(MeterRegistry.InvalidStatusChange.selector, meterId, from, to)
-        );
+        vm.expectRevert(abi.encodeWithSelector(MeterRegistry.InvalidStatusChange.selector, meterId, from, to));
         registry.setStatus(meterId, to);
     }
 
@@ -244,9 +241,7 @@ contract MeterRegistryTest is Meters {
         for (uint256 i = 0; i < calls.length; ++i) {
             (bool done, bytes memory answer) = address(registry).call(calls[i]);
             holds(!done);
-            equal(
-                answer, abi.encodeWithSelector(MeterRegistry.NotInService.selector, unknown, Status.None)
-            );
+            equal(answer, abi.encodeWithSelector(MeterRegistry.NotInService.selector, unknown, Status.None));
         }
     }
 

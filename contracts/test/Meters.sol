@@ -114,12 +114,7 @@ abstract contract Meters is Say {
         bytes memory key = keyOf(nextScheme, next);
         bytes32 digest = registry.rotationDigest(id, idOf(nextScheme, key), from);
         registry.rotate(
-            id,
-            nextScheme,
-            key,
-            from,
-            signed(scheme, secret, digest),
-            signed(nextScheme, next, digest)
+            id, nextScheme, key, from, signed(scheme, secret, digest), signed(nextScheme, next, digest)
         );
     }
 
