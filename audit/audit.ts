@@ -107,7 +107,7 @@ export async function audit({
     evidence !== undefined,
     result("settlements"),
   )
-  checkMints(history, result("mints"))
+  checkMints(history, registered, result("mints"))
   checkSupply(history, result("supply"))
   report.auditedWh = accounted
   report.gasUsed = await gasOf(client, history)
@@ -118,7 +118,7 @@ export async function audit({
 
 function checkContracts(history: History, check: CheckResult): void {
   check.examined = history.meters.length
-  if (history.minter !== history.oracle)
+  if (history.minter !== history.issuance)
     check.findings.push({
       check: "contracts",
       where: `token ${history.token}`,

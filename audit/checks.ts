@@ -2,7 +2,7 @@ import type { Finding } from "./recompute.ts"
 
 /** Every check of an audit, in the order of the report. */
 export const checks = {
-  contracts: "The token can be minted by this oracle alone, and each meter was registered once",
+  contracts: "The token can be minted by this oracle's issuance alone, and each meter was registered once",
   proposals: "Each site's proposals are numbered without a gap and go forward in time",
   attestations: "Each proposal was signed by enough validators of the set in force",
   evidence:

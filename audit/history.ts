@@ -1,6 +1,7 @@
 import { createPublicClient, http, type Log, type PublicClient, parseEventLogs } from "viem"
 import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
 import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
+import { issuanceAbi } from "../contracts/generated/issuance.ts"
 import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
@@ -39,7 +40,6 @@ export interface Settled {
   site: number
   number: bigint
   meterId: Hex
-  household: Hex
   fromWh: bigint
   toWh: bigint
   fromTime: number
@@ -69,6 +69,7 @@ export interface RulesChange {
 /** All that the contracts ever said, in order. Nothing here was recomputed yet. */
 export interface History extends OracleAddress {
   registry: Hex
+  issuance: Hex
   token: Hex
   /** Who may mint, as the token says. */
   minter: Hex
@@ -110,13 +111,19 @@ export async function readHistory(
     })
   const toBlock = await client.getBlockNumber()
   const at = { blockNumber: toBlock } as const
-  const [chainId, registry, token] = await Promise.all([
+  const [chainId, registry, issuance] = await Promise.all([
     client.getChainId(),
     client.readContract({ ...contract, ...at, functionName: "registry" }),
-    client.readContract({ ...contract, ...at, functionName: "token" }),
+    client.readContract({ ...contract, ...at, functionName: "issuance" }),
   ])
+  const token = await client.readContract({
+    address: issuance,
+    abi: issuanceAbi,
+    ...at,
+    functionName: "token",
+  })
   const [minter, totalSupplyWh] = await Promise.all([
-    client.readContract({ address: token, abi: greenTokenAbi, ...at, functionName: "oracle" }),
+    client.readContract({ address: token, abi: greenTokenAbi, ...at, functionName: "issuance" }),
     client.readContract({ address: token, abi: greenTokenAbi, ...at, functionName: "totalSupply" }),
   ])
 
@@ -124,6 +131,7 @@ export async function readHistory(
     chainId,
     oracle: lower(oracle),
     registry: lower(registry),
+    issuance: lower(issuance),
     token: lower(token),
     minter: lower(minter),
     totalSupplyWh,
@@ -139,7 +147,7 @@ export async function readHistory(
   for (let fromBlock = 0n; fromBlock <= toBlock; fromBlock += blocksPerQuery) {
     const end = fromBlock + blocksPerQuery - 1n
     const logs = await client.getLogs({
-      address: [oracle, registry, token],
+      address: [oracle, registry, issuance, token],
       fromBlock,
       toBlock: end < toBlock ? end : toBlock,
     })
@@ -147,6 +155,7 @@ export async function readHistory(
     for (const log of parseEventLogs({ abi: meterRegistryAbi, logs: by(registry) }))
       noteRegistry(history, log)
     for (const log of parseEventLogs({ abi: impactOracleAbi, logs: by(oracle) })) noteOracle(history, log)
+    for (const log of parseEventLogs({ abi: issuanceAbi, logs: by(issuance) })) noteIssuance(history, log)
     for (const log of parseEventLogs({ abi: greenTokenAbi, logs: by(token) })) noteToken(history, log)
     progress(end < toBlock ? end : toBlock, toBlock)
   }
@@ -186,21 +195,37 @@ function noteOracle(history: History, log: LogOf<typeof impactOracleAbi>): void 
       if (proposal) proposal.cancelled = true
       break
     }
-    case "Settled": {
-      const { args } = log
-      const times = { fromTime: Number(args.fromTime), toTime: Number(args.toTime) }
-      history.settled.push({ ...args, ...times, household: lower(args.household), at })
-      break
-    }
     case "ValidatorsChanged": {
       const { version, threshold, validators } = log.args
       history.validators.push({ version, threshold, validators: validators.map(lower), at })
       break
     }
     case "RulesChanged":
-      history.rules.push({ ...log.args, at })
+      history.rules.push({
+        challengeWindow: log.args.rules.challengeWindow,
+        headroomBasisPoints: log.args.rules.headroom,
+        at,
+      })
       break
   }
+}
+
+/** Unpacks what the event packs: site or number, register, time. */
+function noteIssuance(history: History, log: LogOf<typeof issuanceAbi>): void {
+  if (log.eventName !== "Settled") return
+  const { meterId, from, to } = log.args
+  const register = (word: bigint) => (word >> 64n) & 0xffff_ffff_ffff_ffffn
+  const time = (word: bigint) => Number(word & 0xffff_ffff_ffff_ffffn)
+  history.settled.push({
+    site: Number(from >> 128n),
+    number: to >> 128n,
+    meterId,
+    fromWh: register(from),
+    toWh: register(to),
+    fromTime: time(from),
+    toTime: time(to),
+    at: position(log),
+  })
 }
 
 function noteToken(history: History, log: LogOf<typeof greenTokenAbi>): void {

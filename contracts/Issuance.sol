@@ -235,9 +235,7 @@ contract Issuance is AccessManaged {
                 }
             } else {
                 if (certified.length == 0) certified = new Certified[](n);
-                uint24 vintage = CertificateId.vintageOf(s.time);
-                uint256 id = CertificateId.idOf(site, vintage, meter.source(), meter.assurance());
-                certified[i] = Certified({to: meter.household(), id: id, own: own, shared: shared});
+                certified[i] = _certified(site, s.time, meter, own, shared);
             }
         }
         mints[n] = commonsWh << 160 | uint160(commons);
@@ -247,6 +245,16 @@ contract Issuance is AccessManaged {
             if (c.own != 0) certificates.mint(c.to, c.id, c.own);
             if (c.shared != 0) certificates.mint(commons, c.id, c.shared);
         }
+    }
+
+    function _certified(uint32 site, uint64 time, PackedMeter meter, uint256 own, uint256 shared)
+        private
+        pure
+        returns (Certified memory)
+    {
+        uint24 vintage = CertificateId.vintageOf(time);
+        uint256 id = CertificateId.idOf(site, vintage, meter.source(), meter.assurance());
+        return Certified({to: meter.household(), id: id, own: own, shared: shared});
     }
 
     /// @dev `registry.meters` of the statements' meters, encoded and decoded by hand: 200 gas a meter less.
@@ -311,20 +319,38 @@ contract Issuance is AccessManaged {
             if (elapsed > time || elapsed == 0) return (0, 0);
             uint256 from = last.wh();
             if (to < from) revert RegisterFell(meterId, to, from);
-            bool signsItself = meter.assurance() == ASSURANCE_METER;
-            uint256 ceiling = Ceiling.ceilingWh(
-                meter.ratedW(), elapsed, signsItself ? terms.headroom : terms.gatewayHeadroom
-            );
-            if (to - from > ceiling) revert AboveCeiling(meterId, to - from, ceiling);
-
-            Paid next = Counted.paid(to, time);
-            _paid[meterId] = next;
-            emit Settled(
-                meterId, uint256(site) << 128 | Paid.unwrap(last), uint256(number) << 128 | Paid.unwrap(next)
-            );
-            uint256 factor = signsItself ? terms.meterFactor : terms.gatewayFactor;
-            return _divide(from, to, factor, terms.commonsShare);
+            _checkCeiling(meterId, to - from, elapsed, meter, terms);
+            _record(site, number, meterId, last, Counted.paid(to, time));
+            return _divide(from, to, _factor(meter, terms), terms.commonsShare);
         }
+    }
+
+    function _checkCeiling(
+        bytes32 meterId,
+        uint256 wh,
+        uint256 elapsed,
+        PackedMeter meter,
+        Terms memory terms
+    ) private pure {
+        uint256 headroom = meter.assurance() == ASSURANCE_METER ? terms.headroom : terms.gatewayHeadroom;
+        uint256 ceiling = Ceiling.ceilingWh(meter.ratedW(), elapsed, headroom);
+        if (wh > ceiling) revert AboveCeiling(meterId, wh, ceiling);
+    }
+
+    function _factor(PackedMeter meter, Terms memory terms) private pure returns (uint256) {
+        return meter.assurance() == ASSURANCE_METER ? terms.meterFactor : terms.gatewayFactor;
+    }
+
+    function _record(uint32 site, uint64 number, bytes32 meterId, Paid last, Paid next) private {
+        _paid[meterId] = next;
+        emit Settled(
+            meterId, uint256(site) << 128 | Paid.unwrap(last), uint256(number) << 128 | Paid.unwrap(next)
+        );
+    }
+
+    function _refuse(bytes32 meterId, uint32 site, PackedMeter meter) private pure {
+        if (meter.status() != Status.Active) revert MeterNotActive(meterId, meter.status());
+        revert WrongSite(meterId, site, meter.site());
     }
 
     /// @dev Both at once, and no bits that do not belong there, although the tree has them.
@@ -334,11 +360,6 @@ contract Issuance is AccessManaged {
             time := calldataload(add(s, 0x40))
         }
         if ((wh | time) >> 64 != 0) revert OutOfRange(wh, time);
-    }
-
-    function _refuse(bytes32 meterId, uint32 site, PackedMeter meter) private pure {
-        if (meter.status() != Status.Active) revert MeterNotActive(meterId, meter.status());
-        revert WrongSite(meterId, site, meter.site());
     }
 
     /// @dev Fractions are taken of the register and not of the difference, each rounded down: what is left over of one

@@ -100,10 +100,9 @@ abstract contract MeterKeys is AccessManaged, EIP712 {
         bytes calldata proof
     ) internal {
         if (NativeScheme.length(scheme) == 0) {
-            bytes32[2] memory words = _words(scheme, key);
-            _checkSigned(meterId, scheme, words, digest, proof);
+            _checkSigned(scheme, key, digest, proof);
             _take(meterId, key);
-            _keep(meterId, scheme, words);
+            _keep(meterId, scheme, key);
             return;
         }
         if (key.length != NativeScheme.length(scheme)) revert InvalidPublicKey(scheme, key);
@@ -132,13 +131,10 @@ abstract contract MeterKeys is AccessManaged, EIP712 {
         if (from <= block.timestamp || from > block.timestamp + RECOVERY_DELAY) {
             revert InvalidRotationTime(from, block.timestamp);
         }
-        bytes32 keyId = keyIdOf(scheme, key);
-        bytes32 digest = rotationDigest(meterId, keyId, from);
-        (bytes32 oldId, uint8 oldScheme) = _keyAt(meterId, type(uint64).max);
-        _checkSigned(oldId, oldScheme, _keys[oldId], digest, byOld);
-        bytes32[2] memory words = _words(scheme, key);
-        _checkSigned(keyId, scheme, words, digest, byNew);
-        _changeKey(meterId, keyId, scheme, key, words, from);
+        bytes32 digest = rotationDigest(meterId, keyIdOf(scheme, key), from);
+        _checkSignedByLatest(meterId, digest, byOld);
+        _checkSigned(scheme, key, digest, byNew);
+        _changeKey(meterId, scheme, key, from);
     }
 
     // ---------------------------------------------------------------- recovery: announced → (delay) → recovered
@@ -153,7 +149,7 @@ abstract contract MeterKeys is AccessManaged, EIP712 {
         _checkChangeable(meterId);
         bytes32 keyId = keyIdOf(scheme, key);
         _checkUnused(key);
-        _checkSigned(keyId, scheme, _words(scheme, key), recoveryDigest(meterId, keyId), proof);
+        _checkSigned(scheme, key, recoveryDigest(meterId, keyId), proof);
         uint64 from = uint64(block.timestamp) + RECOVERY_DELAY;
         recoveryOf[meterId] = Recovery({keyId: keyId, from: from});
         emit RecoveryAnnounced(meterId, scheme, key, from);
@@ -178,21 +174,15 @@ abstract contract MeterKeys is AccessManaged, EIP712 {
         if (keyId != announced.keyId) revert AnotherKeyAnnounced(keyId, announced.keyId);
         if (block.timestamp < announced.from) revert RecoveryNotYet(announced.from);
         delete recoveryOf[meterId];
-        _changeKey(meterId, keyId, scheme, key, _words(scheme, key), uint64(block.timestamp) + 1);
+        _changeKey(meterId, scheme, key, uint64(block.timestamp) + 1);
     }
 
     // ---------------------------------------------------------------- shared
 
-    function _changeKey(
-        bytes32 meterId,
-        bytes32 keyId,
-        uint8 scheme,
-        bytes calldata key,
-        bytes32[2] memory words,
-        uint64 from
-    ) private {
+    function _changeKey(bytes32 meterId, uint8 scheme, bytes calldata key, uint64 from) private {
+        bytes32 keyId = keyIdOf(scheme, key);
         _take(meterId, key);
-        _keep(keyId, scheme, words);
+        _keep(keyId, scheme, key);
         _schemes[meterId].add(from, int256(uint256(scheme)));
         _keyIds[meterId].push(keyId);
         emit KeyChanged(meterId, scheme, key, from);
@@ -203,7 +193,8 @@ abstract contract MeterKeys is AccessManaged, EIP712 {
         meterOfKey[keccak256(key)] = meterId;
     }
 
-    function _keep(bytes32 keyId, uint8 scheme, bytes32[2] memory words) private {
+    function _keep(bytes32 keyId, uint8 scheme, bytes calldata key) private {
+        bytes32[2] memory words = _words(scheme, key);
         _keys[keyId][0] = words[0];
         if (scheme != ED25519) _keys[keyId][1] = words[1];
     }
@@ -220,14 +211,19 @@ abstract contract MeterKeys is AccessManaged, EIP712 {
         if (owner != 0) revert KeyInUse(key, owner);
     }
 
-    function _checkSigned(
-        bytes32 keyId,
-        uint8 scheme,
-        bytes32[2] memory words,
-        bytes32 digest,
-        bytes calldata signature
-    ) private view {
-        if (!verifier.verifySignature(scheme, words, bytes.concat(digest), signature)) {
+    function _checkSigned(uint8 scheme, bytes calldata key, bytes32 digest, bytes calldata signature)
+        private
+        view
+    {
+        if (!verifier.verifySignature(scheme, _words(scheme, key), bytes.concat(digest), signature)) {
+            revert NotSigned(keyIdOf(scheme, key), digest);
+        }
+    }
+
+    /// @dev By the key that was given to the meter last, whether it is in force already or not.
+    function _checkSignedByLatest(bytes32 meterId, bytes32 digest, bytes calldata signature) private view {
+        (bytes32 keyId, uint8 scheme) = _keyAt(meterId, type(uint64).max);
+        if (!verifier.verifySignature(scheme, _keys[keyId], bytes.concat(digest), signature)) {
             revert NotSigned(keyId, digest);
         }
     }

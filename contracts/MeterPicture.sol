@@ -16,71 +16,76 @@ contract MeterPicture {
 
     /// @param scheme What it signs with today.
     function uri(Meter calldata m, Start calldata start, uint8 scheme) external pure returns (string memory) {
-        string memory name = string.concat("Meter of site ", uint256(m.site).toString());
-        bytes memory json = abi.encodePacked(
-            '{"name":"',
-            name,
+        string memory json = string.concat(
+            '{"name":"Meter of site ',
+            uint256(m.site).toString(),
             '","description":"An electricity meter whose signed readings count. Its credential cannot be moved.","image":"data:image/svg+xml;base64,',
-            Base64.encode(_picture(m, start, scheme)),
-            '","attributes":',
+            Base64.encode(bytes(_picture(m, start, scheme))),
+            '","attributes":[',
             _attributes(m, start, scheme),
-            "}"
+            "]}"
         );
-        return string.concat("data:application/json;base64,", Base64.encode(json));
+        return string.concat("data:application/json;base64,", Base64.encode(bytes(json)));
     }
 
     function _attributes(Meter calldata m, Start calldata start, uint8 scheme)
         private
         pure
-        returns (bytes memory)
+        returns (string memory)
     {
-        return abi.encodePacked(
-            '[{"trait_type":"status","value":"',
-            _status(m.status),
-            '"},{"trait_type":"site","value":"',
-            uint256(m.site).toString(),
-            '"},{"trait_type":"rated power, W","value":',
-            uint256(m.ratedW).toString(),
-            '},{"trait_type":"source","value":"',
-            _source(m.flags & SOURCE_MASK),
-            '"},{"trait_type":"assurance","value":"',
-            _assurance(m.assurance),
-            '"},{"trait_type":"signs with","value":"',
-            _scheme(scheme),
-            '"},{"display_type":"date","trait_type":"since","value":',
-            uint256(start.time).toString(),
-            "}]"
+        string memory what = string.concat(
+            _trait("status", _status(m.status)),
+            _trait("site", uint256(m.site).toString()),
+            _trait("rated power, kW", _kW(m.ratedW)),
+            _trait("source", _source(m.flags & SOURCE_MASK))
         );
+        return string.concat(
+            what,
+            _trait("assurance", _assurance(m.assurance)),
+            _trait("signs with", _scheme(scheme)),
+            '{"display_type":"date","trait_type":"since","value":',
+            uint256(start.time).toString(),
+            "}"
+        );
+    }
+
+    function _trait(string memory name, string memory value) private pure returns (string memory) {
+        return string.concat('{"trait_type":"', name, '","value":"', value, '"},');
     }
 
     /// @dev A round meter with a dial; its ring is green while its energy counts.
     function _picture(Meter calldata m, Start calldata start, uint8 scheme)
         private
         pure
-        returns (bytes memory)
+        returns (string memory)
     {
-        return abi.encodePacked(
+        string memory place = string.concat(
+            _source(m.flags & SOURCE_MASK), ", site ", uint256(m.site).toString(), ", ", _status(m.status)
+        );
+        string memory signer = string.concat("signed by the ", _assurance(m.assurance), ", ", _scheme(scheme));
+        string memory lines = string.concat(
+            _line("268", "36", string.concat(_kW(m.ratedW), " kW")),
+            _line("300", "18", place),
+            _line("332", "14", signer),
+            _line("360", "14", string.concat("since ", _month(start.time)))
+        );
+        return string.concat(
             '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" font-family="sans-serif" text-anchor="middle" fill="#10331f">'
             '<rect width="400" height="400" fill="#e7f5ec"/><circle cx="200" cy="128" r="92" fill="#fff" stroke="',
             m.status == Status.Active ? "#2f8f5b" : "#a8a29a",
             '" stroke-width="14"/><path d="M138 146a66 66 0 0 1 124 0" fill="none" stroke="#f2b705" stroke-width="10"/>'
-            '<path d="M200 168l34-62" stroke="#10331f" stroke-width="6"/><circle cx="200" cy="168" r="9"/>'
-            '<text x="200" y="268" font-size="36" font-weight="700">',
-            _kW(m.ratedW),
-            ' kW</text><text x="200" y="300" font-size="18">',
-            _source(m.flags & SOURCE_MASK),
-            ", site ",
-            uint256(m.site).toString(),
-            ", ",
-            _status(m.status),
-            '</text><text x="200" y="332" font-size="14">signed by the ',
-            _assurance(m.assurance),
-            ", ",
-            _scheme(scheme),
-            '</text><text x="200" y="360" font-size="14">since ',
-            _month(start.time),
-            "</text></svg>"
+            '<path d="M200 168l34-62" stroke="#10331f" stroke-width="6"/><circle cx="200" cy="168" r="9"/>',
+            lines,
+            "</svg>"
         );
+    }
+
+    function _line(string memory y, string memory size, string memory text)
+        private
+        pure
+        returns (string memory)
+    {
+        return string.concat('<text x="200" y="', y, '" font-size="', size, '">', text, "</text>");
     }
 
     function _status(Status status) private pure returns (string memory) {

@@ -159,6 +159,14 @@ contract MeterRegistry is ERC721, MeterKeys {
     }
 
     function _register(Registration calldata r) private returns (bytes32 meterId) {
+        _check(r);
+        meterId = keyIdOf(r.scheme, r.publicKey);
+        if (_meters[meterId].status != Status.None) revert MeterAlreadyRegistered(meterId);
+        _takeFirstKey(meterId, r.scheme, r.publicKey, registrationDigest(r), r.proof);
+        _enter(meterId, r);
+    }
+
+    function _check(Registration calldata r) private view {
         if (siteOperator[r.site] == address(0)) revert UnknownSite(r.site);
         // Nobody signs for a meter that signs in a format of its maker.
         if (
@@ -171,10 +179,9 @@ contract MeterRegistry is ERC721, MeterKeys {
         if (r.startTime == 0 || r.startTime > block.timestamp) {
             revert InvalidStartTime(r.startTime, block.timestamp);
         }
+    }
 
-        meterId = keyIdOf(r.scheme, r.publicKey);
-        if (_meters[meterId].status != Status.None) revert MeterAlreadyRegistered(meterId);
-        _takeFirstKey(meterId, r.scheme, r.publicKey, registrationDigest(r), r.proof);
+    function _enter(bytes32 meterId, Registration calldata r) private {
         _starts[meterId] = Start({
             wh: r.startWh, time: r.startTime, registeredAt: uint64(block.timestamp), mostRatedW: r.ratedW
         });
@@ -433,16 +440,9 @@ contract MeterRegistry is ERC721, MeterKeys {
     function registrationDigest(Registration calldata r) public view returns (bytes32) {
         return _hashTypedDataV4(
             keccak256(
-                abi.encode(
-                    REGISTRATION_TYPEHASH,
-                    keyIdOf(r.scheme, r.publicKey),
-                    r.household,
-                    r.site,
-                    r.assurance,
-                    r.source,
-                    r.ratedW,
-                    r.startWh,
-                    r.startTime
+                bytes.concat(
+                    abi.encode(REGISTRATION_TYPEHASH, keyIdOf(r.scheme, r.publicKey), r.household, r.site),
+                    abi.encode(r.assurance, r.source, r.ratedW, r.startWh, r.startTime)
                 )
             )
         );

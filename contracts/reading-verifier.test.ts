@@ -358,15 +358,20 @@ function mutated(bytes: Uint8Array): Uint8Array {
   const at = Math.floor(Math.random() * (bytes.length - 64))
   const [front, back] = [bytes.subarray(0, at), bytes.subarray(at)]
   const some = randomBytes(1 + Math.floor(Math.random() * 2))
-  switch (Math.floor(Math.random() * 4)) {
+  const head = bytes[at]!
+  switch (Math.floor(Math.random() * 5)) {
     case 0:
       return concatBytes(front, some, back)
     case 1:
       return concatBytes(front, back.subarray(1))
     case 2:
       return flip(bytes, at * 8 + Math.floor(Math.random() * 8))
-    default:
+    case 3:
       return concatBytes(front, some, back.subarray(some.length))
+    default:
+      return (head & 31) < 24
+        ? concatBytes(front, Uint8Array.of((head & 224) + 24, head & 31), back.subarray(1))
+        : concatBytes(front, Uint8Array.of((head + 1) & 255, 0), back.subarray(1))
   }
 }
 

@@ -5,10 +5,10 @@ import { ceilingWh } from "./ceiling.ts"
 
 /** The formula as it stands in the contract's source, to be evaluated as Solidity does: on whole numbers. */
 function contractCeiling(): (ratedW: bigint, elapsed: bigint, headroom: bigint) => bigint {
-  const source = readFileSync(new URL("../../contracts/ImpactOracle.sol", import.meta.url), "utf8")
-  const [, formula] = /function _ceilingWh\([^)]*\)[^{]*\{\s*return ([^;]+);/.exec(source) ?? []
+  const source = readFileSync(new URL("../../contracts/Ceiling.sol", import.meta.url), "utf8")
+  const [, formula] = /function ceilingWh\([^)]*\)[^{]*\{\s*unchecked \{\s*return ([^;]+);/.exec(source) ?? []
   const [, perWh] = /constant WS_BASIS_POINTS_PER_WH = ([\d_* ]+);/.exec(source) ?? []
-  if (!formula || !perWh) throw new Error("ImpactOracle.sol has no such formula any more.")
+  if (!formula || !perWh) throw new Error("Ceiling.sol has no such formula any more.")
   const expression = formula
     .replace("WS_BASIS_POINTS_PER_WH", `(${perWh})`)
     .replace(/\b\d[\d_]*\b/g, (digits) => `${digits}n`)

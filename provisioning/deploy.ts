@@ -1,8 +1,9 @@
 import { createWalletClient, defineChain, http, publicActions } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
-import { deploy as deployContracts } from "../contracts/deploy.ts"
+import { deploy as deployContracts, plainRules, type Rules } from "../contracts/deploy.ts"
 import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
 import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
+import { stakesAbi } from "../contracts/generated/stakes.ts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, type Hex } from "../protocol/hex.ts"
 import type { Assurance, Scheme } from "../protocol/meter.ts"
@@ -16,6 +17,8 @@ export interface DeployPlan {
   /** Seconds in which a proposal may be challenged. */
   challengeWindow: number
   headroomBasisPoints: number
+  /** Everything else; where it is left out, the plain rules. */
+  rules?: Partial<Rules>
 }
 
 /** Where a community's contracts are. */
@@ -24,7 +27,9 @@ export interface Deployment {
   authority: Hex
   registry: Hex
   token: Hex
+  issuance: Hex
   oracle: Hex
+  stakes: Hex
 }
 
 export interface MeterRegistration {
@@ -32,6 +37,8 @@ export interface MeterRegistration {
   site: number
   scheme: Scheme
   assurance: Assurance
+  /** Where its energy comes from; 1, solar, if left out. */
+  source?: number
   ratedW: number
   startTime: number
   startWh: bigint
@@ -70,25 +77,42 @@ export async function deploy(
   say: (line: string) => void,
 ): Promise<Deployment> {
   const validators = checkValidators(plan)
-  const { accessManager, meterRegistry, greenToken, impactOracle } = await deployContracts(operator)
-  say(`AccessManager ${accessManager}, MeterRegistry ${meterRegistry}`)
-  say(`GreenToken ${greenToken}, ImpactOracle ${impactOracle}`)
-  const oracle = { address: impactOracle, abi: impactOracleAbi } as const
-  const { threshold, challengeWindow, headroomBasisPoints } = plan
+  const { threshold, challengeWindow, headroomBasisPoints: headroom } = plan
+  const rules = { ...plainRules, challengeWindow, headroom, gatewayHeadroom: headroom, ...plan.rules }
+  const contracts = await deployContracts(operator, { rules })
+  for (const [name, address] of Object.entries(contracts)) say(`${name} ${address}`)
+  const { accessManager, meterRegistry, greenToken, issuance, impactOracle, stakes } = contracts
+  if (rules.validatorStake > 0)
+    for (const validator of validators)
+      await mined(
+        operator,
+        await operator.writeContract({
+          address: stakes,
+          abi: stakesAbi,
+          functionName: "bondValidator",
+          args: [validator],
+          value: gwei(rules.validatorStake),
+        }),
+      )
   await mined(
     operator,
-    await operator.writeContract({ ...oracle, functionName: "setValidators", args: [validators, threshold] }),
+    await operator.writeContract({
+      address: impactOracle,
+      abi: impactOracleAbi,
+      functionName: "setValidators",
+      args: [validators, threshold],
+    }),
   )
   say(`validators: ${threshold} of ${validators.length} must sign`)
-  const rules = [challengeWindow, headroomBasisPoints] as const
-  await mined(operator, await operator.writeContract({ ...oracle, functionName: "setRules", args: rules }))
-  say(`rules: challenge window ${challengeWindow} s, headroom ${headroomBasisPoints / 100} %`)
+  say(`rules: challenge window ${challengeWindow} s, headroom ${headroom / 100} %`)
   return {
     chainId: operator.chain.id,
     authority: lower(accessManager),
     registry: lower(meterRegistry),
     token: lower(greenToken),
+    issuance: lower(issuance),
     oracle: lower(impactOracle),
+    stakes: lower(stakes),
   }
 }
 
@@ -101,8 +125,12 @@ function checkValidators({ validators, threshold }: DeployPlan): Hex[] {
   return sorted
 }
 
-/** Opens a site for a gateway. @returns its number. */
-export async function openSite(operator: Operator, { registry }: Deployment, gateway: Hex): Promise<number> {
+/** Opens a site for a gateway, with the stake that the rules want of it. @returns its number. */
+export async function openSite(
+  operator: Operator,
+  { registry, oracle, stakes }: Deployment,
+  gateway: Hex,
+): Promise<number> {
   const { result, request } = await operator.simulateContract({
     address: registry,
     abi: meterRegistryAbi,
@@ -110,8 +138,18 @@ export async function openSite(operator: Operator, { registry }: Deployment, gat
     args: [gateway],
   })
   await mined(operator, await operator.writeContract(request))
+  const [, { siteStake }] = await operator.readContract({
+    address: oracle,
+    abi: impactOracleAbi,
+    functionName: "rules",
+  })
+  // Also where no stake is wanted: only then the oracle has looked.
+  const bond = { address: stakes, abi: stakesAbi, functionName: "bondSite", args: [result] } as const
+  await mined(operator, await operator.writeContract({ ...bond, value: gwei(siteStake) }))
   return result
 }
+
+const gwei = (amount: number) => BigInt(amount) * 1_000_000_000n
 
 /**
  * Registers meters, some in each transaction.
@@ -124,7 +162,7 @@ export async function registerMeters(
 ): Promise<void> {
   for (let i = 0; i < meters.length; i += metersPerTransaction) {
     const part = meters.slice(i, i + metersPerTransaction)
-    const registrations = part.map((meter) => ({ ...meter, startTime: BigInt(meter.startTime) }))
+    const registrations = part.map((meter) => ({ source: 1, ...meter, startTime: BigInt(meter.startTime) }))
     const contract = { address: registry, abi: meterRegistryAbi } as const
     try {
       const { request } = await operator.simulateContract({

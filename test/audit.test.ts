@@ -102,15 +102,15 @@ t.test("one Wh minted beside the settlements is named", async (t) => {
   t.teardown(() => community.stop())
   await community.report(start, start + hour)
   await community.settle()
-  const { oracle, token } = community.deployment
-  await chain.client.impersonateAccount({ address: oracle })
-  await chain.client.setBalance({ address: oracle, value: 10n ** 18n })
+  const { issuance, token } = community.deployment
+  await chain.client.impersonateAccount({ address: issuance })
+  await chain.client.setBalance({ address: issuance, value: 10n ** 18n })
   const data = encodeFunctionData({
     abi: greenTokenAbi,
     functionName: "mint",
-    args: [community.households[0]!, 1n],
+    args: [[(1n << 160n) | BigInt(community.households[0]!)]],
   })
-  await chain.client.sendTransaction({ account: oracle, chain: null, to: token, data })
+  await chain.client.sendTransaction({ account: issuance, chain: null, to: token, data })
   await chain.client.mine({ blocks: 1 })
   const report = await auditOf(community)
   t.equal(report.ok, false)

@@ -134,20 +134,32 @@ contract Chronicle {
         }
     }
 
+    /// What is not indexed of a registration, as a struct is encoded with its place in front.
+    struct Registered {
+        uint8 scheme;
+        bytes key;
+        uint8 assurance;
+        uint8 source;
+        uint32 ratedW;
+        uint64 startWh;
+        uint64 startTime;
+    }
+
     function _readRegistered(Vm.Log calldata log, uint64 blockTime) private {
         bytes32 id = log.topics[1];
-        Meter storage m = _meters[id];
-        Start storage s = _starts[id];
-        bytes memory key;
-        (m.scheme, key, m.assurance, m.flags, m.ratedW, s.wh, s.time) =
-            abi.decode(log.data, (uint8, bytes, uint8, uint8, uint32, uint64, uint64));
-        m.household = _address(log.topics[3]);
-        m.site = uint32(uint256(log.topics[2]));
-        m.status = Status.Active;
-        s.registeredAt = blockTime;
-        s.mostRatedW = m.ratedW;
-        _addKey(id, m.scheme, key, 0);
-        _sites[id].push(NumberFrom({from: s.time, value: int256(uint256(m.site))}));
+        Registered memory r = abi.decode(bytes.concat(bytes32(uint256(32)), log.data), (Registered));
+        _meters[id] = Meter({
+            household: _address(log.topics[3]),
+            site: uint32(uint256(log.topics[2])),
+            ratedW: r.ratedW,
+            status: Status.Active,
+            assurance: r.assurance,
+            scheme: r.scheme,
+            flags: r.source
+        });
+        _starts[id] = Start({wh: r.startWh, time: r.startTime, registeredAt: blockTime, mostRatedW: r.ratedW});
+        _addKey(id, r.scheme, r.key, 0);
+        _sites[id].push(NumberFrom({from: r.startTime, value: int256(uint256(log.topics[2]))}));
         _ids.push(id);
     }
 

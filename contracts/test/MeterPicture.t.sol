@@ -26,7 +26,7 @@ contract MeterRegistryPictureTest is Meters {
         holds(
             _has(
                 json,
-                '"attributes":[{"trait_type":"status","value":"active"},{"trait_type":"site","value":"1"},{"trait_type":"rated power, W","value":5000},{"trait_type":"source","value":"solar"},{"trait_type":"assurance","value":"meter"},{"trait_type":"signs with","value":"ES256"},{"display_type":"date","trait_type":"since","value":1800000000}]}'
+                '"attributes":[{"trait_type":"status","value":"active"},{"trait_type":"site","value":"1"},{"trait_type":"rated power, kW","value":"5"},{"trait_type":"source","value":"solar"},{"trait_type":"assurance","value":"meter"},{"trait_type":"signs with","value":"ES256"},{"display_type":"date","trait_type":"since","value":1800000000}]}'
             )
         );
         bytes memory svg = _svg(meterId);

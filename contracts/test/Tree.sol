@@ -34,37 +34,49 @@ library Tree {
         pure
         returns (MeterStatement[] memory statements, bytes32[] memory proof, bool[] memory flags)
     {
-        bytes32[] memory nodes = build(all);
-        uint256[] memory queue = new uint256[](2 * nodes.length);
-        uint256 tail = 0;
+        Walk memory w;
+        w.nodes = build(all);
+        w.queue = new uint256[](2 * w.nodes.length);
         statements = new MeterStatement[](all.length);
         for (uint256 k = 0; k < all.length; ++k) {
             if (chosen >> k & 1 == 0) continue;
-            statements[tail] = all[k];
-            queue[tail++] = nodes.length - 1 - k;
+            statements[w.tail] = all[k];
+            w.queue[w.tail++] = w.nodes.length - 1 - k;
         }
-        _cut(statements, tail);
-
-        proof = new bytes32[](nodes.length);
-        flags = new bool[](nodes.length);
-        uint256 proofs = 0;
-        uint256 steps = 0;
-        for (uint256 first = 0; queue[first] > 0;) {
-            uint256 node = queue[first++];
-            uint256 sibling = node % 2 == 1 ? node + 1 : node - 1;
-            if (first < tail && queue[first] == sibling) {
-                flags[steps++] = true;
-                ++first;
-            } else {
-                ++steps;
-                proof[proofs++] = nodes[sibling];
-            }
-            queue[tail++] = (node - 1) / 2;
-        }
+        _cut(statements, w.tail);
+        w.proof = new bytes32[](w.nodes.length);
+        w.flags = new bool[](w.nodes.length);
+        while (w.queue[w.first] > 0) _step(w);
+        (proof, flags) = (w.proof, w.flags);
+        (uint256 proofs, uint256 steps) = (w.proofs, w.steps);
         assembly ("memory-safe") {
             mstore(proof, proofs)
             mstore(flags, steps)
         }
+    }
+
+    struct Walk {
+        bytes32[] nodes;
+        uint256[] queue;
+        uint256 first;
+        uint256 tail;
+        bytes32[] proof;
+        bool[] flags;
+        uint256 proofs;
+        uint256 steps;
+    }
+
+    function _step(Walk memory w) private pure {
+        uint256 node = w.queue[w.first++];
+        uint256 sibling = node % 2 == 1 ? node + 1 : node - 1;
+        if (w.first < w.tail && w.queue[w.first] == sibling) {
+            w.flags[w.steps++] = true;
+            ++w.first;
+        } else {
+            ++w.steps;
+            w.proof[w.proofs++] = w.nodes[sibling];
+        }
+        w.queue[w.tail++] = (node - 1) / 2;
     }
 
     function _cut(MeterStatement[] memory statements, uint256 length) private pure {

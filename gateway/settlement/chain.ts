@@ -8,6 +8,7 @@ import {
 import { privateKeyToAccount } from "viem/accounts"
 import { greenTokenAbi } from "../../contracts/generated/greenToken.ts"
 import { impactOracleAbi } from "../../contracts/generated/impactOracle.ts"
+import { issuanceAbi } from "../../contracts/generated/issuance.ts"
 import { PersonError } from "../../protocol/error.ts"
 import { type Hex, toHex } from "../../protocol/hex.ts"
 import { readAccountKey } from "../../protocol/key-file.ts"
@@ -64,20 +65,22 @@ export function connectChain({
     nativeCurrency: { name: "gas", symbol: "GAS", decimals: 18 },
     rpcUrls: { default: { http: [rpc] } },
   }
+  let issuanceContract: { address: Hex; abi: typeof issuanceAbi } | undefined
+  const issuance = async () => {
+    issuanceContract ??= {
+      address: await client.readContract({ ...contract, functionName: "issuance" }),
+      abi: issuanceAbi,
+    }
+    return issuanceContract
+  }
   let token: Hex | undefined
   const tokenAddress = async () => {
-    token ??= await client.readContract({ ...contract, functionName: "token" })
+    token ??= await client.readContract({ ...(await issuance()), functionName: "token" })
     return token
   }
 
-  async function sign(data: Hex): Promise<SignedTransaction> {
-    const request = await client.prepareTransactionRequest({
-      account,
-      chain,
-      to: oracle,
-      data,
-      type: "eip1559",
-    })
+  async function sign(to: Hex, data: Hex): Promise<SignedTransaction> {
+    const request = await client.prepareTransactionRequest({ account, chain, to, data, type: "eip1559" })
     const raw = await account.signTransaction(request)
     return { hash: keccak256(raw), raw }
   }
@@ -115,11 +118,11 @@ export function connectChain({
     },
 
     async rules(): Promise<{ challengeWindow: number; headroomBasisPoints: number }> {
-      const [challengeWindow, headroomBasisPoints] = await client.readContract({
+      const [, { challengeWindow, headroom }] = await client.readContract({
         ...contract,
         functionName: "rules",
       })
-      return { challengeWindow, headroomBasisPoints }
+      return { challengeWindow, headroomBasisPoints: headroom }
     },
 
     async validators(): Promise<{ version: number; addresses: Hex[]; threshold: number }> {
@@ -132,7 +135,11 @@ export function connectChain({
 
     /** The time that a meter was last paid for. */
     async paidTime(meterId: Hex): Promise<number> {
-      const [, time] = await client.readContract({ ...contract, functionName: "paid", args: [meterId] })
+      const [, time] = await client.readContract({
+        ...(await issuance()),
+        functionName: "paid",
+        args: [meterId],
+      })
       return Number(time)
     },
 
@@ -161,20 +168,21 @@ export function connectChain({
     /** @throws when the contract would refuse it, with its reason. */
     signPropose(proposal: Proposal, signers: bigint, signatures: Hex): Promise<SignedTransaction> {
       const args = [proposal, signers, signatures] as const
-      return sign(encodeFunctionData({ abi: impactOracleAbi, functionName: "propose", args }))
+      return sign(oracle, encodeFunctionData({ abi: impactOracleAbi, functionName: "propose", args }))
     },
 
     /** @throws when the contract would refuse it, with its reason. */
     async signSettle(site: number, number: bigint, part: SettlePart): Promise<SignedTransaction> {
       const args = settleArguments(site, number, part)
-      return sign(encodeFunctionData({ abi: impactOracleAbi, functionName: "settle", args }))
+      const { address, abi } = await issuance()
+      return sign(address, encodeFunctionData({ abi, functionName: "settle", args }))
     },
 
     /** Why the contract would refuse this; undefined when it would not. */
     async settleRefusal(site: number, number: bigint, part: SettlePart): Promise<string | undefined> {
       try {
         const args = settleArguments(site, number, part)
-        await client.simulateContract({ ...contract, functionName: "settle", args, account })
+        await client.simulateContract({ ...(await issuance()), functionName: "settle", args, account })
         return undefined
       } catch (error) {
         const { name, metaMessages, shortMessage } = error as {

@@ -276,6 +276,11 @@ function malformedReadings(): ReadingVectors["malformed"] {
     ),
     of(
       "encoding",
+      "the payload's length in two bytes",
+      whole(head_, unprotected, join(head(2, payload.length, 1), payload), sig),
+    ),
+    of(
+      "encoding",
       "the signature's length in three bytes",
       whole(head_, unprotected, body, join(head(2, 64, 2), signature)),
     ),
