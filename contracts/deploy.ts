@@ -1,37 +1,48 @@
 import {
-  type Account,
+  type Abi,
   type Address,
-  type Chain,
+  encodeDeployData,
   getContractAddress,
   type Hex,
-  type PublicActions,
-  type Transport,
-  toFunctionSelector,
-  type WalletClient,
   zeroAddress,
+  zeroHash,
 } from "viem"
-import { accessManagerAbi, accessManagerBytecode } from "./generated/accessManager.ts"
-import { certificatesAbi, certificatesBytecode } from "./generated/certificates.ts"
-import { greenTokenAbi, greenTokenBytecode } from "./generated/greenToken.ts"
-import { impactOracleAbi, impactOracleBytecode } from "./generated/impactOracle.ts"
-import { issuanceAbi, issuanceBytecode } from "./generated/issuance.ts"
-import { meterRegistryAbi, meterRegistryBytecode } from "./generated/meterRegistry.ts"
-import { policyRegistryAbi, policyRegistryBytecode } from "./generated/policyRegistry.ts"
-import { readingVerifierAbi, readingVerifierBytecode } from "./generated/readingVerifier.ts"
-
-/** A viem wallet client that can also read: `createWalletClient(…).extend(publicActions)`. */
-export type Deployer = WalletClient<Transport, Chain, Account> & PublicActions<Transport, Chain, Account>
+import type { PlacedRuntime } from "./code.ts"
+import { accessManagerAbi, accessManagerBytecode, accessManagerRuntime } from "./generated/accessManager.ts"
+import { certificatesAbi, certificatesBytecode, certificatesRuntime } from "./generated/certificates.ts"
+import { greenTokenAbi, greenTokenBytecode, greenTokenRuntime } from "./generated/greenToken.ts"
+import { impactOracleAbi, impactOracleBytecode, impactOracleRuntime } from "./generated/impactOracle.ts"
+import { issuanceAbi, issuanceBytecode, issuanceRuntime } from "./generated/issuance.ts"
+import { meterPictureBytecode, meterPictureRuntime } from "./generated/meterPicture.ts"
+import { meterRegistryAbi, meterRegistryBytecode, meterRegistryRuntime } from "./generated/meterRegistry.ts"
+import { policyRegistryAbi, policyRegistryBytecode, policyRegistryRuntime } from "./generated/policyRegistry.ts"
+import {
+  readingVerifierAbi,
+  readingVerifierBytecode,
+  readingVerifierRuntime,
+} from "./generated/readingVerifier.ts"
+import { retirementsAbi, retirementsBytecode, retirementsRuntime } from "./generated/retirements.ts"
+import { sharingPoolAbi, sharingPoolBytecode, sharingPoolRuntime } from "./generated/sharingPool.ts"
+import { stakesBytecode, stakesRuntime } from "./generated/stakes.ts"
 
 /** Where a community's contracts are. */
-export interface Deployment {
-  accessManager: Address
-  readingVerifier: Address
-  policyRegistry: Address
-  meterRegistry: Address
-  greenToken: Address
+export interface Contracts {
+  /** The AccessManager. */
+  authority: Address
+  /** The ReadingVerifier. */
+  verifier: Address
+  /** The PolicyRegistry. */
+  policy: Address
+  /** The MeterRegistry, and what draws its credentials. */
+  registry: Address
+  picture: Address
+  /** GREEN. */
+  token: Address
   certificates: Address
+  retirements: Address
   issuance: Address
-  impactOracle: Address
+  /** The ImpactOracle and its Stakes. */
+  oracle: Address
   stakes: Address
 }
 
@@ -63,135 +74,144 @@ export const plainRules: Rules = {
   validatorStake: 0,
 }
 
-/** The AccessManager's role of an oracle, which may suspend meters. */
-export const oracleRole = 1n
-
-/**
- * Deploys a community's contracts, in transactions that must be the account's next ones: the tokens are told the
- * issuance's address, and the issuance the oracle's, before those exist. If another transaction comes between, the
- * issuance's deployment reverts (`TokenMintedElsewhere`), or the issuance listens to an address without code; either
- * way nothing is left that could mint. Deployed first by a fresh account, the addresses are the same on every chain.
- *
- * Afterwards the oracle is given its role, and the governor opens sites, registers meters, and names the validators.
- *
- * @param governor Who governs the AccessManager at first; the deploying account if left out, which alone can give the
- * oracle its role here.
- * @example const { impactOracle } = await deploy(createWalletClient({ account, chain, transport }).extend(publicActions))
- */
-export async function deploy(
-  client: Deployer,
-  {
-    rules = plainRules,
-    sharingKey = zero,
-    methodology = zero,
-    governor = client.account.address,
-  }: {
-    rules?: Rules
-    sharingKey?: Hex
-    methodology?: Hex
-    governor?: Address
-  } = {},
-): Promise<Deployment> {
-  const from = client.account.address
-  let nonce = await client.getTransactionCount({ address: from, blockTag: "pending" })
-  const addressAfter = (more: number) => getContractAddress({ from, nonce: BigInt(nonce + more) })
-  const deployed = async (hash: Hex): Promise<Address> => {
-    const { status, contractAddress } = await client.waitForTransactionReceipt({ hash })
-    if (status !== "success" || !contractAddress)
-      throw new Error(`The deployment in transaction ${hash} reverted.`)
-    nonce++
-    return contractAddress
-  }
-  const accessManager = await deployed(
-    await client.deployContract({
-      abi: accessManagerAbi,
-      bytecode: accessManagerBytecode,
-      args: [governor],
-      nonce,
-    }),
-  )
-  const readingVerifier = await deployed(
-    await client.deployContract({ abi: readingVerifierAbi, bytecode: readingVerifierBytecode, nonce }),
-  )
-  const policyRegistry = await deployed(
-    await client.deployContract({
-      abi: policyRegistryAbi,
-      bytecode: policyRegistryBytecode,
-      args: [accessManager, { rules, sharingKey, methodology }],
-      nonce,
-    }),
-  )
-  const meterRegistry = await deployed(
-    await client.deployContract({
-      abi: meterRegistryAbi,
-      bytecode: meterRegistryBytecode,
-      args: [accessManager],
-      nonce,
-    }),
-  )
-  const [tokensMinter, firstOracle] = [addressAfter(2), addressAfter(3)]
-  const greenToken = await deployed(
-    await client.deployContract({
-      abi: greenTokenAbi,
-      bytecode: greenTokenBytecode,
-      args: [tokensMinter],
-      nonce,
-    }),
-  )
-  const certificates = await deployed(
-    await client.deployContract({
-      abi: certificatesAbi,
-      bytecode: certificatesBytecode,
-      args: [tokensMinter],
-      nonce,
-    }),
-  )
-  const issuance = await deployed(
-    await client.deployContract({
-      abi: issuanceAbi,
-      bytecode: issuanceBytecode,
-      args: [accessManager, meterRegistry, greenToken, certificates, firstOracle],
-      nonce,
-    }),
-  )
-  const impactOracle = await deployed(
-    await client.deployContract({
-      abi: impactOracleAbi,
-      bytecode: impactOracleBytecode,
-      args: [accessManager, issuance, policyRegistry, readingVerifier, zeroAddress],
-      nonce,
-    }),
-  )
-  const stakes = await client.readContract({
-    address: impactOracle,
-    abi: impactOracleAbi,
-    functionName: "stakes",
-  })
-  const done = async (hash: Hex) => {
-    const { status } = await client.waitForTransactionReceipt({ hash })
-    if (status !== "success") throw new Error(`Transaction ${hash} reverted.`)
-  }
-  if (governor === from) {
-    const manager = { address: accessManager, abi: accessManagerAbi } as const
-    const suspend = toFunctionSelector("suspend(bytes32)")
-    const roleArgs = [meterRegistry, [suspend], oracleRole] as const
-    await done(
-      await client.writeContract({ ...manager, functionName: "setTargetFunctionRole", args: roleArgs }),
-    )
-    const grant = [oracleRole, impactOracle, 0] as const
-    await done(await client.writeContract({ ...manager, functionName: "grantRole", args: grant }))
-  }
-  return {
-    accessManager,
-    readingVerifier,
-    policyRegistry,
-    meterRegistry,
-    greenToken,
-    certificates,
-    issuance,
-    impactOracle,
-    stakes,
-  }
+/** One contract of the family: what makes it, and what its code must be. */
+export interface Creation {
+  name: keyof Contracts
+  contract: string
+  /** What the transaction carries; undefined for one that another makes in its constructor. */
+  data: Hex | undefined
+  runtime: PlacedRuntime
 }
 
-const zero = `0x${"00".repeat(32)}` as const
+/** The order in which an account deploys them: the nth has the nth nonce. */
+const order = [
+  "authority",
+  "verifier",
+  "policy",
+  "registry",
+  "token",
+  "certificates",
+  "retirements",
+  "issuance",
+  "oracle",
+] as const satisfies (keyof Contracts)[]
+
+/**
+ * The addresses follow from the account and its nonce alone. They are known before, as the registry and the tokens are
+ * told the issuance's, and the issuance the oracle's, before those exist. So a fresh account has the same on each chain.
+ */
+export function addressesOf(deployer: Address, firstNonce: number): Contracts {
+  const made = (from: Address, nonce: number) => getContractAddress({ from, nonce: BigInt(nonce) })
+  const at = Object.fromEntries(order.map((name, i) => [name, made(deployer, firstNonce + i)])) as Contracts
+  // The first that a contract makes has nonce 1 (EIP-161).
+  return { ...at, picture: made(at.registry, 1), stakes: made(at.oracle, 1) }
+}
+
+/** @param admin Who governs the AccessManager at first. */
+export function creationsOf(
+  at: Contracts,
+  {
+    admin,
+    rules,
+    sharingKey = zeroHash,
+    methodology = zeroHash,
+  }: { admin: Address; rules: Rules; sharingKey?: Hex; methodology?: Hex },
+): Creation[] {
+  const data = (abi: Abi, bytecode: Hex, args: readonly unknown[] = []) =>
+    encodeDeployData({ abi, bytecode, args })
+  return [
+    {
+      name: "authority",
+      contract: "AccessManager",
+      data: data(accessManagerAbi, accessManagerBytecode, [admin]),
+      runtime: { bytecode: accessManagerBytecode, ...accessManagerRuntime },
+    },
+    {
+      name: "verifier",
+      contract: "ReadingVerifier",
+      data: data(readingVerifierAbi, readingVerifierBytecode),
+      runtime: { bytecode: readingVerifierBytecode, ...readingVerifierRuntime },
+    },
+    {
+      name: "policy",
+      contract: "PolicyRegistry",
+      data: data(policyRegistryAbi, policyRegistryBytecode, [
+        at.authority,
+        { rules, sharingKey, methodology },
+      ]),
+      runtime: { bytecode: policyRegistryBytecode, ...policyRegistryRuntime },
+    },
+    {
+      name: "registry",
+      contract: "MeterRegistry",
+      data: data(meterRegistryAbi, meterRegistryBytecode, [at.authority, at.verifier, at.issuance]),
+      runtime: { bytecode: meterRegistryBytecode, ...meterRegistryRuntime },
+    },
+    {
+      name: "token",
+      contract: "GreenToken",
+      data: data(greenTokenAbi, greenTokenBytecode, [at.issuance, at.retirements]),
+      runtime: { bytecode: greenTokenBytecode, ...greenTokenRuntime },
+    },
+    {
+      name: "certificates",
+      contract: "Certificates",
+      data: data(certificatesAbi, certificatesBytecode, [at.issuance, at.retirements]),
+      runtime: { bytecode: certificatesBytecode, ...certificatesRuntime },
+    },
+    {
+      name: "retirements",
+      contract: "Retirements",
+      data: data(retirementsAbi, retirementsBytecode, [at.token, at.certificates]),
+      runtime: { bytecode: retirementsBytecode, ...retirementsRuntime },
+    },
+    {
+      name: "issuance",
+      contract: "Issuance",
+      data: data(issuanceAbi, issuanceBytecode, [
+        at.authority,
+        at.registry,
+        at.token,
+        at.certificates,
+        at.oracle,
+      ]),
+      runtime: { bytecode: issuanceBytecode, ...issuanceRuntime },
+    },
+    {
+      name: "oracle",
+      contract: "ImpactOracle",
+      data: data(impactOracleAbi, impactOracleBytecode, [
+        at.authority,
+        at.issuance,
+        at.policy,
+        at.verifier,
+        zeroAddress,
+      ]),
+      runtime: { bytecode: impactOracleBytecode, ...impactOracleRuntime },
+    },
+    {
+      name: "picture",
+      contract: "MeterPicture",
+      data: undefined,
+      runtime: { bytecode: meterPictureBytecode, ...meterPictureRuntime },
+    },
+    {
+      name: "stakes",
+      contract: "Stakes",
+      data: undefined,
+      runtime: { bytecode: stakesBytecode, ...stakesRuntime },
+    },
+  ]
+}
+
+/** The pool in which a site's households settle what they shared. */
+export function poolCreation(at: Pick<Contracts, "authority" | "issuance">, site: number) {
+  return {
+    data: encodeDeployData({
+      abi: sharingPoolAbi,
+      bytecode: sharingPoolBytecode,
+      args: [at.authority, at.issuance, site],
+    }),
+    runtime: { bytecode: sharingPoolBytecode, ...sharingPoolRuntime } as PlacedRuntime,
+  }
+}

@@ -13,18 +13,30 @@ const contracts = {
   greenToken: "contracts/GreenToken.sol",
   impactOracle: "contracts/ImpactOracle.sol",
   issuance: "contracts/Issuance.sol",
+  meterPicture: "contracts/MeterPicture.sol",
   meterRegistry: "contracts/MeterRegistry.sol",
   policyRegistry: "contracts/PolicyRegistry.sol",
   readingVerifier: "contracts/ReadingVerifier.sol",
+  retirements: "contracts/Retirements.sol",
+  sharingPool: "contracts/SharingPool.sol",
   stakes: "contracts/Stakes.sol",
 }
 
 /** Not by way of the IR: through it the verifier is larger than a contract may be. */
 const direct = new Set(["accessManager", "readingVerifier"])
 
+interface Compiled {
+  abi: unknown[]
+  evm: {
+    bytecode: { object: string }
+    deployedBytecode: { object: string; immutableReferences: Record<string, { start: number }[]> }
+  }
+}
+
 interface Output {
   errors?: { severity: string; formattedMessage: string }[]
-  contracts: Record<string, Record<string, { abi: unknown[]; evm: { bytecode: { object: string } } }>>
+  sources: Record<string, { ast: unknown }>
+  contracts: Record<string, Record<string, Compiled>>
 }
 
 /** The generated files' texts by name, compiled afresh from the repository at `root`. */
@@ -38,7 +50,8 @@ export function generate(root = "."): Map<string, string> {
   const files = new Map<string, string>()
   for (const [name, path] of Object.entries(contracts)) {
     const contractName = name[0]!.toUpperCase() + name.slice(1)
-    const { abi, evm } = outputs[direct.has(name) ? 1 : 0]!.contracts[path]![contractName]!
+    const output = outputs[direct.has(name) ? 1 : 0]!
+    const { abi, evm } = output.contracts[path]![contractName]!
     files.set(
       `${name}.ts`,
       [
@@ -50,10 +63,38 @@ export function generate(root = "."): Map<string, string> {
         `export const ${name}Bytecode =`,
         `  "0x${evm.bytecode.object}" as const`,
         "",
+        "/** The code on chain: which bytes of the bytecode it is, and where in it each immutable stands, 32 bytes each. */",
+        `export const ${name}Runtime = ${JSON.stringify(runtimeOf(evm, output))} as const`,
+        "",
       ].join("\n"),
     )
   }
   return files
+}
+
+/** Where in the bytecode the code stands that its constructor returns. */
+function runtimeOf({ bytecode, deployedBytecode }: Compiled["evm"], { sources }: Output) {
+  const at = bytecode.object.indexOf(deployedBytecode.object)
+  if (at < 0 || at % 2 !== 0) throw new Error("the bytecode does not hold the code that it deploys")
+  const names = new Map<string, string>()
+  for (const { ast } of Object.values(sources)) nameVariables(ast, names)
+  const immutables = Object.entries(deployedBytecode.immutableReferences).map(([id, places]) => [
+    names.get(id)!,
+    places.map(({ start }) => start),
+  ])
+  return {
+    start: at / 2,
+    length: deployedBytecode.object.length / 2,
+    immutables: Object.fromEntries(immutables.sort()) as Record<string, number[]>,
+  }
+}
+
+/** Finds the variables in a syntax tree: their names by their ids. */
+function nameVariables(node: unknown, names: Map<string, string>): void {
+  if (typeof node !== "object" || node === null) return
+  const { nodeType, id, name } = node as Record<string, unknown>
+  if (nodeType === "VariableDeclaration") names.set(String(id), String(name))
+  for (const child of Object.values(node)) nameVariables(child, names)
 }
 
 function compile(isIn: (name: string) => boolean, viaIR: boolean, read: (path: string) => string): Output {
@@ -65,7 +106,17 @@ function compile(isIn: (name: string) => boolean, viaIR: boolean, read: (path: s
       ...settingsOf(read("foundry.toml")),
       viaIR,
       metadata: { bytecodeHash: "none", appendCBOR: false },
-      outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } },
+      outputSelection: {
+        "*": {
+          "": ["ast"],
+          "*": [
+            "abi",
+            "evm.bytecode.object",
+            "evm.deployedBytecode.object",
+            "evm.deployedBytecode.immutableReferences",
+          ],
+        },
+      },
     },
   }
   const output: Output = JSON.parse(

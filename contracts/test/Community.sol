@@ -5,16 +5,20 @@ import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManage
 import {GreenToken} from "../GreenToken.sol";
 import {ImpactOracle} from "../ImpactOracle.sol";
 import {IOracle, Issuance} from "../Issuance.sol";
-import {ASSURANCE_METER, MeterRegistry, Registration, SOURCE_SOLAR} from "../MeterRegistry.sol";
+import {ASSURANCE_METER, Registration, SOURCE_SOLAR} from "../Meter.sol";
+import {IKeyVerifier} from "../MeterKeys.sol";
+import {IPaid, MeterRegistry} from "../MeterRegistry.sol";
 import {Policy, PolicyRegistry, Rules} from "../PolicyRegistry.sol";
 import {Proposal} from "../Proposal.sol";
 import {Proposals} from "../Proposals.sol";
 import {ES256} from "../PublicKey.sol";
+import {ReadingVerifier} from "../ReadingVerifier.sol";
 import {Say} from "./Say.sol";
 import {Stakes} from "../Stakes.sol";
 import {MeterStatement} from "../Statement.sol";
 import {CountingCertificates} from "./CountingCertificates.sol";
 import {PlainVerifier} from "./PlainVerifier.sol";
+import {Signing} from "./Signing.sol";
 import {Tree} from "./Tree.sol";
 import {vm} from "./Vm.sol";
 
@@ -55,7 +59,10 @@ abstract contract Community is Say {
     function setUp() public virtual {
         vm.warp(START);
         authority = new AccessManager(address(this));
-        registry = new MeterRegistry(address(authority));
+        IKeyVerifier keyVerifier = IKeyVerifier(address(new ReadingVerifier()));
+        // Behind the registry come the token, the certificates, the issuance.
+        address its = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 3);
+        registry = new MeterRegistry(address(authority), keyVerifier, IPaid(its));
         (token, certificates, issuance) = newIssuance(3);
         policy = new PolicyRegistry(address(authority), policyOf(rulesOf(WINDOW, HEADROOM)));
         verifier = new PlainVerifier();
@@ -156,9 +163,8 @@ abstract contract Community is Say {
         return idOf(registrations[0]);
     }
 
-    function registration(address owner, uint256 key) internal view returns (Registration memory) {
-        (uint256 x, uint256 y) = vm.publicKeyP256(key);
-        return Registration({
+    function registration(address owner, uint256 key) internal view returns (Registration memory r) {
+        r = Registration({
             household: owner,
             site: site,
             scheme: ES256,
@@ -167,8 +173,10 @@ abstract contract Community is Say {
             ratedW: RATED_W,
             startTime: uint64(block.timestamp),
             startWh: START_WH,
-            publicKey: abi.encodePacked(x, y)
+            publicKey: Signing.keyOf(ES256, key),
+            proof: ""
         });
+        r.proof = Signing.signed(ES256, key, registry.registrationDigest(r));
     }
 
     function idOf(Registration memory r) internal pure returns (bytes32) {

@@ -44,20 +44,6 @@ contract GasTest is Community {
         vm.snapshotGasLastCall("ImpactOracle", "settle, 1 meter of a batch of 100, repeat");
     }
 
-    /// forge-config: default.isolate = true
-    function test_registering_a_meter() public {
-        register(household, 2);
-        vm.snapshotGasLastCall("MeterRegistry", "register, 1 P-256 meter");
-        Registration[] memory one = new Registration[](1);
-        one[0] = registration(household, 3);
-        one[0].scheme = 1;
-        one[0].publicKey = hex"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
-        registry.register(one);
-        vm.snapshotGasLastCall("MeterRegistry", "register, 1 Ed25519 meter");
-        registry.register(_registrations(10));
-        vm.snapshotGasLastCall("MeterRegistry", "register, 10 P-256 meters");
-    }
-
     function _propose() private {
         Proposal memory p = next(keccak256(abi.encode(block.timestamp)));
         p.leafCount = 100;
