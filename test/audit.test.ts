@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { serve } from "@hono/node-server"
 import t from "tap"
 import { encodeFunctionData } from "viem"
 import { type AuditReport, audit } from "../audit/audit.ts"
@@ -12,10 +11,10 @@ import { reportAsText } from "../audit/report.ts"
 import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
 import { accounts } from "../demo/plan.ts"
 import type { StoredReading } from "../gateway/journal/readings.ts"
-import { signProposal } from "../protocol/attestation.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { startTestChain } from "./chain.ts"
 import { type Community, hour, start, startCommunity } from "./community.ts"
+import { serveYesSayer } from "./yes-sayer.ts"
 
 const chain = await startTestChain()
 t.teardown(() => chain.stop())
@@ -191,24 +190,3 @@ t.test("a reading that is left out shows as a gap in the sequence", async (t) =>
   t.match(report.missing, [{ meterId: community.meters[0]!.key.meterId, after: 4, until: 8 }])
   t.match(reportAsText(report), /3 missing in the sequences/)
 })
-
-/** A validator that signs whatever it is asked to. */
-async function serveYesSayer(key: Hex): Promise<{ url: string; close(): Promise<void> }> {
-  const fetchHandler = async (request: Request) => {
-    const { chainId, oracle, proposal } = (await request.json()) as {
-      chainId: number
-      oracle: Hex
-      proposal: Parameters<typeof signProposal>[1]
-    }
-    const exact = { ...proposal, number: BigInt(proposal.number), time: BigInt(proposal.time) }
-    return Response.json({ signature: await signProposal({ chainId, oracle }, exact, key) })
-  }
-  return new Promise((resolve) => {
-    const server = serve({ fetch: fetchHandler, hostname: "127.0.0.1", port: 0 }, ({ port }) =>
-      resolve({
-        url: `http://127.0.0.1:${port}`,
-        close: () => new Promise((done) => server.close(() => done())),
-      }),
-    )
-  })
-}

@@ -8,6 +8,7 @@ import { stringify } from "yaml"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { createValidator } from "../audit/validator.ts"
 import { serveValidator } from "../audit/validator-server.ts"
+import type { Rules } from "../contracts/deploy.ts"
 import { accounts } from "../demo/plan.ts"
 import { createSigningKey } from "../device-sim/main.ts"
 import { type Config, checkConfig } from "../gateway/config.ts"
@@ -40,7 +41,10 @@ export interface TestMeter {
  * A community of some homes with a generation meter and a grid meter each: real contracts on a real chain, real
  * validators behind HTTP, a real journal; time and readings are the test's.
  */
-export async function startCommunity(chain: TestChain, { homes = 2, validators = 3, threshold = 2 } = {}) {
+export async function startCommunity(
+  chain: TestChain,
+  { homes = 2, validators = 3, threshold = 2, rules = {} as Partial<Rules> } = {},
+) {
   const directory = mkdtempSync(join(tmpdir(), "commonwatt-test-"))
   const auditor = await newIdentity()
   const meters: TestMeter[] = Array.from({ length: homes }, (_, home) =>
@@ -58,7 +62,13 @@ export async function startCommunity(chain: TestChain, { homes = 2, validators =
   const keys = accounts.validators.slice(0, validators)
   const deployment = await deploy(
     operator,
-    { validators: keys.map((v) => v.address), threshold, challengeWindow: 60, headroomBasisPoints: 1000 },
+    {
+      validators: keys.map((v) => v.address),
+      threshold,
+      challengeWindow: 60,
+      headroomBasisPoints: 1000,
+      rules,
+    },
     () => {},
   )
   const site = await openSite(operator, deployment, accounts.gateway.address)

@@ -31,7 +31,7 @@ export interface Attestation {
 export interface Transaction {
   hash: Hex
   number: bigint
-  kind: "propose" | "settle"
+  kind: "propose" | "answer" | "settle"
   raw: Hex
   sent: number
   gasUsed: bigint | undefined

@@ -7,6 +7,7 @@ import {
   registerNames,
 } from "../../energy/judge.ts"
 import type { Hex } from "../../protocol/hex.ts"
+import { readingDigest } from "../../protocol/reading.ts"
 import type { Meter } from "../config.ts"
 import type { Authentic } from "../verify/examine.ts"
 import type { Db } from "./database.ts"
@@ -76,6 +77,9 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
      FROM meters m LEFT JOIN readings r ON r.id = m.anchor WHERE m.meter_id = ?`,
   )
   const earlier = db.prepare("SELECT bytes FROM readings WHERE meter = ? AND sequence = ?").pluck()
+  const saidAt = db
+    .prepare("SELECT bytes FROM readings WHERE meter = ? AND id <= ? AND time = ? ORDER BY id DESC")
+    .pluck()
   const after = db.prepare(`SELECT ${columns} WHERE r.meter = ? AND r.id > ? ORDER BY r.id`)
   const lastCounted = db.prepare(
     `SELECT ${columns} WHERE r.meter = ? AND r.id <= ? AND r.reason IS NULL ORDER BY r.id DESC LIMIT 1`,
@@ -149,6 +153,17 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
     /** The bytes of the authentic reading with this sequence number. */
     earlier(meterId: Hex, sequence: number): Uint8Array | undefined {
       return earlier.get(rowId(meterId), sequence) as Uint8Array | undefined
+    },
+
+    /** The bytes of the reading that a statement quotes, looked for from the one with this id backwards. */
+    quoted(
+      meterId: Hex,
+      { time, digest }: { time: number; digest: Hex },
+      id: bigint,
+    ): Uint8Array | undefined {
+      for (const bytes of saidAt.iterate(rowId(meterId), id, time) as Iterable<Buffer>)
+        if (readingDigest(bytes) === digest) return Uint8Array.from(bytes)
+      return undefined
     },
 
     /** All readings of a meter after the one with this id, in order of arrival. */

@@ -117,6 +117,22 @@ export function connectChain({
       return { root, status: statuses[status] ?? "none" }
     },
 
+    /** How many challenges to the site's last proposal wait for an answer. */
+    async openChallenges(site: number): Promise<number> {
+      const [open] = await client.readContract({ ...contract, functionName: "standing", args: [site] })
+      return open
+    },
+
+    /** Until when the challenge to a leaf must be answered, Unix seconds; undefined when there is none. */
+    async challengeDeadline(site: number, number: bigint, leaf: Hex): Promise<number | undefined> {
+      const [, deadline] = await client.readContract({
+        ...contract,
+        functionName: "challengeTo",
+        args: [site, number, leaf],
+      })
+      return deadline === 0n ? undefined : Number(deadline)
+    },
+
     async rules(): Promise<{ challengeWindow: number; headroomBasisPoints: number }> {
       const [, { challengeWindow, headroom }] = await client.readContract({
         ...contract,
@@ -166,9 +182,23 @@ export function connectChain({
     },
 
     /** @throws when the contract would refuse it, with its reason. */
-    signPropose(proposal: Proposal, signers: bigint, signatures: Hex): Promise<SignedTransaction> {
-      const args = [proposal, signers, signatures] as const
-      return sign(oracle, encodeFunctionData({ abi: impactOracleAbi, functionName: "propose", args }))
+    async signPropose(proposal: Proposal, signers: bigint, signatures: Hex): Promise<SignedTransaction> {
+      const call = { ...contract, functionName: "propose", args: [proposal, signers, signatures] } as const
+      await client.simulateContract({ ...call, account }).catch(refused)
+      return sign(oracle, encodeFunctionData(call))
+    },
+
+    /** @throws when the contract would refuse it, with its reason. */
+    async signAnswer(
+      site: number,
+      number: bigint,
+      statement: MeterStatement,
+      reading: Uint8Array,
+    ): Promise<SignedTransaction> {
+      const args = [site, number, statementArgument(statement), toHex(reading)] as const
+      const call = { ...contract, functionName: "answer", args } as const
+      await client.simulateContract({ ...call, account }).catch(refused)
+      return sign(oracle, encodeFunctionData(call))
     },
 
     /** @throws when the contract would refuse it, with its reason. */
@@ -185,13 +215,7 @@ export function connectChain({
         await client.simulateContract({ ...(await issuance()), functionName: "settle", args, account })
         return undefined
       } catch (error) {
-        const { name, metaMessages, shortMessage } = error as {
-          name: string
-          metaMessages?: string[]
-          shortMessage?: string
-        }
-        if (name !== "ContractFunctionExecutionError") throw error
-        return [shortMessage, ...(metaMessages ?? []).slice(0, 2)].join(" ").replace(/\s+/g, " ").trim()
+        return refusalOf(error)
       }
     },
 
@@ -211,6 +235,22 @@ export function connectChain({
   }
 }
 
+/** The contract's own reason, in one line. @throws the error when it is none of the contract's. */
+function refusalOf(error: unknown): string {
+  const { name, metaMessages, shortMessage } = error as {
+    name: string
+    metaMessages?: string[]
+    shortMessage?: string
+  }
+  if (name !== "ContractFunctionExecutionError") throw error
+  return [shortMessage, ...(metaMessages ?? []).slice(0, 2)].join(" ").replace(/\s+/g, " ").trim()
+}
+
+/** A simulation says why it fails; a gas estimate has the mere number of the contract's error. */
+function refused(error: unknown): never {
+  throw new Error(refusalOf(error))
+}
+
 /** Some statements of a batch with their multiproof, in its order. */
 export interface SettlePart {
   statements: readonly MeterStatement[]
@@ -219,16 +259,9 @@ export interface SettlePart {
 }
 
 function settleArguments(site: number, number: bigint, { statements, proof, flags }: SettlePart) {
-  return [
-    site,
-    number,
-    statements.map(({ meterId, generatedWh, time, reading }) => ({
-      meterId,
-      generatedWh,
-      time: BigInt(time),
-      reading,
-    })),
-    proof.map(toHex),
-    [...flags],
-  ] as const
+  return [site, number, statements.map(statementArgument), proof.map(toHex), [...flags]] as const
+}
+
+function statementArgument({ meterId, generatedWh, time, reading }: MeterStatement) {
+  return { meterId, generatedWh, time: BigInt(time), reading }
 }

@@ -64,3 +64,5 @@ export function createLane({ journal, chain, clock, monotonic, log }: LaneOption
 
   return { transact, recordGas }
 }
+
+export type Lane = ReturnType<typeof createLane>

@@ -13,6 +13,7 @@ import type { Journal } from "../journal/journal.ts"
 import { type AttestationRequest, askValidator, collectSignatures } from "./attest.ts"
 import { buildBatch, nameOf } from "./build.ts"
 import type { Chain, Head, SettlePart } from "./chain.ts"
+import { beyondChallenge, type Challenge, createAnswers } from "./challenges.ts"
 import { createLane } from "./lane.ts"
 import { reasonOf } from "./reason.ts"
 
@@ -24,6 +25,10 @@ export interface SettlementStatus {
   doing: string
   /** What is wrong, in words; undefined when nothing is. */
   problem: string | undefined
+  /** Whose statements of the last proposed batch were doubted on chain. */
+  challenges: readonly Challenge[]
+  /** Names of meters whose statements cannot be doubted on chain. */
+  beyondChallenge: readonly string[]
 }
 
 export interface SettlementOptions {
@@ -47,8 +52,15 @@ const metersPerTransaction = 200
 export function createSettlement({ config, journal, chain, clock, monotonic, log }: SettlementOptions) {
   const { site, settlement, validators } = config
   const at = { chainId: config.chain.chainId, oracle: config.chain.oracle }
-  const status: SettlementStatus = { settledUpTo: 0, doing: "starting", problem: undefined }
+  const status: SettlementStatus = {
+    settledUpTo: 0,
+    doing: "starting",
+    problem: undefined,
+    challenges: [],
+    beyondChallenge: beyondChallenge(config),
+  }
   const lane = createLane({ journal, chain, clock, monotonic, log })
+  const answers = createAnswers({ config, journal, chain, lane, log })
   let checked = false
   let refusedUpTo = 0
   let waitingSince: { time: number; since: number } | undefined
@@ -83,8 +95,11 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
     }
     if (batch.state !== "proposed") journal.batches.setState(batch.number, "proposed")
     await lane.recordGas(batch.number)
-    if ((await chain.blockTime()) < head.validAt) {
+    if (onChain === "pending") {
       status.doing = `${nameOf(batch)} is proposed; it is valid from ${iso(head.validAt)} on`
+      await answers.answerAll(batch).finally(() => {
+        status.challenges = answers.challenges()
+      })
       return false
     }
     return settle(batch)
@@ -131,8 +146,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
   }
 
   async function propose(batch: Batch, head: Head): Promise<boolean> {
-    const blockTime = await chain.blockTime()
-    if (head.number > 0n && !head.cancelled && blockTime < head.validAt) {
+    if (head.number > 0n && (await chain.proposal(site, head.number)).status === "pending") {
       status.doing = `${nameOf(batch)} waits for the window of the one before, until ${iso(head.validAt)}`
       return false
     }

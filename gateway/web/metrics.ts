@@ -65,6 +65,9 @@ export function createMetrics({ journal, config, settlement, clock, unreachable 
     g.set(settlement.settledUpTo),
   )
   gauge("settlement_problem", "1 while settlement cannot go on", (g) => g.set(settlement.problem ? 1 : 0))
+  gauge("challenges_open", "Doubted statements of the pending batch that are not answered", (g) =>
+    g.set(settlement.challenges.filter(({ answered }) => !answered).length),
+  )
   gauge("clock_seconds", "The gateway's clock, Unix seconds", (g) => g.set(clock.now()))
   return registry
 }

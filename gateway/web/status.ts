@@ -13,7 +13,15 @@ export function statusOf({ config, journal, clock, settlement }: WebContext) {
     quarantined: sum(doubtful) + sum(refused),
     quarantinedByReason: Object.fromEntries([...doubtful, ...refused]),
     settledUpTo: settlement.settledUpTo,
-    settlement: { doing: settlement.doing, problem: settlement.problem },
+    settlement: {
+      doing: settlement.doing,
+      problem: settlement.problem,
+      challenges: settlement.challenges.map(({ batch, ...challenge }) => ({
+        batch: Number(batch),
+        ...challenge,
+      })),
+      beyondChallenge: settlement.beyondChallenge,
+    },
     batches: Object.fromEntries(journal.batches.countsByState()),
   }
 }

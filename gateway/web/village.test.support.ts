@@ -71,7 +71,13 @@ export function openVillage() {
   const clock = { now: () => now, delayUntil: () => 0 }
   const intake = createIntake(meters, journal, config.rules, clock)
   const balances = new Map<Hex, bigint>()
-  const settlement: SettlementStatus = { settledUpTo: 0, doing: "up to date", problem: undefined }
+  const settlement: SettlementStatus = {
+    settledUpTo: 0,
+    doing: "up to date",
+    problem: undefined,
+    challenges: [],
+    beyondChallenge: [],
+  }
   const unreachable = new Map<Meter, string>()
   const context: WebContext = { config, journal, clock, settlement, balances, unreachable }
   const sequences = new Map<string, number>()

@@ -1,11 +1,12 @@
 import type { Config } from "../../config.ts"
+import type { Challenge } from "../../settlement/challenges.ts"
 import type { SettlementStatus } from "../../settlement/settlement.ts"
 import { dayAndTime, fullDate, grouped, readableTimes, timeOfDay } from "../words.ts"
 import { type Html, html, time } from "./html.ts"
 
 /** The gateway's time and how settlement is, in a line each. */
 export function headingView(now: number, settlement: SettlementStatus, pace: Config["pace"]): Html {
-  const { settledUpTo, doing, problem } = settlement
+  const { settledUpTo, doing, problem, challenges, beyondChallenge } = settlement
   const settled =
     settledUpTo > 0
       ? html`Settled up to ${time(settledUpTo, `${dayAndTime(settledUpTo)} UTC`)}`
@@ -19,5 +20,18 @@ export function headingView(now: number, settlement: SettlementStatus, pace: Con
     problem
       ? html`<strong>Settlement is held up:</strong> ${readableTimes(problem)}. ${settled}.`
       : html`${settled} · ${readableTimes(doing)}`
-  }</p>`
+  }</p>${challenges.map(challengeView)}${
+    beyondChallenge.length === 0
+      ? ""
+      : html`<p class="note">${beyondChallenge.join(", ")}: signed in a format of the maker, which the chain cannot read; a statement of it can be checked by auditors and cannot be doubted on chain.</p>`
+  }`
+}
+
+function challengeView({ meter, batch, deadline, answered, problem }: Challenge): Html {
+  const what = html`The statement of ${meter} in batch ${batch} was doubted on chain`
+  if (answered)
+    return html`<p class="note">${what}; its reading was shown, and the challenger's bond is the answerer's.</p>`
+  return html`<p class="settlement trouble"><strong>${what}</strong> and must be answered by ${time(deadline, `${dayAndTime(deadline)} UTC`)}${
+    problem ? html`: ${readableTimes(problem)}` : ""
+  }.</p>`
 }
