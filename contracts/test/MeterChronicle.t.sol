@@ -194,7 +194,7 @@ contract MeterRegistryChronicleTest is Meters {
         _listen();
     }
 
-    /// forge-config: default.fuzz.runs = 64
+    /// forge-config: default.fuzz.runs = 24
     function test_the_state_at_any_block_can_be_rebuilt_from_logs_alone(uint256 seed) public {
         for (uint256 i = 0; i < 40; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
