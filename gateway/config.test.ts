@@ -252,7 +252,7 @@ const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = 
   ],
   "a key that is not on its curve": [
     (c) => Object.assign(c.meters[0]!, { scheme: "es256", publicKey: "11".repeat(64) }),
-    /^meters\.0 \(Anna roof\): This public key is not a point on its curve\.$/,
+    /^meters\.0 \(Anna roof\): This public key is not a point of secp256r1\.$/,
   ],
   "a kind of meter that nobody knows": [
     (c) => Object.assign(c.meters[1]!.modbus!, { profile: "sdm6300" }),

@@ -7,7 +7,8 @@ import { parseSpanishCoefficients } from "../energy/spanish-coefficients.ts"
 import { paceShape } from "../protocol/clock.ts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
-import { Assurance, type MeterKey, meterKey, Scheme, schemeFacts, schemeNames } from "../protocol/meter.ts"
+import { Assurance, type MeterKey, Scheme, schemeFacts, schemeNames } from "../protocol/meter.ts"
+import { readMeterKey } from "../protocol/meter-key-text.ts"
 import { namedBy, type SharingKey, sharingKeyShape } from "../protocol/sharing-key.ts"
 import { deviceFor } from "./sources/modbus/devices.ts"
 import { profileNamed, readProfiles, shippedProfiles } from "./sources/modbus/profile.ts"
@@ -222,7 +223,7 @@ export function checkConfig(text: string, file: string): Config {
     let key: MeterKey
     let profile: Profile | undefined
     try {
-      key = meterKey(Scheme[meter.scheme], fromHex(meter.publicKey))
+      key = readMeterKey(Scheme[meter.scheme], meter.publicKey)
       profile = modbus && profileNamed(modbus.profile, profiles)
       if (profile && modbus) deviceFor(profile, modbus)
     } catch (cause) {

@@ -40,7 +40,8 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     if (name && name !== "accepted") log.info(describe(outcome), "quarantined")
     if (outcome.kind === "authentic" && outcome.verdict.accepted) {
       const { meter, signed, verdict, state } = outcome
-      if (verdict.note) log.warn({ meter: meter.name, note: verdict.note }, "a register began anew, or is back")
+      if (verdict.note)
+        log.warn({ meter: meter.name, note: verdict.note }, "a register began anew, or is back")
       mqtt?.show(meter, { ...signed.reading, ...state.anchor?.registers })
     }
   })
