@@ -114,8 +114,11 @@ t.test("one Wh minted beside the settlements is named", async (t) => {
   const report = await auditOf(community)
   t.equal(report.ok, false)
   t.same(failed(report), ["mints", "supply"])
-  t.match(findingsOf(report, "mints"), /1 Wh were minted, 0 Wh were settled: Wh 1 of it has no origin/)
-  t.match(findingsOf(report, "supply"), /supply is 1001 Wh, settled less retired is 1000 Wh/)
+  t.match(
+    findingsOf(report, "mints"),
+    /1 Wh were minted, 0 Wh are due by the settlements: Wh 1 of it has no origin/,
+  )
+  t.match(findingsOf(report, "supply"), /supply is 1001 Wh, due by the settlements less retired is 1000 Wh/)
 })
 
 t.test("what a gateway and all validators make up together, the audit finds", async (t) => {
