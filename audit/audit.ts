@@ -251,8 +251,8 @@ async function recomputeSite(
     }
     for (const what of faults) result("evidence").findings.push({ check: "evidence", where, what })
     const unprescribed = "the policy prescribes no sharing key: any is taken as it is"
-    if (!expected.sharingKey && !result("households").skipped.includes(unprescribed))
-      result("households").skipped.push(unprescribed)
+    if (!expected.sharingKey && !result("evidence").skipped.includes(unprescribed))
+      result("evidence").skipped.push(unprescribed)
     for (const finding of recomputed.findings) result(finding.check as CheckName).findings.push(finding)
     for (const { check, why } of recomputed.skipped) {
       const { skipped } = result(check)
