@@ -1,7 +1,7 @@
 import { existsSync, renameSync, writeFileSync } from "node:fs"
 import { createPublicClient, http } from "viem"
-import type { Hex } from "../protocol/hex.ts"
 import { PersonError } from "../protocol/error.ts"
+import type { Hex } from "../protocol/hex.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
 import { checkDeployment } from "../provisioning/check.ts"
 import {
@@ -50,7 +50,10 @@ async function put(values: Values, plan: CommunityPlan): Promise<number> {
 async function check(values: Values, plan: CommunityPlan): Promise<number> {
   const deployment = deploymentFrom(values)
   const rpc = required(values, "rpc", "a node of the chain")
-  const client = createPublicClient({ transport: http(rpc, { retryCount: 1, timeout: 20_000 }), cacheTime: 0 })
+  const client = createPublicClient({
+    transport: http(rpc, { retryCount: 1, timeout: 20_000 }),
+    cacheTime: 0,
+  })
   let wrong = 0
   let looked = 0
   for await (const { says, differs } of checkDeployment(client, deployment, plan)) {
@@ -58,7 +61,11 @@ async function check(values: Values, plan: CommunityPlan): Promise<number> {
     looked++
     if (differs !== undefined) wrong++
   }
-  say(wrong === 0 ? `All ${looked} hold.` : `${wrong} of ${looked} differ from ${required(values, "plan", "")}.`)
+  say(
+    wrong === 0
+      ? `All ${looked} hold.`
+      : `${wrong} of ${looked} differ from ${required(values, "plan", "")}.`,
+  )
   return wrong === 0 ? 0 : 1
 }
 
@@ -85,13 +92,16 @@ export async function pool(values: Values): Promise<number> {
     writeDeployment(file, deployment)
   })
   process.stdout.write(`${JSON.stringify({ site: number, pool })}\n`)
-  if (waits) say("The power over its limits is scheduled. Give the same command again when its time has come.")
+  if (waits)
+    say("The power over its limits is scheduled. Give the same command again when its time has come.")
   return 0
 }
 
 export async function limits(values: Values): Promise<number> {
   const number = siteFrom(values)
-  const households = required(values, "households", "addresses, separated by commas").split(",").map(parseAddress)
+  const households = required(values, "households", "addresses, separated by commas")
+    .split(",")
+    .map(parseAddress)
   const limit = BigInt(wholeNumber(values, "limit", -1, 0, Number.MAX_SAFE_INTEGER))
   if (limit < 0n) throw new PersonError("--limit is missing: how far they may be in debt, in Wh.")
   const deployment = deploymentFrom(values)

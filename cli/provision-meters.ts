@@ -92,9 +92,12 @@ function changeFrom(action: string, values: Values): Change {
       return { action, finalWh: finalWh(), time: time(), by }
     }
     default:
-      throw new PersonError(action ? `Nothing "${action}" happens to meters.` : "What happened to the meter?", {
-        next: `Use one of: ${changes.join(", ")}. See commonwatt provision --help.`,
-      })
+      throw new PersonError(
+        action ? `Nothing "${action}" happens to meters.` : "What happened to the meter?",
+        {
+          next: `Use one of: ${changes.join(", ")}. See commonwatt provision --help.`,
+        },
+      )
   }
 }
 

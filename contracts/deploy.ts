@@ -16,7 +16,11 @@ import { impactOracleAbi, impactOracleBytecode, impactOracleRuntime } from "./ge
 import { issuanceAbi, issuanceBytecode, issuanceRuntime } from "./generated/issuance.ts"
 import { meterPictureBytecode, meterPictureRuntime } from "./generated/meterPicture.ts"
 import { meterRegistryAbi, meterRegistryBytecode, meterRegistryRuntime } from "./generated/meterRegistry.ts"
-import { policyRegistryAbi, policyRegistryBytecode, policyRegistryRuntime } from "./generated/policyRegistry.ts"
+import {
+  policyRegistryAbi,
+  policyRegistryBytecode,
+  policyRegistryRuntime,
+} from "./generated/policyRegistry.ts"
 import {
   readingVerifierAbi,
   readingVerifierBytecode,

@@ -16,7 +16,7 @@ import { stakesAbi } from "../contracts/generated/stakes.ts"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { poolSettings, type Setting, settingsOf } from "./governance.ts"
-import { gwei, govern, lower, mined, type Operator, send } from "./operator.ts"
+import { govern, gwei, lower, mined, type Operator, send } from "./operator.ts"
 import type { CommunityPlan } from "./plan.ts"
 
 /** Where a community's contracts are, and from what that follows. */
@@ -127,9 +127,7 @@ async function establish(
   let waiting = 0
   for (const { says, differs, act, byAnyone } of settings) {
     if ((await differs(operator)) === undefined) continue
-    const outcome = byAnyone
-      ? { done: await send(operator, act) }
-      : await govern(operator, authority, act)
+    const outcome = byAnyone ? { done: await send(operator, act) } : await govern(operator, authority, act)
     if ("done" in outcome) {
       say(says)
       continue
@@ -223,7 +221,11 @@ export async function openPool(
     save(pool)
     say(`SharingPool of site ${site} ${pool} deployed`)
   }
-  return { pool, waits: (await establish(operator, deployment.authority, poolSettings(deployment.authority, pool), say)) > 0 }
+  return {
+    pool,
+    waits:
+      (await establish(operator, deployment.authority, poolSettings(deployment.authority, pool), say)) > 0,
+  }
 }
 
 /** Sets how far households of a site may be in debt, token units. */

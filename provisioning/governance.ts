@@ -1,5 +1,5 @@
 import { type Abi, type PublicClient, toFunctionSelector } from "viem"
-import { type Contracts } from "../contracts/deploy.ts"
+import type { Contracts } from "../contracts/deploy.ts"
 import { accessManagerAbi } from "../contracts/generated/accessManager.ts"
 import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
 import { issuanceAbi } from "../contracts/generated/issuance.ts"
@@ -11,7 +11,10 @@ import type { Hex } from "../protocol/hex.ts"
 import { type Act, gwei, lower } from "./operator.ts"
 import type { CommunityPlan } from "./plan.ts"
 
-export type Reader = Pick<PublicClient, "readContract" | "getCode" | "getBlockNumber" | "getContractEvents">
+export type Reader = Pick<
+  PublicClient,
+  "readContract" | "getCode" | "getContractEvents" | "getTransactionReceipt"
+>
 
 /** Roles of the AccessManager. 0 governs the AccessManager itself. */
 export const roles = { governor: 0n, suspender: 1n, guardian: 2n, operator: 3n, community: 4n } as const

@@ -145,7 +145,8 @@ export function describePlan(plan: CommunityPlan, coin = "gwei"): string[] {
     `community ${plan.community} (validators, policy, succession, commons), ${time(delays.community)} of delay`,
     `guardian ${plan.guardian} (cancels, suspends, takes back), without delay`,
     ...plan.operators.map(
-      (one) => `operator ${one} (sites, meters, limits), ${delays.operators ? `${time(delays.operators)} of delay` : "without delay"}`,
+      (one) =>
+        `operator ${one} (sites, meters, limits), ${delays.operators ? `${time(delays.operators)} of delay` : "without delay"}`,
     ),
     ...plan.validators.map((one) => `validator ${one}`),
     `threshold ${plan.threshold} of ${plan.validators.length} validators`,
