@@ -16,10 +16,11 @@ struct Reading {
 
 /// @title Reads a signed reading and verifies its signature.
 interface IReadingVerifier {
-    /// @notice Reverts unless `reading` is in its one form (COSE_Sign1, deterministic CBOR), carries the kid of
-    /// `meterId`, and is signed by this key.
+    /// @notice Reverts unless `reading` is in its one form (COSE_Sign1, deterministic CBOR), carries the kid
+    /// that `keyId` begins with, and is signed by this key.
+    /// @param keyId A meter's id, or that of its key after a rotation: keccak256(scheme byte ‖ public key).
     /// @param key An Ed25519 key is in the first word alone; ES256 is x and y.
-    function verify(bytes calldata reading, bytes32 meterId, uint8 scheme, bytes32[2] calldata key)
+    function verify(bytes calldata reading, bytes32 keyId, uint8 scheme, bytes32[2] calldata key)
         external
         view
         returns (Reading memory);

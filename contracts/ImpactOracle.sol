@@ -224,7 +224,9 @@ contract ImpactOracle is Proposals {
         _pending(site, number);
         _leaf(site, number, s, proof);
         Meter memory meter = registry.meter(s.meterId);
-        if (meter.status != Status.Active) revert MeterNotActive(s.meterId, meter.status);
+        if (meter.status != Status.Active && meter.status != Status.Ended) {
+            revert MeterNotActive(s.meterId, meter.status);
+        }
         (Reading memory shown, int256 countedWh) = _verified(s.meterId, readAt, reading);
         if (
             shown.time <= s.time || shown.time > block.timestamp || shown.clock != SYNCHRONISED
@@ -278,7 +280,7 @@ contract ImpactOracle is Proposals {
     {
         (uint8 scheme, bytes32[2] memory key) = registry.keyAt(meterId, time);
         if (scheme != ED25519 && scheme != ES256) revert NotAnswerable(meterId, scheme);
-        shown = verifier.verify(reading, meterId, scheme, key);
+        shown = verifier.verify(reading, bytes32(registry.kidAt(meterId, time)), scheme, key);
         if (shown.time != time) revert ReadingDiffers(shown.time, 0, shown.clock);
         countedWh = int256(uint256(shown.generatedWh)) + registry.offsetAt(meterId, shown.time);
     }

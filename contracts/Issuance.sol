@@ -5,6 +5,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {Ceiling} from "./Ceiling.sol";
 import {GreenToken} from "./GreenToken.sol";
 import {CertificateId, ICertificates} from "./ICertificates.sol";
+import {End} from "./Meter.sol";
 import {ASSURANCE_METER, MeterRegistry, PackedMeter, Start, Status} from "./MeterRegistry.sol";
 import {MeterStatement, Statement} from "./Statement.sol";
 
@@ -120,6 +121,8 @@ contract Issuance is AccessManaged {
     error ProposalInFuture(uint256 time, uint256 blockTime);
     /// @dev The status is None for a meter that is not registered.
     error MeterNotActive(bytes32 meterId, Status status);
+    error AfterEnd(bytes32 meterId, uint64 finalWh, uint64 finalTime);
+    error RegistryAsksElsewhere(address issuance);
     error WrongSite(bytes32 meterId, uint32 site, uint32 registered);
     error StatementAfterProposal(bytes32 meterId, uint256 time, uint256 proposalTime);
     error RegisterFell(bytes32 meterId, uint256 generatedWh, uint256 paidWh);
@@ -141,6 +144,9 @@ contract Issuance is AccessManaged {
         }
         if (certificates_.issuance() != address(this)) {
             revert TokenMintedElsewhere(address(certificates_), certificates_.issuance());
+        }
+        if (address(registry_.issuance()) != address(this)) {
+            revert RegistryAsksElsewhere(address(registry_.issuance()));
         }
         if (address(oracle_) == address(0)) revert InvalidOracle(oracle_);
         registry = registry_;
@@ -306,7 +312,7 @@ contract Issuance is AccessManaged {
         PackedMeter meter
     ) private returns (uint256 own, uint256 shared) {
         bytes32 meterId = s.meterId;
-        if (!meter.isActiveAt(site)) _refuse(meterId, site, meter);
+        if (!meter.isActiveAt(site)) _checkEnded(meterId, site, meter, s);
         Paid last = _paid[meterId];
         if (Paid.unwrap(last) == 0) last = _start(meterId);
         (uint256 to, uint256 time) = _registerAndTime(s);
@@ -348,9 +354,19 @@ contract Issuance is AccessManaged {
         );
     }
 
-    function _refuse(bytes32 meterId, uint32 site, PackedMeter meter) private pure {
-        if (meter.status() != Status.Active) revert MeterNotActive(meterId, meter.status());
-        revert WrongSite(meterId, site, meter.site());
+    /// @dev A meter that is not active at this site is paid only where it has ended here: up to its final register, and
+    /// nothing beyond.
+    function _checkEnded(bytes32 meterId, uint32 site, PackedMeter meter, MeterStatement calldata s)
+        private
+        view
+    {
+        if (meter.status() != Status.Active && meter.status() != Status.Ended) {
+            revert MeterNotActive(meterId, meter.status());
+        }
+        if (meter.site() != site) revert WrongSite(meterId, site, meter.site());
+        End memory end = registry.endOf(meterId);
+        (uint256 wh, uint256 time) = _registerAndTime(s);
+        if (time > end.time || wh > end.wh) revert AfterEnd(meterId, end.wh, end.time);
     }
 
     /// @dev Both at once, and no bits that do not belong there, although the tree has them.

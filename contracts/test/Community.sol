@@ -176,6 +176,11 @@ abstract contract Community is Say {
             publicKey: Signing.keyOf(ES256, key),
             proof: ""
         });
+        prove(r, key);
+    }
+
+    /// Anew, after a change.
+    function prove(Registration memory r, uint256 key) internal view {
         r.proof = Signing.signed(ES256, key, registry.registrationDigest(r));
     }
 

@@ -194,7 +194,7 @@ contract MeterRegistryChronicleTest is Meters {
         _listen();
     }
 
-    /// forge-config: default.fuzz.runs = 64
+    /// forge-config: default.fuzz.runs = 16
     function test_the_state_at_any_block_can_be_rebuilt_from_logs_alone(uint256 seed) public {
         for (uint256 i = 0; i < 40; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
@@ -208,7 +208,7 @@ contract MeterRegistryChronicleTest is Meters {
     /// The fuzzed life is only worth something if each change comes about in it.
     function test_each_change_comes_about_in_a_long_enough_life() public {
         uint256 seed = 1;
-        for (uint256 i = 0; i < 400; ++i) {
+        for (uint256 i = 0; i < 250; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
             vm.warp(block.timestamp + 1 + seed % 3 days);
             _step(seed >> 8);

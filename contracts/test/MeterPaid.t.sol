@@ -65,6 +65,29 @@ contract MeterRegistryPaidTest is Community {
         equal(token.balanceOf(household), 1500);
     }
 
+    function test_a_meter_that_has_ended_is_paid_up_to_its_final_register_and_nothing_beyond() public {
+        uint64 last = _hours(2);
+        registry.end(meterId, START_WH + 2000, last);
+        _refused(START_WH + 2001, last, last);
+        _refused(START_WH + 2000, last + 1, last);
+        _settled(START_WH + 1500, uint64(START) + 1 hours);
+        _settled(START_WH + 2000, last);
+        equal(token.balanceOf(household), 2000);
+        registry.setStatus(meterId, Status.Revoked);
+        MeterStatement[] memory all = only(statement(meterId, START_WH + 2000, last));
+        uint64 number = valid(all);
+        vm.expectRevert(abi.encodeWithSelector(Issuance.MeterNotActive.selector, meterId, Status.Revoked));
+        this.settleNow(number, all);
+    }
+
+    function _refused(uint64 wh, uint64 time, uint64 last) private {
+        vm.warp(block.timestamp + 1 hours);
+        MeterStatement[] memory all = only(statement(meterId, wh, time));
+        uint64 number = valid(all);
+        vm.expectRevert(abi.encodeWithSelector(Issuance.AfterEnd.selector, meterId, START_WH + 2000, last));
+        this.settleNow(number, all);
+    }
+
     function test_a_restart_never_reaches_behind_what_was_paid() public {
         uint64 time = _hours(1);
         _settled(START_WH + 1000, time);

@@ -88,6 +88,7 @@ contract SettleTest is Community {
         Registration[] memory registrations = new Registration[](1);
         registrations[0] = registration(household, 2);
         registrations[0].startWh = 0;
+        prove(registrations[0], 2);
         registry.register(registrations);
         bytes32 id = idOf(registrations[0]);
         vm.warp(START + 10 hours);
@@ -180,6 +181,7 @@ contract SettleTest is Community {
         Registration[] memory registrations = new Registration[](1);
         registrations[0] = registration(household, 2);
         registrations[0].ratedW = ratedW;
+        prove(registrations[0], 2);
         registry.register(registrations);
         bytes32 id = idOf(registrations[0]);
         vm.warp(block.timestamp + elapsed);
@@ -206,6 +208,7 @@ contract SettleTest is Community {
         registrations[0].ratedW = type(uint32).max;
         registrations[0].startTime = 1;
         registrations[0].startWh = 0;
+        prove(registrations[0], 2);
         registry.register(registrations);
         bytes32 id = idOf(registrations[0]);
         changeRules(rulesOf(WINDOW, 10_000));
