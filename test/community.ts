@@ -47,6 +47,7 @@ export function testPlan(over: {
   validators: readonly Hex[]
   threshold: number
   rules?: Partial<Rules>
+  commons?: Hex | undefined
 }): CommunityPlan {
   const { address } = accounts.operator
   const rules = { challengeWindow: 60, answerTime: 60, bond: 0, siteStake: 0, validatorStake: 0 }
@@ -69,7 +70,13 @@ export function testPlan(over: {
  */
 export async function startCommunity(
   chain: TestChain,
-  { homes = 2, validators = 3, threshold = 2, rules = {} as Partial<Rules> } = {},
+  {
+    homes = 2,
+    validators = 3,
+    threshold = 2,
+    rules = {} as Partial<Rules>,
+    commons = undefined as Hex | undefined,
+  } = {},
 ) {
   const directory = mkdtempSync(join(tmpdir(), "commonwatt-test-"))
   const auditor = await newIdentity()
@@ -92,7 +99,7 @@ export async function startCommunity(
   const keys = accounts.validators.slice(0, validators)
   const deployment = await deploy(
     operator,
-    testPlan({ validators: keys.map((v) => v.address), threshold, rules }),
+    testPlan({ validators: keys.map((v) => v.address), threshold, rules, commons }),
   )
   const site = await openSite(operator, deployment, accounts.gateway.address)
   await registerMeters(
