@@ -89,7 +89,7 @@ const planShape = z
 export interface CommunityPlan {
   /** Governs the AccessManager: who has which role. */
   governor: Hex
-  /** Decides on validators, policy, succession and commons. */
+  /** Decides on validators, policy, succession and commons, whose a meter is, and on a lost key. */
   community: Hex
   /** Cancels proposals, suspends and reactivates meters, takes back what was announced: without delay. */
   guardian: Hex
@@ -142,7 +142,7 @@ export function describePlan(plan: CommunityPlan, coin = "gwei"): string[] {
   const { rules, delays } = plan
   return [
     `governor ${plan.governor}, ${time(delays.governor)} between scheduling and doing`,
-    `community ${plan.community} (validators, policy, succession, commons), ${time(delays.community)} of delay`,
+    `community ${plan.community} (validators, policy, succession, commons, hand-overs, recoveries), ${time(delays.community)} of delay`,
     `guardian ${plan.guardian} (cancels, suspends, takes back), without delay`,
     ...plan.operators.map(
       (one) =>

@@ -350,7 +350,11 @@ t.test("a meter's life, from possession to its successor", async (t) => {
     message: /^The contract refuses this: power of meter 0x.*: 9000 W since 2026-06-01T00:02:00Z/,
     context: [/^NotPaidUntil\(/],
   })
-  await change({ action: "hand-over", household: validators[0]!, time: start })
+  const handOver = { action: "hand-over", household: validators[0]!, time: start } as const
+  await t.rejects(change(handOver), { message: /^It is scheduled for / })
+  await t.rejects(change(handOver), { message: /^It is scheduled for / }, "and not sooner by asking twice")
+  await chain.pass(62)
+  await change(handOver)
   t.equal(lower((await known()).household), validators[0])
   await change({ action: "move", site: otherSite })
   t.equal((await known()).site, otherSite)
