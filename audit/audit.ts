@@ -21,6 +21,7 @@ import { before } from "./meter-life.ts"
 import { checkPolicies, sharingKeyOf } from "./policies.ts"
 import { emptySite, type MissingReadings, type Recomputed, recompute, type SiteMemory } from "./recompute.ts"
 import { type History, metersAt, type Proposed, rulesOf } from "./record.ts"
+import { checkWindows } from "./windows.ts"
 
 export interface AuditReport {
   ok: boolean
@@ -100,9 +101,10 @@ export async function audit({
   }
 
   checkContracts(history, result("contracts"))
-  const timeOf = async (blockNumber: bigint) => Number((await client.getBlock({ blockNumber })).timestamp)
+  const timeOf = blockTimes(client)
   await checkPolicies(history, timeOf, result("policy"))
   checkProposals(history, result("proposals"))
+  await checkWindows(history, timeOf, result("proposals"))
   const attestations = await attestationFindings(client, history)
   Object.assign(result("attestations"), attestations)
 
@@ -299,6 +301,15 @@ export function headerFaults(
   if (expected.sharingKey && keccak256(stringToHex(name)) !== expected.sharingKey)
     faults.push(`shares by the key "${name}", which is not the one that the policy prescribes`)
   return faults
+}
+
+function blockTimes(client: PublicClient): (block: bigint) => Promise<number> {
+  const known = new Map<bigint, number>()
+  return async (blockNumber) => {
+    const time = known.get(blockNumber) ?? Number((await client.getBlock({ blockNumber })).timestamp)
+    known.set(blockNumber, time)
+    return time
+  }
 }
 
 async function gasOf(client: PublicClient, history: History): Promise<bigint> {

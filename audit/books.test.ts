@@ -16,6 +16,7 @@ import type { CheckName, CheckResult } from "./checks.ts"
 import { type MeterLife, MeterStatus, type Position } from "./meter-life.ts"
 import { checkPolicies, sharingKeyOf } from "./policies.ts"
 import type { ChainRules, History, Settled } from "./record.ts"
+import { checkWindows } from "./windows.ts"
 
 const address = (n: number) => `0x${n.toString(16).padStart(40, "0")}` as Hex
 const word = (n: number) => `0x${n.toString(16).padStart(64, "0")}` as Hex
@@ -370,5 +371,20 @@ t.test(
     t.equal(sharingKeyOf(history(), proposal!), undefined)
     const policies = [{ ...history().policies[0]!, sharingKey: word(50) }]
     t.equal(sharingKeyOf(history({ policies }), proposal!), word(50))
+  },
+)
+
+t.test(
+  "a proposal could be doubted for as long as its rules promise, and was settled after that",
+  async (t) => {
+    const times = (proposedAt: number, settledAt: number) => async (over: Partial<History>) => {
+      const result = check("proposals")
+      await checkWindows(history(over), async (block) => (block === 8n ? proposedAt : settledAt), result)
+      return said(result)
+    }
+    t.same(await times(june + 3640, june + 3700)({}), [])
+    t.match(await times(june + 3641, june + 3700)({}), [/could be doubted for 59 s, its rules promise 60 s/])
+    t.match(await times(june + 3640, june + 3699)({}), [/was settled at \d+, before it was valid at \d+/])
+    t.match(await times(june + 3599, june + 3700)({}), [/was proposed before that/])
   },
 )

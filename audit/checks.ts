@@ -5,7 +5,8 @@ export const checks = {
   contracts:
     "GREEN and certificates can be minted by this oracle's issuance alone and burned by one retirement contract, and each meter was registered once",
   policy: "Each oracle's rules are those that were announced, in force when it took them over",
-  proposals: "Each site's proposals are numbered without a gap and go forward in time",
+  proposals:
+    "Each site's proposals are numbered without a gap, go forward in time, and could be doubted for as long as the rules promise",
   attestations: "Each proposal was signed by enough validators of the set in force",
   evidence:
     "The evidence of each batch is there, whole, unchanged, linked to the one before, under the rules in force",
