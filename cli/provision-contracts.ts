@@ -12,6 +12,7 @@ import {
   openPool,
   openSite,
   setLimits,
+  stakeSite,
 } from "../provisioning/deploy.ts"
 import { connectOperator, parseAddress } from "../provisioning/operator.ts"
 import { type CommunityPlan, describePlan, readPlan } from "../provisioning/plan.ts"
@@ -70,6 +71,7 @@ async function check(values: Values, plan: CommunityPlan): Promise<number> {
 }
 
 export async function site(values: Values): Promise<number> {
+  if (values.site !== undefined) return stake(values)
   const gateway = parseAddress(required(values, "gateway", "the address of the gateway's key"))
   const deployment = deploymentFrom(values)
   const operator = await connect(values)
@@ -77,6 +79,16 @@ export async function site(values: Values): Promise<number> {
   if (values["dry-run"]) return 0
   const number = await openSite(operator, deployment, gateway)
   process.stdout.write(`${JSON.stringify({ site: number, gateway })}\n`)
+  return 0
+}
+
+async function stake(values: Values): Promise<number> {
+  const number = siteFrom(values)
+  const deployment = deploymentFrom(values)
+  const operator = await connect(values)
+  say(`the stake of site ${number} as the rules want it`)
+  if (values["dry-run"]) return 0
+  say(`${await stakeSite(operator, deployment, number)} wei added`)
   return 0
 }
 

@@ -23,9 +23,11 @@ export async function meters(values: Values): Promise<number> {
     const { publicKey, ratedW, household, site, startWh } = statement
     say(`${publicKey} ${ratedW} W, household ${household}, site ${site}, from ${startWh} Wh`)
   }
-  if (values["dry-run"]) return 0
+  if (values["dry-run"] && values.deployment === undefined) return 0
   const deployment = deploymentFrom(values)
-  await registerMeters(await connect(values), deployment, withPossession(list, deployment))
+  const signed = withPossession(list, deployment)
+  if (values["dry-run"]) return 0
+  await registerMeters(await connect(values), deployment, signed)
   say(`${list.length} meters registered`)
   return 0
 }

@@ -27,6 +27,7 @@ Usage: commonwatt provision key    --kind account|meter|auditor --out FILE
        commonwatt provision deploy --plan FILE NODE --out FILE [--dry-run]
        commonwatt provision deploy --check --plan FILE --deployment FILE --rpc URL
        commonwatt provision site   NODE --deployment FILE --gateway ADDRESS [--dry-run]
+       commonwatt provision site   NODE --deployment FILE --site N [--dry-run]
        commonwatt provision pool   NODE --deployment FILE --site N [--dry-run]
        commonwatt provision limits NODE --deployment FILE --site N --households A,B,C --limit WH [--dry-run]
        commonwatt provision possession --deployment FILE --list FILE
@@ -51,7 +52,8 @@ deploy puts a community's contracts on a chain as its plan says, and writes wher
        transaction. Given again after a failure it goes on where it stopped.
   --check  compares what is on chain with the plan and with the code that the contracts compile to: a line for each
        thing, and exit code 0 only if all hold.
-site   opens a site for a gateway (the address of its key) and prints the site's number.
+site   opens a site for a gateway (the address of its key) and prints the site's number; with --site it adds
+       what an open site's stake lacks, after it was slashed or the rules changed.
 pool   deploys the pool in which a site's households settle what they shared.
 limits sets how far households of a site may be in debt.
 meters registers the meters of a YAML list: household, site, scheme, publicKey, assurance, ratedW, startTime, startWh,

@@ -162,7 +162,7 @@ async function handOverTo(
 
 /** Opens a site for a gateway, with the stake that the rules want of it. @returns its number. */
 export async function openSite(operator: Operator, deployment: Deployment, gateway: Hex): Promise<number> {
-  const { authority, registry, oracle, stakes } = deployment
+  const { authority, registry } = deployment
   const opened = await govern(operator, authority, {
     says: `a site operated by ${gateway}`,
     address: registry,
@@ -176,22 +176,42 @@ export async function openSite(operator: Operator, deployment: Deployment, gatew
     eventName: "SiteOpened",
     logs: opened.done.logs,
   })
-  const site = event!.args.site
+  const { site } = event!.args
+  await stakeSite(operator, deployment, site)
+  return site
+}
+
+/**
+ * Adds what a site's stake lacks of what the rules want, after it was slashed or the rules changed.
+ * @returns how much it was, wei. @throws PersonError when there is no such site.
+ */
+export async function stakeSite(
+  operator: Operator,
+  { registry, oracle, stakes }: Deployment,
+  site: number,
+): Promise<bigint> {
+  await checkSite(operator, registry, site)
   const [, { siteStake }] = await operator.readContract({
     address: oracle,
     abi: impactOracleAbi,
     functionName: "rules",
   })
-  // Also where no stake is wanted: only then the oracle has looked.
-  await send(operator, {
-    says: `the stake of site ${site}, ${siteStake} gwei`,
-    address: stakes,
-    abi: stakesAbi,
-    functionName: "bondSite",
-    args: [site],
-    value: gwei(siteStake),
+  const contract = { address: stakes, abi: stakesAbi } as const
+  const { bonded } = await operator.readContract({ ...contract, functionName: "ofSite", args: [site] })
+  const lacks = gwei(siteStake) > bonded ? gwei(siteStake) - bonded : 0n
+  // Also where nothing lacks: only then the oracle has looked.
+  const says = `the stake of site ${site}, ${lacks} wei more`
+  await send(operator, { ...contract, says, functionName: "bondSite", args: [site], value: lacks })
+  return lacks
+}
+
+async function checkSite(operator: Operator, registry: Hex, site: number): Promise<void> {
+  const count = await operator.readContract({
+    address: registry,
+    abi: meterRegistryAbi,
+    functionName: "siteCount",
   })
-  return site
+  if (site > count) throw new PersonError(`There is no site ${site}; ${count} were opened.`)
 }
 
 /**
@@ -209,12 +229,7 @@ export async function openPool(
 ): Promise<{ pool: Hex; waits: boolean }> {
   let pool = deployment.pools[site]
   if (!pool) {
-    const count = await operator.readContract({
-      address: deployment.registry,
-      abi: meterRegistryAbi,
-      functionName: "siteCount",
-    })
-    if (site > count) throw new PersonError(`There is no site ${site}; ${count} were opened.`)
+    await checkSite(operator, deployment.registry, site)
     const { data } = poolCreation(deployment, site)
     const { contractAddress } = await mined(operator, await operator.sendTransaction({ data }))
     pool = lower(contractAddress!)

@@ -74,7 +74,8 @@ export async function govern(operator: Operator, authority: Hex, act: Act): Prom
   if (immediate) return { done: await send(operator, act) }
   if (delay === 0)
     throw new PersonError(`The account ${account} may not do this: ${act.says}.`, {
-      next: "Use the key of an account that has the role for it; provision deploy --check lists them.",
+      context: [`The call: to ${lower(address)}, data ${data}`],
+      next: "Use the key of an account that has the role for it (provision deploy --check lists them), or have a contract that has it make this call.",
     })
   const id = await operator.readContract({
     ...manager,

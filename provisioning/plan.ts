@@ -138,7 +138,7 @@ export function checkPlan(value: unknown, file: string): CommunityPlan {
 }
 
 /** The plan as a person reviews it, line by line. */
-export function describePlan(plan: CommunityPlan, coin = "gwei"): string[] {
+export function describePlan(plan: CommunityPlan): string[] {
   const { rules, delays } = plan
   return [
     `governor ${plan.governor}, ${time(delays.governor)} between scheduling and doing`,
@@ -154,7 +154,7 @@ export function describePlan(plan: CommunityPlan, coin = "gwei"): string[] {
     `headroom ${percent(rules.headroom)}, with assurance gateway ${percent(rules.gatewayHeadroom)}`,
     `minted of what was measured ${percent(rules.meterFactor)}, with assurance gateway ${percent(rules.gatewayFactor)}`,
     `commons ${plan.commons ?? "nobody"}, share ${percent(rules.commonsShare)}`,
-    `bond ${rules.bond} ${coin}, stake of a site ${rules.siteStake} ${coin}, of a validator ${rules.validatorStake} ${coin}`,
+    `bond ${rules.bond} gwei, stake of a site ${rules.siteStake} gwei, of a validator ${rules.validatorStake} gwei`,
     `sharing key ${plan.sharingKey}`,
     `methodology ${plan.methodology}`,
   ]

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs"
 import t from "tap"
 import { type Abi, zeroHash } from "viem"
 import { differenceOf } from "../contracts/code.ts"
@@ -10,8 +11,8 @@ import { accounts } from "../demo/plan.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, meterIdOf, Scheme } from "../protocol/meter.ts"
 import { checkDeployment } from "../provisioning/check.ts"
-import { type Deployment, deploy, openPool, openSite, setLimits } from "../provisioning/deploy.ts"
-import { selectorsOf } from "../provisioning/governance.ts"
+import { type Deployment, deploy, openPool, openSite, setLimits, stakeSite } from "../provisioning/deploy.ts"
+import { functionRoles, selectorsOf } from "../provisioning/governance.ts"
 import { ed25519PublicKey, signEd25519 } from "../provisioning/keys.ts"
 import {
   type Change,
@@ -77,6 +78,19 @@ t.test("a plan that cannot be is refused with all its mistakes", async (t) => {
     ],
   })
   t.throws(() => readPlan("governor: 0x5a5a", "plan"), { message: /^plan has/ })
+})
+
+t.test("every function that the AccessManager governs has one role", async (t) => {
+  const sources = readdirSync("contracts").filter((name) => name.endsWith(".sol"))
+  const governs = sources.flatMap((name) =>
+    [
+      ...readFileSync(`contracts/${name}`, "utf8").matchAll(
+        /function (\w+)\([^)]*\)[^{;]*\{?[^}]*?(?:\brestricted\b|_checkCanCall)/g,
+      ),
+    ].map(([text, first]) => [...text.matchAll(/function (\w+)/g)].at(-1)?.[1] ?? first),
+  )
+  const given = functionRoles.flatMap(({ functions }) => functions)
+  t.same([...given].sort(), [...governs].sort())
 })
 
 t.test("a deployment that broke off goes on where it stopped, and then holds in everything", async (t) => {
@@ -274,6 +288,7 @@ t.test("an immutable is compared wherever it stands", async (t) => {
 t.test("a site has its pool, whose limits the operators set", async (t) => {
   const deployment = await deploy(operator, plan)
   const site = await openSite(operator, deployment, accounts.gateway.address)
+  t.equal(await stakeSite(operator, deployment, site), 0n, "it has its stake from the beginning")
   const save = (pool: Hex) => {
     deployment.pools[site] = pool
   }
