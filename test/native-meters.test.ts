@@ -149,7 +149,7 @@ t.test("households with a BSM and an OCMF meter, from the wire to an auditor's s
     site: 1,
     number: 1n,
     time: start + hour,
-    rules: { version: 1, sharingKey: "proportional", ...rules } as const,
+    rules: { version: 1, sharingKey: { name: "proportional", version: 1 }, ...rules } as const,
     meters: all,
     recipientsOf: () => [auditor.recipient],
   }
