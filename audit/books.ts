@@ -65,7 +65,7 @@ export function checkSettlements(
   let accounted = 0n
   for (const s of history.settled) {
     const where = `site ${s.site} batch ${s.number} meter ${s.meterId}`
-    const before = check.findings.length
+    const foundBefore = check.findings.length
     const find = (what: string) => check.findings.push({ check: "settlements", where, what })
     const life = lives.get(s.meterId)
     const proposal = proposalOf(history, s)
@@ -94,7 +94,7 @@ export function checkSettlements(
       }
     }
     const readable = !batch?.unproven.has(s.meterId)
-    if (check.findings.length === before && withEvidence && readable) accounted += sumOf(mintsOf(history, s))
+    if (check.findings.length === foundBefore && withEvidence && readable) accounted += sumOf(mintsOf(history, s))
   }
   return accounted
 }
