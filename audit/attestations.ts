@@ -2,8 +2,9 @@ import { decodeFunctionData, type PublicClient } from "viem"
 import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
 import { signerOf } from "../protocol/attestation.ts"
 import type { Hex } from "../protocol/hex.ts"
-import { type History, inForce, type Proposed } from "./history.ts"
+import { inForce } from "./meter-life.ts"
 import type { Finding } from "./recompute.ts"
+import type { History, Proposed } from "./record.ts"
 
 /** Recovers every signature of every proposal from the transaction that carried it. */
 export async function attestationFindings(
@@ -16,13 +17,16 @@ export async function attestationFindings(
   for (const proposal of history.proposals) {
     const where = `site ${proposal.site} proposal ${proposal.number}`
     const find = (what: string) => findings.push({ check: "attestations", where, what })
-    const set = inForce(history.validators, proposal.at)
+    const set = inForce(
+      history.validators.filter(({ oracle }) => oracle === proposal.oracle),
+      proposal.at,
+    )
     if (!set || set.version !== proposal.validatorSet) {
       find(`names validator set ${proposal.validatorSet}, in force was ${set?.version ?? "none"}`)
       continue
     }
     const { to, input } = await client.getTransaction({ hash: proposal.at.transaction })
-    const call = to?.toLowerCase() === history.oracle ? decodePropose(input) : undefined
+    const call = to?.toLowerCase() === proposal.oracle ? decodePropose(input) : undefined
     if (!call) {
       skipped.push(
         `${where} came through another contract: its signatures are not in the transaction's input`,
@@ -57,7 +61,7 @@ async function recoverSigners(
   let signers = 0
   for (const [n, index] of indices.entries()) {
     const compact = `0x${packed.slice(2 + 128 * n, 2 + 128 * (n + 1))}` as Hex
-    const signer = await signerOf(history, proposal, compact)
+    const signer = await signerOf({ chainId: history.chainId, oracle: proposal.oracle }, proposal, compact)
     if (signer === validators[index]) signers++
     else wrong.push(`signature ${n} is by ${signer ?? "nobody"}, not by validator ${validators[index]}`)
   }

@@ -2,8 +2,11 @@ import type { Finding } from "./recompute.ts"
 
 /** Every check of an audit, in the order of the report. */
 export const checks = {
-  contracts: "The token can be minted by this oracle's issuance alone, and each meter was registered once",
-  proposals: "Each site's proposals are numbered without a gap and go forward in time",
+  contracts:
+    "GREEN and certificates can be minted by this oracle's issuance alone and burned by one retirement contract, and each meter was registered once",
+  policy: "Each oracle's rules are those that were announced, in force when it took them over",
+  proposals:
+    "Each site's proposals are numbered without a gap, go forward in time, and could be doubted for as long as the rules promise",
   attestations: "Each proposal was signed by enough validators of the set in force",
   evidence:
     "The evidence of each batch is there, whole, unchanged, linked to the one before, under the rules in force",
@@ -15,8 +18,10 @@ export const checks = {
   root: "Each root is that of the batch's statements",
   settlements:
     "Each settlement states a proven statement, continues where the last one ended, and keeps the ceiling",
-  mints: "Each mint belongs to a settlement, to the Wh and to the household",
-  supply: "The supply of GREEN is what was settled, to the Wh",
+  mints: "Each mint of GREEN is what a settlement is due, to the Wh: to its household, and to the commons",
+  certificates: "Each certificate minted is what a settlement is due, of the right site, month and kind",
+  supply: "The supply of GREEN and of certificates is what was due less what was retired, to the Wh",
+  retirements: "Each retirement burned what it says, and each beneficiary's sum is that of its retirements",
 } as const
 
 export type CheckName = keyof typeof checks

@@ -1,104 +1,31 @@
-import { createPublicClient, http, type Log, type PublicClient, parseAbi, parseEventLogs } from "viem"
+import { createPublicClient, http, type PublicClient, parseEventLogs } from "viem"
+import { certificatesAbi } from "../contracts/generated/certificates.ts"
 import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
 import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
 import { issuanceAbi } from "../contracts/generated/issuance.ts"
 import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
-import type { Restart } from "../energy/restart.ts"
+import { policyRegistryAbi } from "../contracts/generated/policyRegistry.ts"
+import { retirementsAbi } from "../contracts/generated/retirements.ts"
+import { stakesAbi } from "../contracts/generated/stakes.ts"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
-import type { Assurance, Scheme } from "../protocol/meter.ts"
-import type { OracleAddress, Proposal } from "../protocol/proposal.ts"
+import {
+  lower,
+  noteCertificates,
+  noteIssuance,
+  noteOracle,
+  notePolicy,
+  noteRegistry,
+  noteRetirements,
+  noteStakes,
+  noteToken,
+} from "./notes.ts"
+import { dropWhatWasSucceeded, type History, type Standing } from "./record.ts"
 
-/** Where in the chain something happened; positions sort by block, then by log. */
-export interface Position {
-  block: bigint
-  log: number
-  transaction: Hex
-}
-
-/** A meter's registration: what the chain vouches for. */
-export interface RegisteredMeter {
-  meterId: Hex
-  site: number
-  household: Hex
-  scheme: Scheme
-  publicKey: Hex
-  assurance: Assurance
-  ratedW: number
-  startWh: bigint
-  startTime: number
-  /** In the order in which they were registered. */
-  restarts: RegisteredRestart[]
-  at: Position
-}
-
-export interface RegisteredRestart extends Restart {
-  at: Position
-}
-
-export interface Proposed extends Proposal {
-  signers: bigint
-  validAt: number
-  cancelled: boolean
-  at: Position
-}
-
-export interface Settled {
-  site: number
-  number: bigint
-  meterId: Hex
-  fromWh: bigint
-  toWh: bigint
-  fromTime: number
-  toTime: number
-  at: Position
-}
-
-export interface Minted {
-  household: Hex
-  wh: bigint
-  at: Position
-}
-
-export interface ValidatorsChange {
-  version: number
-  validators: Hex[]
-  threshold: number
-  at: Position
-}
-
-export interface RulesChange {
-  challengeWindow: number
-  headroomBasisPoints: number
-  at: Position
-}
-
-/** All that the contracts ever said, in order. Nothing here was recomputed yet. */
-export interface History extends OracleAddress {
-  registry: Hex
-  issuance: Hex
-  token: Hex
-  /** Who may mint, as the token says. */
-  minter: Hex
-  totalSupplyWh: bigint
-  toBlock: bigint
-  meters: RegisteredMeter[]
-  proposals: Proposed[]
-  settled: Settled[]
-  minted: Minted[]
-  burnedWh: bigint
-  validators: ValidatorsChange[]
-  rules: RulesChange[]
-}
-
-/** A register that began anew, as the registry says it. */
-const restartedAbi = parseAbi([
-  "event Restarted(bytes32 indexed meterId, uint64 finalWh, uint64 firstWh, uint64 time)",
-])
+export type { RegisteredMeter } from "./meter-life.ts"
 
 /** Public nodes limit how many blocks one query may span. */
 const blocksPerQuery = 10_000n
-const zeroAddress = "0x0000000000000000000000000000000000000000"
 
 export function connect(rpc: string): PublicClient {
   // Without cacheTime 0 a client answers from memory for some seconds, also when asked for the last block.
@@ -106,7 +33,8 @@ export function connect(rpc: string): PublicClient {
 }
 
 /**
- * Reads the history of an oracle and of the registry and token that belong to it.
+ * Reads the history of an oracle's community: of its issuance, of every oracle that this ever listened to, and of the
+ * registry, policy and tokens that belong to them.
  * @param progress is told how far it is, in blocks.
  * @throws PersonError when there is no oracle at the address.
  */
@@ -116,165 +44,130 @@ export async function readHistory(
   progress: (block: bigint, of: bigint) => void = () => {},
 ): Promise<History> {
   const contract = { address: oracle, abi: impactOracleAbi } as const
-  const code = await client.getCode({ address: oracle })
-  if (!code)
+  if (!(await client.getCode({ address: oracle })))
     throw new PersonError(`There is no contract at ${oracle}.`, {
       next: "Check --oracle, and that --rpc is a node of the right chain.",
     })
   const toBlock = await client.getBlockNumber()
   const at = { blockNumber: toBlock } as const
-  const [chainId, registry, issuance] = await Promise.all([
-    client.getChainId(),
-    client.readContract({ ...contract, ...at, functionName: "registry" }),
-    client.readContract({ ...contract, ...at, functionName: "issuance" }),
+  const chainId = await client.getChainId()
+  const issuance = lower(await client.readContract({ ...contract, ...at, functionName: "issuance" }))
+  const paying = { address: issuance, abi: issuanceAbi, ...at } as const
+  const [registry, token, certificates] = await Promise.all([
+    client.readContract({ ...paying, functionName: "registry" }),
+    client.readContract({ ...paying, functionName: "token" }),
+    client.readContract({ ...paying, functionName: "certificates" }),
   ])
-  const token = await client.readContract({
-    address: issuance,
-    abi: issuanceAbi,
-    ...at,
-    functionName: "token",
-  })
-  const [minter, totalSupplyWh] = await Promise.all([
-    client.readContract({ address: token, abi: greenTokenAbi, ...at, functionName: "issuance" }),
-    client.readContract({ address: token, abi: greenTokenAbi, ...at, functionName: "totalSupply" }),
+  const green = { address: token, abi: greenTokenAbi, ...at } as const
+  const certified = { address: certificates, abi: certificatesAbi, ...at } as const
+  const [minter, certificatesMinter, burner, certificatesBurner, totalSupplyWh] = await Promise.all([
+    client.readContract({ ...green, functionName: "issuance" }),
+    client.readContract({ ...certified, functionName: "issuance" }),
+    client.readContract({ ...green, functionName: "retirements" }),
+    client.readContract({ ...certified, functionName: "retirements" }),
+    client.readContract({ ...green, functionName: "totalSupply" }),
   ])
-
   const history: History = {
     chainId,
     oracle: lower(oracle),
     registry: lower(registry),
-    issuance: lower(issuance),
+    issuance,
     token: lower(token),
-    minter: lower(minter),
-    totalSupplyWh,
+    certificates: lower(certificates),
+    retirements: lower(burner),
+    mayMint: { token: lower(minter), certificates: lower(certificatesMinter) },
+    mayBurn: { token: lower(burner), certificates: lower(certificatesBurner) },
+    standing: { totalSupplyWh, certificatesWh: new Map(), retiredForWh: new Map(), retirements: 0 },
     toBlock,
+    oracles: [],
     meters: [],
     proposals: [],
     settled: [],
     minted: [],
-    burnedWh: 0n,
+    burned: [],
+    retired: [],
     validators: [],
     rules: [],
+    policies: [],
+    policyOf: new Map(),
+    commons: [],
+    challenges: [],
+    slashed: [],
   }
-  for (let fromBlock = 0n; fromBlock <= toBlock; fromBlock += blocksPerQuery) {
-    const end = fromBlock + blocksPerQuery - 1n
-    const logs = await client.getLogs({
-      address: [oracle, registry, issuance, token],
-      fromBlock,
-      toBlock: end < toBlock ? end : toBlock,
-    })
-    const by = (address: Hex) => logs.filter((log) => lower(log.address) === lower(address))
+
+  // First who was listened to, as that says where else to look.
+  for await (const logs of logsOf(client, [issuance], toBlock))
+    for (const log of parseEventLogs({ abi: issuanceAbi, logs })) noteIssuance(history, log)
+  const oracles = [...new Set([...history.oracles.map((o) => o.oracle), history.oracle])]
+  const policyOf = new Map<Hex, Hex>()
+  const stakes = new Set<Hex>()
+  for (const address of oracles)
+    try {
+      const one = { address, abi: impactOracleAbi, ...at } as const
+      policyOf.set(address, lower(await client.readContract({ ...one, functionName: "policy" })))
+      stakes.add(lower(await client.readContract({ ...one, functionName: "stakes" })))
+    } catch (error) {
+      // A node that does not answer is no oracle of another kind.
+      if ((error as Error).name !== "ContractFunctionExecutionError") throw error
+    }
+  history.policyOf = policyOf
+  const policies = new Set(policyOf.values())
+  const wanted = [...oracles, history.registry, history.token, history.certificates, history.retirements]
+  for await (const logs of logsOf(client, [...wanted, ...policies, ...stakes], toBlock, progress)) {
+    const by = (...addresses: Hex[]) => logs.filter((log) => addresses.includes(lower(log.address)))
+    const { registry, token, certificates, retirements } = history
     for (const log of parseEventLogs({ abi: meterRegistryAbi, logs: by(registry) }))
       noteRegistry(history, log)
-    for (const log of parseEventLogs({ abi: restartedAbi, logs: by(registry) })) noteRestart(history, log)
-    for (const log of parseEventLogs({ abi: impactOracleAbi, logs: by(oracle) })) noteOracle(history, log)
-    for (const log of parseEventLogs({ abi: issuanceAbi, logs: by(issuance) })) noteIssuance(history, log)
+    for (const log of parseEventLogs({ abi: policyRegistryAbi, logs: by(...policies) }))
+      notePolicy(history, log)
+    for (const log of parseEventLogs({ abi: impactOracleAbi, logs: by(...oracles) })) noteOracle(history, log)
+    for (const log of parseEventLogs({ abi: stakesAbi, logs: by(...stakes) })) noteStakes(history, log)
     for (const log of parseEventLogs({ abi: greenTokenAbi, logs: by(token) })) noteToken(history, log)
-    progress(end < toBlock ? end : toBlock, toBlock)
+    for (const log of parseEventLogs({ abi: certificatesAbi, logs: by(certificates) }))
+      noteCertificates(history, log)
+    for (const log of parseEventLogs({ abi: retirementsAbi, logs: by(retirements) }))
+      noteRetirements(history, log)
   }
+  dropWhatWasSucceeded(history)
+  history.standing = { totalSupplyWh, ...(await readStanding(client, history)) }
   return history
 }
 
-type LogOf<Abi extends readonly unknown[]> = ReturnType<typeof parseEventLogs<Abi>>[number]
-
-function position({ blockNumber, logIndex, transactionHash }: Log): Position {
-  if (blockNumber === null || logIndex === null || transactionHash === null)
-    throw new Error("The node returned an event of a block that is not mined.")
-  return { block: blockNumber, log: logIndex, transaction: transactionHash }
-}
-
-function noteRegistry(history: History, log: LogOf<typeof meterRegistryAbi>): void {
-  if (log.eventName !== "MeterRegistered") return
-  const { args } = log
-  history.meters.push({
-    ...args,
-    household: lower(args.household),
-    scheme: args.scheme as Scheme,
-    assurance: args.assurance as Assurance,
-    startTime: Number(args.startTime),
-    restarts: [],
-    at: position(log),
-  })
-}
-
-function noteRestart(history: History, log: LogOf<typeof restartedAbi>): void {
-  const { meterId, finalWh, firstWh, time } = log.args
-  const meter = history.meters.find((known) => known.meterId === meterId)
-  meter?.restarts.push({ finalWh, firstWh, time: Number(time), at: position(log) })
-}
-
-function noteOracle(history: History, log: LogOf<typeof impactOracleAbi>): void {
-  const at = position(log)
-  switch (log.eventName) {
-    case "Proposed":
-      history.proposals.push({ ...log.args, validAt: Number(log.args.validAt), cancelled: false, at })
-      break
-    case "Cancelled": {
-      const { site, number } = log.args
-      const proposal = history.proposals.find((p) => p.site === site && p.number === number)
-      if (proposal) proposal.cancelled = true
-      break
-    }
-    case "ValidatorsChanged": {
-      const { version, threshold, validators } = log.args
-      history.validators.push({ version, threshold, validators: validators.map(lower), at })
-      break
-    }
-    case "RulesChanged":
-      history.rules.push({
-        challengeWindow: log.args.rules.challengeWindow,
-        headroomBasisPoints: log.args.rules.headroom,
-        at,
-      })
-      break
+async function* logsOf(
+  client: PublicClient,
+  address: Hex[],
+  toBlock: bigint,
+  progress: (block: bigint, of: bigint) => void = () => {},
+) {
+  for (let fromBlock = 0n; fromBlock <= toBlock; fromBlock += blocksPerQuery) {
+    const last = fromBlock + blocksPerQuery - 1n
+    const end = last < toBlock ? last : toBlock
+    yield await client.getLogs({ address, fromBlock, toBlock: end })
+    progress(end, toBlock)
   }
 }
 
-/** Unpacks what the event packs: site or number, register, time. */
-function noteIssuance(history: History, log: LogOf<typeof issuanceAbi>): void {
-  if (log.eventName !== "Settled") return
-  const { meterId, from, to } = log.args
-  const register = (word: bigint) => (word >> 64n) & 0xffff_ffff_ffff_ffffn
-  const time = (word: bigint) => Number(word & 0xffff_ffff_ffff_ffffn)
-  history.settled.push({
-    site: Number(from >> 128n),
-    number: to >> 128n,
-    meterId,
-    fromWh: register(from),
-    toWh: register(to),
-    fromTime: time(from),
-    toTime: time(to),
-    at: position(log),
-  })
-}
-
-function noteToken(history: History, log: LogOf<typeof greenTokenAbi>): void {
-  if (log.eventName !== "Transfer") return
-  const { from, to, value } = log.args
-  if (from === zeroAddress) history.minted.push({ household: lower(to), wh: value, at: position(log) })
-  if (to === zeroAddress) history.burnedWh += value
-}
-
-/** Whether `a` happened before `b`. */
-export function before(a: Position, b: Position): boolean {
-  return a.block === b.block ? a.log < b.log : a.block < b.block
-}
-
-/** The last change of a kind before a moment. */
-export function inForce<T extends { at: Position }>(changes: readonly T[], at: Position): T | undefined {
-  return changes.filter((change) => before(change.at, at)).at(-1)
-}
-
-/** The meters with the restarts that were registered before a moment; without one, with all. */
-export function metersAt(history: History, at?: Position): ReadonlyMap<Hex, RegisteredMeter> {
-  return new Map(
-    history.meters.map((meter) => {
-      const restarts = at ? meter.restarts.filter((restart) => before(restart.at, at)) : meter.restarts
-      return [meter.meterId, { ...meter, restarts }]
-    }),
-  )
-}
-
-function lower(address: string): Hex {
-  return address.toLowerCase() as Hex
+async function readStanding(
+  client: PublicClient,
+  history: History,
+): Promise<Omit<Standing, "totalSupplyWh">> {
+  const at = { blockNumber: history.toBlock } as const
+  const certified = { address: history.certificates, abi: certificatesAbi, ...at } as const
+  const retirements = { address: history.retirements, abi: retirementsAbi, ...at } as const
+  const certificatesWh = new Map<bigint, bigint>()
+  for (const id of new Set([...history.minted, ...history.burned].flatMap((move) => move.id ?? [])))
+    certificatesWh.set(
+      id,
+      await client.readContract({ ...certified, functionName: "totalSupply", args: [id] }),
+    )
+  const retiredForWh = new Map<Hex, bigint>()
+  for (const to of new Set(history.retired.map(({ beneficiary }) => beneficiary)))
+    retiredForWh.set(
+      to,
+      await client.readContract({ ...retirements, functionName: "retiredFor", args: [to] }),
+    )
+  // Where there is no contract yet there were no retirements either.
+  const code = await client.getCode({ address: history.retirements, ...at })
+  const count = code ? await client.readContract({ ...retirements, functionName: "count" }) : 0n
+  return { certificatesWh, retiredForWh, retirements: Number(count) }
 }

@@ -6,7 +6,7 @@ import type { OpenedEvidence } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { toHex } from "../protocol/hex.ts"
 import { decodeReading, readingDigest } from "../protocol/reading.ts"
-import type { RegisteredMeter } from "./history.ts"
+import type { LaterKey, RegisteredMeter } from "./meter-life.ts"
 import { emptySite, recompute, type SiteMemory } from "./recompute.ts"
 
 const roof = testMeter("roof")
@@ -116,4 +116,62 @@ t.test("a restart that was put right may not be used without its correction", as
     /claimed .*"9300".* give .*"8800"/,
   ])
   t.same(batch(memory, [16, 23], [wrong, correction], { reading: 23, generatedWh: 8800n }).wrong, [])
+})
+
+t.test("readings from a change of the meter's key on are verified with its next key", async (t) => {
+  const next = testMeter("roof's next key")
+  const changeAt = start + 5 * quarter
+  const readings = Array.from({ length: 8 }, (_, i) => {
+    const time = start + quarter * (i + 1)
+    return (time < changeAt ? roof : next).says(i, { time, generatedWh: BigInt(500 * (i + 1)) })
+  })
+  const wrong = (laterKeys: LaterKey[]) => {
+    const registered: RegisteredMeter = {
+      meterId,
+      site: 1,
+      household: roof.household,
+      scheme,
+      publicKey: toHex(publicKey),
+      assurance: roof.assurance,
+      ratedW: roof.ratedW,
+      startWh: roof.startWh,
+      startTime: roof.startTime,
+      restarts: [],
+      laterKeys,
+      at,
+    }
+    const evidence: OpenedEvidence = {
+      cid: cborBlock(1).cid,
+      chainId: 1,
+      oracle: "0x",
+      site: 1,
+      number: 1n,
+      from: start,
+      time: start + 8 * quarter,
+      previous: null,
+      rules: { version: 1, sharingKey: { name: "proportional", version: 1 }, ...rules },
+      meters: [
+        {
+          meterId,
+          scheme,
+          publicKey,
+          readings: readings.map((bytes) => ({ received: decodeReading(bytes).reading.time, bytes })),
+        },
+      ],
+      generation: [],
+      statements: [],
+      root: "0x",
+      households: [],
+      sealed: [],
+    }
+    const { findings } = recompute(evidence, emptySite, new Map([[meterId, registered]]))
+    return findings.filter(({ check }) => check === "readings").map(({ what }) => what)
+  }
+  const key = { scheme: next.key.scheme, publicKey: toHex(next.key.publicKey) }
+  t.same(wrong([{ ...key, from: changeAt }]), [])
+  t.match(wrong([]), Array(4).fill(/is not signed by the meter$/), "a key that was never registered")
+  t.match(wrong([{ ...key, from: changeAt - quarter }]), [
+    /reading 3 \(sequence 3\) is not signed by the meter with the key that it had then/,
+  ])
+  t.match(wrong([{ ...key, from: changeAt + 1 }]), [/reading 4 .* is not signed by the meter$/])
 })

@@ -16,7 +16,7 @@ import { verifySignature } from "../protocol/signature.ts"
 import { readSigned } from "../protocol/signed-reading.ts"
 import { leafOf, type MeterStatement } from "../protocol/statement.ts"
 import { buildTree, rootOf } from "../protocol/tree.ts"
-import type { RegisteredMeter } from "./history.ts"
+import type { RegisteredMeter } from "./meter-life.ts"
 
 /** The names of the checks that recomputing a batch makes. */
 export type BatchCheck =
@@ -104,10 +104,12 @@ export function recompute(
   const parts = new Map<Hex, MeterPart>()
   for (const [meterId, known] of memory.meters) {
     const meter = registered.get(meterId)
-    if (meter) parts.set(meterId, partOf(meter, known, []))
+    if (meter?.site === evidence.site) parts.set(meterId, partOf(meter, known, []))
   }
   const owners = new Map<Hex, number>()
-  for (const { publicKey } of registered.values()) owners.set(publicKey, (owners.get(publicKey) ?? 0) + 1)
+  for (const { publicKey, laterKeys = [] } of registered.values())
+    for (const key of [publicKey, ...laterKeys.map((later) => later.publicKey)])
+      owners.set(key, (owners.get(key) ?? 0) + 1)
   const replayAll = (all: readonly MeterReadings[], household: Hex | undefined) => {
     for (const readings of all) {
       const at = `${where} meter ${readings.meterId}`
@@ -120,13 +122,14 @@ export function recompute(
         find("meters", `is sealed to ${household}, but belongs to ${meter.household}`, at)
       // Under two schemes one key would be two meters, and the same energy would count twice.
       if (owners.get(meter.publicKey) !== 1) find("meters", "its key is registered for another meter too", at)
-      const key = keyOf(readings)
-      if (!key || meter.publicKey !== toHex(readings.publicKey) || meter.scheme !== readings.scheme) {
+      const keys = keysOf(meter)
+      const named = toHex(readings.publicKey)
+      if (!keys?.some((key) => key.scheme === readings.scheme && toHex(key.publicKey) === named)) {
         find("meters", "its key is not the registered one", at)
         continue
       }
       const known = meters.get(readings.meterId) ?? newMeter
-      const replayed = replay(readings, key, meter, known, evidence, (what) => find("readings", what, at))
+      const replayed = replay(readings, keys, meter, known, evidence, (what) => find("readings", what, at))
       out.readings += readings.readings.length
       out.counted += replayed.counted.length
       out.doubtful.push(...replayed.doubtful)
@@ -203,7 +206,7 @@ function checkFrame(evidence: OpenedEvidence, memory: SiteMemory, find: Find): v
 
 function replay(
   { meterId, readings }: MeterReadings,
-  key: MeterKey,
+  keys: readonly KeySince[],
   meter: RegisteredMeter,
   known: MeterMemory,
   evidence: OpenedEvidence,
@@ -217,14 +220,17 @@ function replay(
   for (const [i, { received, bytes }] of readings.entries()) {
     let signed: ReturnType<typeof readSigned>
     try {
-      signed = readSigned(key.scheme, bytes)
+      signed = readSigned(meter.scheme, bytes)
     } catch (error) {
       fault(`reading ${i} is malformed: ${(error as Error).message}`)
       continue
     }
     const { sequence, time } = signed.reading
+    const key = keys.findLast(({ from }) => from <= time)!
     if (!verifySignature(key, signed)) {
-      fault(`reading ${i} (sequence ${sequence}) is not signed by the meter`)
+      fault(
+        `reading ${i} (sequence ${sequence}) is not signed by the meter${key === keys[0] ? "" : " with the key that it had then"}`,
+      )
       continue
     }
     if (received < lastReceived)
@@ -308,10 +314,19 @@ function partOf(meter: RegisteredMeter, known: MeterMemory, counted: readonly Co
   }
 }
 
-function keyOf({ scheme, publicKey, meterId }: MeterReadings): MeterKey | undefined {
+/** A key that holds for readings from a time on. */
+type KeySince = MeterKey & { from: number }
+
+/** A meter's keys from the first on; undefined where one is none. What makes a key a meter's is its registration. */
+function keysOf({ scheme, publicKey, meterId, laterKeys = [] }: RegisteredMeter): KeySince[] | undefined {
   try {
-    const key = meterKey(scheme, fromHex(toHex(publicKey)))
-    return key.meterId === meterId ? key : undefined
+    const first = meterKey(scheme, fromHex(publicKey))
+    if (first.meterId !== meterId) return undefined
+    const later = laterKeys.map((key) => ({
+      ...meterKey(key.scheme, fromHex(key.publicKey)),
+      from: key.from,
+    }))
+    return [{ ...first, from: 0 }, ...later]
   } catch {
     return undefined
   }

@@ -24,7 +24,8 @@ export function reportAsText(report: AuditReport): string {
       "In doubt",
       report.doubtful.map(({ reason }) => reason),
     ),
-    `Minted ${report.mintedWh} Wh, accounted for by the meters' signatures ${report.auditedWh} Wh.`,
+    ...doubts(report),
+    `Minted ${report.mintedWh} Wh${report.certificatesWh > 0n ? ` (${report.certificatesWh} Wh of it as certificates)` : ""}, accounted for by the meters' signatures ${report.auditedWh} Wh. Retired ${report.retiredWh} Wh.`,
     verdictOf(report),
   ].join("\n")}\n`
 }
@@ -32,6 +33,17 @@ export function reportAsText(report: AuditReport): string {
 function mark({ findings, skipped, examined }: CheckResult): string {
   if (findings.length > 0) return "[FAIL]"
   return skipped.length > 0 && examined === 0 ? "[skip]" : "[ ok ]"
+}
+
+/** What was doubted on chain, and what was cancelled. */
+function doubts({ challenges: { made, answered, unanswered }, cancelled }: AuditReport): string[] {
+  const doubted = `${made} statements were doubted on chain: ${answered} answered, ${unanswered} not.`
+  return [
+    ...(made > 0 ? [doubted] : []),
+    ...cancelled
+      .slice(0, mostFindings)
+      .map(({ where, why }) => `Cancelled, and nothing minted by it: ${where}: ${why}.`),
+  ]
 }
 
 function summary(title: string, reasons: readonly string[]): string[] {

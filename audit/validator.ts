@@ -19,8 +19,10 @@ import { type OracleAddress, type Proposal, proposalDigest } from "../protocol/p
 import type { Identity } from "../protocol/seal.ts"
 import { headerFaults } from "./audit.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
-import { connect, type History, metersAt, readHistory } from "./history.ts"
+import { connect, readHistory } from "./history.ts"
+import { sharingKeyOf } from "./policies.ts"
 import { emptySite, recompute, type SiteMemory } from "./recompute.ts"
+import { type History, metersAt } from "./record.ts"
 
 export type Answer = { signature: Hex } | { refused: string[] }
 
@@ -89,7 +91,7 @@ export function createValidator(options: ValidatorOptions) {
 
   async function faultsOf(proposal: Proposal, history: History, source: EvidenceSource): Promise<string[]> {
     const faults: string[] = []
-    const set = history.validators.at(-1)
+    const set = history.validators.filter((change) => change.oracle === oracle).at(-1)
     if (set?.version !== proposal.validatorSet)
       faults.push(`validator set ${proposal.validatorSet} is not the one in force`)
     if (!set?.validators.includes(address))
@@ -118,9 +120,16 @@ export function createValidator(options: ValidatorOptions) {
       throw new CannotJudge(`the evidence cannot be had: ${(error as Error).message}`)
     }
     if (opened.sealed.length > 0) return [`${opened.sealed.length} household(s) are sealed to others`]
-    const headroomBasisPoints = history.rules.at(-1)?.headroomBasisPoints
+    const rules = history.rules.filter((change) => change.oracle === oracle).at(-1)
     const { findings, memory: after } = recompute(opened, memory, metersAt(history))
-    faults.push(...headerFaults(opened, proposal, { ...history, headroomBasisPoints }))
+    const latest = { block: history.toBlock + 1n, log: 0, transaction: proposal.root }
+    const expected = {
+      chainId: history.chainId,
+      oracle,
+      headroomBasisPoints: rules?.rules.headroom,
+      sharingKey: sharingKeyOf(history, { oracle, at: latest }),
+    }
+    faults.push(...headerFaults(opened, proposal, expected))
     faults.push(...findings.map(({ where, what }) => `${where}: ${what}`))
     if (faults.length === 0) memories.set(cid.toString(), after)
     return faults
@@ -132,7 +141,7 @@ export function createValidator(options: ValidatorOptions) {
     history: History,
     read: (root: CID) => Promise<OpenedEvidence>,
   ): Promise<SiteMemory> {
-    const standing = history.proposals.filter((p) => p.site === proposal.site && !p.cancelled)
+    const standing = history.proposals.filter((p) => p.site === proposal.site && p.cancelled === undefined)
     const known = standing.findLastIndex((p) => memories.has(evidenceCid(p.evidence).toString()))
     let memory = known < 0 ? emptySite : memories.get(evidenceCid(standing[known]!.evidence).toString())!
     for (const { evidence: digest, number, at } of standing.slice(known + 1)) {

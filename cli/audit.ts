@@ -2,7 +2,7 @@ import { audit } from "../audit/audit.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsJson, reportAsText } from "../audit/report.ts"
-import { parseAddress } from "../provisioning/deploy.ts"
+import { parseAddress } from "../provisioning/operator.ts"
 import { type Command, optional, readGiven, required } from "./command.ts"
 
 export const auditCommand: Command = {

@@ -1,39 +1,46 @@
-import { writeFileSync } from "node:fs"
 import { text } from "node:stream/consumers"
 import { hashPassword } from "../gateway/sources/mqtt/password.ts"
 import { PersonError } from "../protocol/error.ts"
-import type { Hex } from "../protocol/hex.ts"
-import { readAccountKey } from "../protocol/key-file.ts"
-import {
-  connectOperator,
-  type Deployment,
-  deploy,
-  openSite,
-  parseAddress,
-  registerMeters,
-} from "../provisioning/deploy.ts"
 import { createKey, type KeyKind, keyKinds } from "../provisioning/keys.ts"
-import { readMeterList } from "../provisioning/meter-list.ts"
-import { type Command, readGiven, required, type Values, wholeNumber } from "./command.ts"
+import { type Command, required, type Values } from "./command.ts"
+import { deployAction, limits, pool, site } from "./provision-contracts.ts"
+import { meter, meters, possession } from "./provision-meters.ts"
 
-const actions: Record<string, (values: Values) => Promise<number>> = {
+const actions: Record<string, (values: Values, more: readonly string[]) => Promise<number>> = {
   key,
   password,
   deploy: deployAction,
   site,
+  pool,
+  limits,
   meters,
+  possession,
+  meter,
 }
 
 export const provision: Command = {
   name: "provision",
-  summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
+  summary: "the operator's tools: keys, contracts, sites, pools, meters and what becomes of them",
   help: `
 Usage: commonwatt provision key    --kind account|meter|auditor --out FILE
        commonwatt provision password < FILE
-       commonwatt provision deploy --rpc URL --key-file FILE --validators A,B,C --threshold N --out FILE
-                                   [--window SECONDS] [--headroom BASISPOINTS] [--dry-run]
-       commonwatt provision site   --rpc URL --key-file FILE --deployment FILE --gateway ADDRESS
-       commonwatt provision meters --rpc URL --key-file FILE --deployment FILE --list FILE [--dry-run]
+       commonwatt provision deploy --plan FILE NODE --out FILE [--dry-run]
+       commonwatt provision deploy --check --plan FILE --deployment FILE --rpc URL
+       commonwatt provision site   NODE --deployment FILE --gateway ADDRESS [--dry-run]
+       commonwatt provision site   NODE --deployment FILE --site N [--dry-run]
+       commonwatt provision pool   NODE --deployment FILE --site N [--dry-run]
+       commonwatt provision limits NODE --deployment FILE --site N --households A,B,C --limit WH [--dry-run]
+       commonwatt provision possession --deployment FILE --list FILE
+       commonwatt provision meters NODE --deployment FILE --list FILE [--dry-run]
+       commonwatt provision meter suspend|reactivate|revoke NODE --deployment FILE --meter ID [--dry-run]
+       commonwatt provision meter restart   … --final-wh WH --first-wh WH --time T
+       commonwatt provision meter power     … --rated-w W --time T
+       commonwatt provision meter move      … --site N
+       commonwatt provision meter hand-over … --household ADDRESS --time T
+       commonwatt provision meter end       … --final-wh WH --time T
+       commonwatt provision meter replace   … --final-wh WH --time T --list FILE
+
+NODE is --rpc URL --key-file FILE: a node of the chain and the key of who does it (32 bytes of hexadecimal behind 0x).
 
 key    makes a key, writes its secret to a new file and prints the public part:
 ${Object.entries(keyKinds)
@@ -41,44 +48,59 @@ ${Object.entries(keyKinds)
   .join("\n")}
 password  reads a password for MQTT from standard input and prints its hash (scrypt), for clients and hubs in a
        gateway's configuration. The password itself is kept nowhere.
-deploy puts the contracts on a chain, sets validators and rules, and writes where they are to --out.
-site   opens a site for a gateway (the address of its key) and prints the site's number.
-meters registers the meters of a YAML list: household, site, scheme, publicKey, assurance, ratedW, startTime, startWh.
+deploy puts a community's contracts on a chain as its plan says, and writes where they are to --out before the first
+       transaction. Given again after a failure it goes on where it stopped.
+  --check  compares what is on chain with the plan and with the code that the contracts compile to: a line for each
+       thing, and exit code 0 only if all hold.
+site   opens a site for a gateway (the address of its key) and prints the site's number; with --site it adds
+       what an open site's stake lacks, after it was slashed or the rules changed.
+pool   deploys the pool in which a site's households settle what they shared.
+limits sets how far households of a site may be in debt.
+meters registers the meters of a YAML list: household, site, scheme, publicKey, assurance, ratedW, startTime, startWh,
+       and keyFile (a key that the gateway keeps) or possession (what the meter itself signed).
+possession  prints the digest that each meter of a list must sign to be registered.
+meter  changes what the registry knows of one meter, in one line that you review.
 
-  --key-file FILE   the operator's key: 32 bytes of hexadecimal behind 0x
-  --window SECONDS  the challenge window; default 86400
-  --headroom BP     headroom above rated power in 1/10,000; default 1000
   --dry-run         says what it would do, and does nothing
+  --time T          Unix seconds
+
+Where an account's role has a delay, the same command first schedules and, given again after the delay, does it.
 
 Example:
-  commonwatt provision deploy --rpc http://127.0.0.1:8545 --key-file operator.key --threshold 2 --validators \\
-    0x70997970c51812dc3a010c7d01b50e0d17dc79c8,0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc --out deployment.json
+  commonwatt provision deploy --plan community.yaml --rpc http://127.0.0.1:8545 --key-file operator.key \\
+    --out deployment.json
+  commonwatt provision deploy --check --plan community.yaml --rpc http://127.0.0.1:8545 --deployment deployment.json
 `,
   options: {
     kind: { type: "string" },
     rpc: { type: "string" },
     "key-file": { type: "string" },
-    validators: { type: "string" },
-    threshold: { type: "string" },
-    window: { type: "string" },
-    headroom: { type: "string" },
+    plan: { type: "string" },
+    check: { type: "boolean" },
     out: { type: "string" },
     deployment: { type: "string" },
     gateway: { type: "string" },
+    site: { type: "string" },
+    households: { type: "string" },
+    limit: { type: "string" },
     list: { type: "string" },
+    meter: { type: "string" },
+    "final-wh": { type: "string" },
+    "first-wh": { type: "string" },
+    "rated-w": { type: "string" },
+    household: { type: "string" },
+    time: { type: "string" },
     "dry-run": { type: "boolean" },
   },
-  async run(values, [action = ""]) {
+  async run(values, [action = "", ...more]) {
     const act = Object.hasOwn(actions, action) ? actions[action] : undefined
     if (!act)
       throw new PersonError(action ? `There is no "provision ${action}".` : "What is to be provisioned?", {
         next: `Use one of: ${Object.keys(actions).join(", ")}. See commonwatt provision --help.`,
       })
-    return act(values)
+    return act(values, more)
   },
 }
-
-const say = (line: string) => process.stderr.write(`${line}\n`)
 
 async function key(values: Values): Promise<number> {
   const kind = required(values, "kind", Object.keys(keyKinds).join(", "))
@@ -103,61 +125,4 @@ async function password(): Promise<number> {
     )
   process.stdout.write(`${await hashPassword(given)}\n`)
   return 0
-}
-
-async function deployAction(values: Values): Promise<number> {
-  const plan = {
-    validators: required(values, "validators", "addresses, separated by commas").split(",").map(parseAddress),
-    threshold: wholeNumber(values, "threshold", 0, 1, 255),
-    challengeWindow: wholeNumber(values, "window", 86_400, 1, 2_592_000),
-    headroomBasisPoints: wholeNumber(values, "headroom", 1000, 0, 10_000),
-  }
-  if (plan.threshold === 0) throw new PersonError("--threshold is missing: how many validators must sign.")
-  const rpc = required(values, "rpc", "a node of the chain")
-  const operator = await connectOperator(rpc, keyFrom(values))
-  const out = required(values, "out", "the file that will say where the contracts are")
-  say(`Deploying to ${rpc} from ${operator.account.address}: ${JSON.stringify(plan)}`)
-  if (values["dry-run"]) return 0
-  const deployment = await deploy(operator, plan, say)
-  writeFileSync(out, `${JSON.stringify(deployment, null, 2)}\n`)
-  process.stdout.write(`${JSON.stringify(deployment)}\n`)
-  return 0
-}
-
-async function site(values: Values): Promise<number> {
-  const gateway = parseAddress(required(values, "gateway", "the address of the gateway's key"))
-  const operator = await connectOperator(required(values, "rpc", "a node of the chain"), keyFrom(values))
-  const number = await openSite(operator, deploymentFrom(values), gateway)
-  process.stdout.write(`${JSON.stringify({ site: number, gateway })}\n`)
-  return 0
-}
-
-async function meters(values: Values): Promise<number> {
-  const file = required(values, "list", "a YAML list of meters")
-  const list = readMeterList(readGiven(file, "list"), file)
-  for (const meter of list)
-    say(
-      `${meter.publicKey} ${meter.ratedW} W, household ${meter.household}, site ${meter.site}, from ${meter.startWh} Wh`,
-    )
-  if (values["dry-run"]) return 0
-  const operator = await connectOperator(required(values, "rpc", "a node of the chain"), keyFrom(values))
-  await registerMeters(operator, deploymentFrom(values), list)
-  say(`${list.length} meters registered`)
-  return 0
-}
-
-function keyFrom(values: Values): Hex {
-  return readAccountKey(required(values, "key-file", "the operator's key"), "The operator's key")
-}
-
-function deploymentFrom(values: Values): Deployment {
-  const file = required(values, "deployment", "the file that `provision deploy` wrote")
-  const text = readGiven(file, "deployment")
-  try {
-    const deployment = JSON.parse(text) as Deployment
-    parseAddress(deployment.registry)
-    return deployment
-  } catch {
-    throw new PersonError(`${file} is not a file that \`provision deploy\` wrote.`)
-  }
 }

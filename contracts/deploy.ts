@@ -4,10 +4,11 @@ import {
   encodeDeployData,
   getContractAddress,
   type Hex,
+  toHex,
   zeroAddress,
   zeroHash,
 } from "viem"
-import type { PlacedRuntime } from "./code.ts"
+import { domainImmutables, type Immutables, type PlacedRuntime } from "./code.ts"
 import { accessManagerAbi, accessManagerBytecode, accessManagerRuntime } from "./generated/accessManager.ts"
 import { certificatesAbi, certificatesBytecode, certificatesRuntime } from "./generated/certificates.ts"
 import { greenTokenAbi, greenTokenBytecode, greenTokenRuntime } from "./generated/greenToken.ts"
@@ -15,7 +16,11 @@ import { impactOracleAbi, impactOracleBytecode, impactOracleRuntime } from "./ge
 import { issuanceAbi, issuanceBytecode, issuanceRuntime } from "./generated/issuance.ts"
 import { meterPictureBytecode, meterPictureRuntime } from "./generated/meterPicture.ts"
 import { meterRegistryAbi, meterRegistryBytecode, meterRegistryRuntime } from "./generated/meterRegistry.ts"
-import { policyRegistryAbi, policyRegistryBytecode, policyRegistryRuntime } from "./generated/policyRegistry.ts"
+import {
+  policyRegistryAbi,
+  policyRegistryBytecode,
+  policyRegistryRuntime,
+} from "./generated/policyRegistry.ts"
 import {
   readingVerifierAbi,
   readingVerifierBytecode,
@@ -102,7 +107,10 @@ const order = [
  */
 export function addressesOf(deployer: Address, firstNonce: number): Contracts {
   const made = (from: Address, nonce: number) => getContractAddress({ from, nonce: BigInt(nonce) })
-  const at = Object.fromEntries(order.map((name, i) => [name, made(deployer, firstNonce + i)])) as Contracts
+  const at = Object.fromEntries(order.map((name, i) => [name, made(deployer, firstNonce + i)])) as Record<
+    (typeof order)[number],
+    Address
+  >
   // The first that a contract makes has nonce 1 (EIP-161).
   return { ...at, picture: made(at.registry, 1), stakes: made(at.oracle, 1) }
 }
@@ -214,4 +222,27 @@ export function poolCreation(at: Pick<Contracts, "authority" | "issuance">, site
     }),
     runtime: { bytecode: sharingPoolBytecode, ...sharingPoolRuntime } as PlacedRuntime,
   }
+}
+
+/** What each contract's immutables must hold, whichever of them it has. */
+export function immutablesOf(
+  at: Contracts,
+  of: keyof Contracts | "pool",
+  { chainId, self, site = 0 }: { chainId: number; self: Address; site?: number },
+): Immutables {
+  const domain = signingDomains[of]
+  return {
+    ...at,
+    predecessor: zeroAddress,
+    site: toHex(site),
+    ...(domain !== undefined && domainImmutables(domain, "1", chainId, self)),
+  }
+}
+
+const signingDomains: Partial<Record<keyof Contracts | "pool", string>> = {
+  token: "Green",
+  registry: "Commonwatt MeterRegistry",
+  oracle: "Commonwatt ImpactOracle",
+  retirements: "Commonwatt Retirements",
+  pool: "Commonwatt SharingPool",
 }

@@ -15,7 +15,10 @@ import type { Pace } from "../protocol/clock.ts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, Scheme } from "../protocol/meter.ts"
-import type { Deployment, MeterRegistration } from "../provisioning/deploy.ts"
+import type { Deployment } from "../provisioning/deploy.ts"
+import { signEd25519 } from "../provisioning/keys.ts"
+import { type MeterRegistration, registrationDigest, type Statement } from "../provisioning/meters.ts"
+import type { CommunityPlanInput } from "../provisioning/plan.ts"
 import type { DemoOptions } from "./options.ts"
 
 const day = 86_400
@@ -192,9 +195,9 @@ function householdOf(plan: Pick<DemoPlan, "seed">, home: string): Hex {
   return toHex(secretOf(plan.seed, `household ${home}`).subarray(0, 20))
 }
 
-/** The key that signs for a meter: its own, or the gateway's for it. */
-function keyFor(plan: DemoPlan, meter: MeterSpec) {
-  return createSigningKey(meter.kind === "mqtt" ? fromHex(meter.secret, 32) : secretOf(plan.seed, meter.name))
+/** The secret that signs for a meter: its own, or the gateway's for it. */
+function secretFor(plan: DemoPlan, meter: MeterSpec): Uint8Array {
+  return meter.kind === "mqtt" ? fromHex(meter.secret, 32) : secretOf(plan.seed, meter.name)
 }
 
 function ratedWOf(meter: MeterSpec, panels: (home: string) => number): number {
@@ -202,12 +205,16 @@ function ratedWOf(meter: MeterSpec, panels: (home: string) => number): number {
   return meter.measures === "generation" ? panels(meter.home) : gridMeterW
 }
 
-/** What the operator registers on chain. @param panels rated power of a home's panels, W. */
-export function registrations(
-  plan: DemoPlan,
-  site: number,
-  panels: (home: string) => number,
-): MeterRegistration[] {
+/** What the operator registers on chain, signed by the meters' keys. */
+export function registrations(plan: DemoPlan, deployment: Deployment, site: number): MeterRegistration[] {
+  return statements(plan, site).map((statement, i) => {
+    const secret = toHex(secretFor(plan, plan.scenario.meters[i]!))
+    return { ...statement, possession: signEd25519(secret, registrationDigest(deployment, statement)) }
+  })
+}
+
+function statements(plan: DemoPlan, site: number): Statement[] {
+  const panels = panelsIn(plan)
   return plan.scenario.meters.map((meter) => ({
     household: householdOf(plan, meter.home),
     site,
@@ -216,12 +223,12 @@ export function registrations(
     ratedW: ratedWOf(meter, panels),
     startTime: plan.start,
     startWh: BigInt(meter.startWh?.generated ?? 0),
-    publicKey: toHex(keyFor(plan, meter).publicKey),
+    publicKey: toHex(createSigningKey(secretFor(plan, meter)).publicKey),
   }))
 }
 
 /** Rated power of a home's panels: as modelled, or the least multiple of 500 W that the data's best hour needs. */
-export function panelsIn(plan: DemoPlan): (home: string) => number {
+function panelsIn(plan: DemoPlan): (home: string) => number {
   const { data, homes } = plan.scenario
   const file = data ? readHomes(readFileSync(data.file, "utf8"), data.file) : undefined
   return (name) => {
@@ -234,7 +241,7 @@ export function panelsIn(plan: DemoPlan): (home: string) => number {
 /** The gateway's configuration file, as an operator would write it. */
 export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: number): ConfigInput {
   const { ports, pace, scenario, everySeconds } = plan
-  const listed = registrations(plan, site, panelsIn(plan))
+  const listed = statements(plan, site)
   return {
     site,
     name: scenario.data ? "Replayed homes" : "Demonstration",
@@ -293,9 +300,22 @@ export function validatorConfig(plan: DemoPlan, deployment: Deployment, site: nu
   }
 }
 
-export const deployPlan = {
+/** One account is governor, guardian and operator. A window of a second, as days pass in seconds; stakes of play money. */
+export const communityPlan = {
+  governor: accounts.operator.address,
+  guardian: accounts.operator.address,
+  operators: [accounts.operator.address],
+  delays: { governor: 60, community: 60 },
   validators: accounts.validators.map(({ address }) => address),
   threshold: 2,
-  challengeWindow: 1,
-  headroomBasisPoints,
-}
+  rules: {
+    challengeWindow: 1,
+    answerTime: 60,
+    headroom: headroomBasisPoints,
+    gatewayHeadroom: headroomBasisPoints,
+    bond: 1_000_000,
+    siteStake: 4_000_000,
+    validatorStake: 2_000_000,
+  },
+  sharingKey: "proportional",
+} satisfies CommunityPlanInput

@@ -10,14 +10,16 @@ import { createClock } from "../protocol/clock.ts"
 import { PersonError } from "../protocol/error.ts"
 import { toHex } from "../protocol/hex.ts"
 import { newIdentity } from "../protocol/seal.ts"
-import { connectOperator, type Deployment, deploy, openSite, registerMeters } from "../provisioning/deploy.ts"
+import { type Deployment, deploy, openSite } from "../provisioning/deploy.ts"
+import { registerMeters } from "../provisioning/meters.ts"
+import { connectOperator } from "../provisioning/operator.ts"
+import { checkPlan } from "../provisioning/plan.ts"
 import type { DemoOptions } from "./options.ts"
 import {
   accounts,
+  communityPlan,
   type DemoPlan,
-  deployPlan,
   gatewayConfig,
-  panelsIn,
   plainKeyFile,
   planDemo,
   registrations,
@@ -81,7 +83,7 @@ export async function runDemo(
   try {
     processes.startChain(plan.ports.chain)
     await waitForChain(rpc, signal)
-    const { deployment } = continued ? readDeployment(directory) : await prepare(plan, rpc, directory, say)
+    const deployment = continued ? readDeployment(directory) : await prepare(plan, rpc, directory, say)
     processes.keepRunning("simulator", ["sim", "--scenario", join(directory, "scenario.yaml")])
     for (const i of accounts.validators.keys())
       processes.keepRunning(`validator-${i + 1}`, [
@@ -120,9 +122,9 @@ async function choosePorts(web: number): Promise<DemoPlan["ports"]> {
 /** Deploys, registers and writes the files that the processes start from; the plan last, for then it is complete. */
 async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (line: string) => void) {
   const operator = await connectOperator(rpc, accounts.operator.key)
-  const deployment = await deploy(operator, deployPlan, () => {})
+  const deployment = await deploy(operator, checkPlan(communityPlan, "the demo's plan"))
   const site = await openSite(operator, deployment, accounts.gateway.address)
-  await registerMeters(operator, deployment, registrations(plan, site, panelsIn(plan)))
+  await registerMeters(operator, deployment, registrations(plan, deployment, site))
   say(
     `Contracts deployed, ${plan.scenario.meters.length} meters of ${plan.scenario.homes.length} homes registered.`,
   )
@@ -139,12 +141,13 @@ async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (lin
     write(`validator-${i + 1}.key`, key)
   }
   write("auditor.key", `${plan.auditor.identity}\n`)
-  write("deployment.json", JSON.stringify({ deployment, site }))
+  write("community.yaml", stringify(communityPlan))
+  write("deployment.json", JSON.stringify(deployment))
   write("plan.json", JSON.stringify(plan))
-  return { deployment, site }
+  return deployment
 }
 
-function readDeployment(directory: string): { deployment: Deployment; site: number } {
+function readDeployment(directory: string): Deployment {
   return JSON.parse(readFileSync(join(directory, "deployment.json"), "utf8"))
 }
 

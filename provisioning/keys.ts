@@ -1,8 +1,8 @@
-import { createPrivateKey, createPublicKey, randomBytes } from "node:crypto"
+import { createPrivateKey, createPublicKey, randomBytes, sign } from "node:crypto"
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs"
 import { privateKeyToAccount } from "viem/accounts"
 import { PersonError } from "../protocol/error.ts"
-import { type Hex, toHex } from "../protocol/hex.ts"
+import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { meterIdOf, Scheme } from "../protocol/meter.ts"
 import { newIdentity } from "../protocol/seal.ts"
 
@@ -63,10 +63,17 @@ async function generate(kind: KeyKind): Promise<{ secret: string; publicPart: Pu
 
 const pkcs8Prefix = "302e020100300506032b657004220420"
 
-function ed25519PublicKey(secret: Hex): Uint8Array {
+function ed25519Secret(secret: Hex) {
   const der = Buffer.from(pkcs8Prefix + secret.slice(2), "hex")
-  const { x = "" } = createPublicKey(createPrivateKey({ key: der, format: "der", type: "pkcs8" })).export({
-    format: "jwk",
-  })
+  return createPrivateKey({ key: der, format: "der", type: "pkcs8" })
+}
+
+export function ed25519PublicKey(secret: Hex): Uint8Array {
+  const { x = "" } = createPublicKey(ed25519Secret(secret)).export({ format: "jwk" })
   return Uint8Array.from(Buffer.from(x, "base64url"))
+}
+
+/** An Ed25519 signature (RFC 8032, 5.1.6) under bytes as they are. */
+export function signEd25519(secret: Hex, message: Hex): Hex {
+  return toHex(sign(null, fromHex(message), ed25519Secret(secret)))
 }

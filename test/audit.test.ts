@@ -4,14 +4,22 @@ import { join } from "node:path"
 import t from "tap"
 import { encodeFunctionData } from "viem"
 import { type AuditReport, audit } from "../audit/audit.ts"
+import { certificateId } from "../audit/books.ts"
 import type { CheckName } from "../audit/checks.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsText } from "../audit/report.ts"
+import { certificatesAbi } from "../contracts/generated/certificates.ts"
 import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
+import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
+import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
+import { retirementsAbi } from "../contracts/generated/retirements.ts"
 import { accounts } from "../demo/plan.ts"
 import type { StoredReading } from "../gateway/journal/readings.ts"
-import type { Hex } from "../protocol/hex.ts"
+import { type Hex, toHex } from "../protocol/hex.ts"
+import { leafOf } from "../protocol/statement.ts"
+import { buildTree, proofOf } from "../protocol/tree.ts"
+import { connectOperator, mined } from "../provisioning/operator.ts"
 import { startTestChain } from "./chain.ts"
 import { type Community, hour, start, startCommunity } from "./community.ts"
 import { serveYesSayer } from "./yes-sayer.ts"
@@ -114,8 +122,11 @@ t.test("one Wh minted beside the settlements is named", async (t) => {
   const report = await auditOf(community)
   t.equal(report.ok, false)
   t.same(failed(report), ["mints", "supply"])
-  t.match(findingsOf(report, "mints"), /1 Wh were minted, 0 Wh were settled: Wh 1 of it has no origin/)
-  t.match(findingsOf(report, "supply"), /supply is 1001 Wh, settled less retired is 1000 Wh/)
+  t.match(
+    findingsOf(report, "mints"),
+    /1 Wh were minted, 0 Wh are due by the settlements: Wh 1 of it has no origin/,
+  )
+  t.match(findingsOf(report, "supply"), /supply is 1001 Wh, due by the settlements less retired is 1000 Wh/)
 })
 
 t.test("what a gateway and all validators make up together, the audit finds", async (t) => {
@@ -189,4 +200,98 @@ t.test("a reading that is left out shows as a gap in the sequence", async (t) =>
   t.equal(report.ok, true, "energy is in the register, whoever lost the reading")
   t.match(report.missing, [{ meterId: community.meters[0]!.key.meterId, after: 4, until: 8 }])
   t.match(reportAsText(report), /3 missing in the sequences/)
+})
+
+t.test("an audit follows factors, commons, certificates, retirements and doubts to the Wh", async (t) => {
+  const commons: Hex = `0x${"cc".repeat(20)}`
+  const community = await startCommunity(chain, {
+    rules: { meterFactor: 9000, commonsShare: 1000, answerTime: 120 },
+    commons,
+  })
+  t.teardown(() => community.stop())
+  const { deployment, site } = community
+  const [spender, certified] = community.households as [Hex, Hex]
+  /** Sends a transaction in the name of an account that has no key here. */
+  const act = async (account: Hex, to: Hex, data: Hex) => {
+    await chain.client.impersonateAccount({ address: account })
+    await chain.client.setBalance({ address: account, value: 10n ** 18n })
+    const hash = await chain.client.sendTransaction({ account, chain: null, to, data })
+    const { status } = await chain.client.waitForTransactionReceipt({ hash })
+    if (status !== "success") throw new Error(`${hash} was reverted`)
+  }
+  const { meterId } = community.meters.find(
+    ({ home, measures }) => home === 1 && measures === "generation",
+  )!.key
+  const want = encodeFunctionData({
+    abi: meterRegistryAbi,
+    functionName: "wantCertificates",
+    args: [meterId, true],
+  })
+  await act(certified, deployment.registry, want)
+
+  await community.report(start, start + hour)
+  await community.settlement().advance()
+  const statements = community.journal.batches.statements(1n)
+  const proof = proofOf(buildTree(statements.map(leafOf)), 0).map(toHex)
+  const statement = { ...statements[0]!, time: BigInt(statements[0]!.time) }
+  const challenge = { abi: impactOracleAbi, functionName: "challenge" } as const
+  await act(
+    commons,
+    deployment.oracle,
+    encodeFunctionData({ ...challenge, args: [site, 1n, statement, proof] }),
+  )
+  await community.settle()
+
+  const retirements = await chain.client.readContract({
+    address: deployment.token,
+    abi: greenTokenAbi,
+    functionName: "retirements",
+  })
+  const id = certificateId(site, start + hour, 1, 1)
+  const burn = { abi: retirementsAbi } as const
+  const claim = `0x${"77".repeat(32)}` as const
+  const green = encodeFunctionData({ ...burn, functionName: "retire", args: [100n, commons, claim] })
+  await act(spender, retirements, green)
+  const args = [id, 50n, commons, claim] as const
+  await act(certified, retirements, encodeFunctionData({ ...burn, functionName: "retireCertificates", args }))
+
+  const report = await auditOf(community)
+  t.same(failed(report), [])
+  t.equal(report.ok, true)
+  t.equal(report.mintedWh, 1800n, "nine tenths of two times 1000 Wh")
+  t.equal(report.certificatesWh, 900n)
+  t.equal(report.auditedWh, 1800n)
+  t.equal(report.retiredWh, 150n)
+  t.same(report.challenges, { made: 1, answered: 1, unanswered: 0 })
+  t.match(reportAsText(report), /1 statements were doubted on chain: 1 answered, 0 not\./)
+  t.match(reportAsText(report), /Minted 1800 Wh \(900 Wh of it as certificates\).* Retired 150 Wh\./)
+
+  t.test("and names a certificate that nobody generated", async (t) => {
+    const forged = encodeFunctionData({
+      abi: certificatesAbi,
+      functionName: "mint",
+      args: [certified, id, 1n],
+    })
+    await act(deployment.issuance, deployment.certificates, forged)
+    const report = await auditOf(community)
+    t.equal(report.ok, false)
+    t.same(failed(report), ["certificates", "supply"])
+    t.match(findingsOf(report, "certificates"), /1 Wh were minted, 0 Wh are due by the settlements/)
+  })
+})
+
+t.test("a false batch that was stopped is told, and nothing of it counts", async (t) => {
+  const community = await startCommunity(chain, { homes: 1 })
+  t.teardown(() => community.stop())
+  await community.report(start, start + hour)
+  await community.settlement().advance()
+  const cancel = { abi: impactOracleAbi, functionName: "cancel", args: [community.site, 1n] } as const
+  const guardian = await connectOperator(chain.rpc, accounts.operator.key)
+  await mined(guardian, await guardian.writeContract({ ...cancel, address: community.deployment.oracle }))
+  await community.report(start + hour + 900, start + 2 * hour)
+  await community.settle()
+  const report = await auditOf(community)
+  t.equal(report.ok, true)
+  t.equal(report.auditedWh, 2000n)
+  t.same(report.cancelled, [{ where: `site ${community.site} proposal 1`, why: "the guardian stopped it" }])
 })

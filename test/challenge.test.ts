@@ -6,7 +6,7 @@ import type { Chain } from "../gateway/settlement/chain.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
 import { leafOf, type MeterStatement } from "../protocol/statement.ts"
 import { buildTree, proofOf } from "../protocol/tree.ts"
-import { connectOperator } from "../provisioning/deploy.ts"
+import { connectOperator, mined } from "../provisioning/operator.ts"
 import { startTestChain } from "./chain.ts"
 import { type Community, hour, start, startCommunity } from "./community.ts"
 import { serveYesSayer } from "./yes-sayer.ts"
@@ -34,25 +34,45 @@ function doubter({ deployment, site, journal }: Community) {
     async challenge(number: bigint, i = 0): Promise<void> {
       const { statement, proof } = branch(number, i)
       const args = [site, number, argument(statement), proof] as const
-      await challenger.writeContract({ ...oracle, functionName: "challenge", args, value: wei(rules.bond) })
+      await mined(
+        challenger,
+        await challenger.writeContract({
+          ...oracle,
+          functionName: "challenge",
+          args,
+          value: wei(rules.bond),
+        }),
+      )
     },
     async cancel(number: bigint, i = 0): Promise<void> {
       const args = [site, number, toHex(leafOf(branch(number, i).statement))] as const
-      await challenger.writeContract({ ...oracle, functionName: "cancelUnanswered", args })
+      await mined(
+        challenger,
+        await challenger.writeContract({ ...oracle, functionName: "cancelUnanswered", args }),
+      )
     },
     async proveAboveCeiling(number: bigint, i = 0): Promise<void> {
       const { statement, proof } = branch(number, i)
       const args = [site, number, argument(statement), proof] as const
-      await challenger.writeContract({ ...oracle, functionName: "proveAboveCeiling", args })
+      await mined(
+        challenger,
+        await challenger.writeContract({ ...oracle, functionName: "proveAboveCeiling", args }),
+      )
     },
     async proveRegisterFell(number: bigint, time: number, reading: Uint8Array, i = 0): Promise<void> {
       const { statement, proof } = branch(number, i)
       const args = [site, number, argument(statement), proof, BigInt(time), toHex(reading)] as const
-      await challenger.writeContract({ ...oracle, functionName: "proveRegisterFell", args })
+      await mined(
+        challenger,
+        await challenger.writeContract({ ...oracle, functionName: "proveRegisterFell", args }),
+      )
     },
     async bondSite(): Promise<void> {
       const value = wei(rules.siteStake)
-      await challenger.writeContract({ ...stakes, functionName: "bondSite", args: [site], value })
+      await mined(
+        challenger,
+        await challenger.writeContract({ ...stakes, functionName: "bondSite", args: [site], value }),
+      )
     },
     owedTo: (account: Hex) => challenger.readContract({ ...stakes, functionName: "owed", args: [account] }),
     stake: async () =>

@@ -1,15 +1,17 @@
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import t from "tap"
-import { stringify } from "yaml"
-import { accounts } from "../demo/plan.ts"
+import { parse, stringify } from "yaml"
+import { accounts, communityPlan } from "../demo/plan.ts"
 import { freePort } from "../demo/processes.ts"
 import { verifyPassword } from "../gateway/sources/mqtt/password.ts"
 import { CID } from "../protocol/block.ts"
 import { readCar } from "../protocol/car.ts"
+import type { Hex } from "../protocol/hex.ts"
+import { signEd25519 } from "../provisioning/keys.ts"
 import { startTestChain } from "./chain.ts"
 import { hour, start, startCommunity } from "./community.ts"
 
@@ -72,14 +74,25 @@ t.test("an operator's way by hand: keys, contracts, a site, meters", async (t) =
   t.equal(again.code, 2)
   t.equal(readFileSync(at("roof.key"), "utf8"), secret, "a key is never written over")
 
-  const validators = accounts.validators.map(({ address }) => address).join(",")
-  const plan = ["--validators", validators, "--threshold", "2", "--out", at("deployment.json")]
-  const dry = await run("provision", "deploy", ...node, ...plan, "--dry-run")
+  writeFileSync(at("community.yaml"), stringify(communityPlan))
+  const plan = ["--plan", at("community.yaml")]
+  const dry = await run("provision", "deploy", ...node, ...plan, "--out", at("deployment.json"), "--dry-run")
   t.same([dry.code, dry.out], [0, ""])
-  t.equal((await run("provision", "deploy", ...node, ...plan)).code, 0)
+  t.match(dry.talk, /threshold 2 of 3 validators\nchallenge window 1 s/)
+  t.notOk(existsSync(at("deployment.json")))
+  t.equal((await run("provision", "deploy", ...node, ...plan, "--out", at("deployment.json"))).code, 0)
   const deployed = [...node, "--deployment", at("deployment.json")]
+  const check = ["provision", "deploy", "--check", ...plan, "--rpc", chain.rpc, ...deployed.slice(-2)]
+  const good = await run(...check)
+  t.equal(good.code, 0)
+  t.match(good.out, /^ok {7}ImpactOracle: code at 0x/m)
+  t.notMatch(good.out, /DIFFERS/)
   const site = await run("provision", "site", ...deployed, "--gateway", accounts.gateway.address)
   t.match(JSON.parse(site.out), { site: 1, gateway: accounts.gateway.address })
+  writeFileSync(at("community.yaml"), stringify({ ...communityPlan, threshold: 3 }))
+  const differing = await run(...check)
+  t.equal(differing.code, 1)
+  t.match(differing.out, /^DIFFERS {2}validators: 3 of 3 must sign: there are 2 of /m)
 
   const meter = {
     household: `0x${"11".repeat(20)}`,
@@ -87,16 +100,41 @@ t.test("an operator's way by hand: keys, contracts, a site, meters", async (t) =
     scheme: "ed25519",
     publicKey,
     assurance: "gateway",
+    ratedW: 5000,
+    startTime: start,
+    startWh: 112_358,
   }
-  writeFileSync(
-    at("meters.yaml"),
-    stringify([{ ...meter, ratedW: 5000, startTime: start, startWh: 112_358 }]),
-  )
+  writeFileSync(at("meters.yaml"), stringify([meter]))
   const list = ["--list", at("meters.yaml")]
+  const unsigned = await run("provision", "meters", ...deployed, ...list)
+  t.equal(unsigned.code, 2)
+  t.match(unsigned.talk, /has neither keyFile nor possession/)
+  const toSign = await run("provision", "possession", ...deployed.slice(-2), ...list)
+  const { meterId, digest } = JSON.parse(toSign.out) as { meterId: Hex; digest: Hex }
+  writeFileSync(at("meters.yaml"), stringify([{ ...meter, keyFile: "roof.key" }]))
   t.equal((await run("provision", "meters", ...deployed, ...list)).code, 0)
+  const signed = { ...meter, possession: signEd25519(secret.trim() as Hex, digest) }
+  writeFileSync(at("meters.yaml"), stringify([signed]))
   const twice = await run("provision", "meters", ...deployed, ...list)
   t.equal(twice.code, 2)
   t.match(twice.talk, /MeterAlreadyRegistered/)
+
+  const one = [...deployed, "--meter", meterId]
+  const anew = ["--final-wh", "200000", "--first-wh", "0", "--time", String(start + 60)]
+  const planned = await run("provision", "meter", "restart", ...one, ...anew, "--dry-run")
+  t.match(
+    planned.talk,
+    /^restart meter 0x.*: its register ended at 200000 Wh and goes on from 0 Wh since 2026-/,
+  )
+  t.same(parse(planned.out), { restarts: [{ time: start + 60, finalWh: "200000", firstWh: "0" }] })
+  t.equal((await run("provision", "meter", "restart", ...one, ...anew)).code, 0)
+  const repeated = await run("provision", "meter", "restart", ...one, ...anew)
+  t.equal(repeated.code, 2)
+  t.match(repeated.talk, /The contract refuses this: restart meter 0x/)
+  const unknown = await run("provision", "meter", "explode", ...one)
+  t.equal(unknown.code, 2)
+  t.match(unknown.talk, /Use one of: suspend, reactivate, revoke, restart/)
+
   writeFileSync(at("operator.key"), "not a key, and a secret")
   const wrong = await run("provision", "site", ...deployed, "--gateway", accounts.gateway.address)
   t.equal(wrong.code, 2)

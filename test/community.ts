@@ -18,11 +18,15 @@ import { type Chain, connectChain } from "../gateway/settlement/chain.ts"
 import { createSettlement, type Settlement } from "../gateway/settlement/settlement.ts"
 import { evidenceRoutes } from "../gateway/web/evidence.ts"
 import type { Clock } from "../protocol/clock.ts"
-import { toHex } from "../protocol/hex.ts"
+import { type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, Scheme } from "../protocol/meter.ts"
 import { Clock as ClockQuality } from "../protocol/reading.ts"
 import { newIdentity } from "../protocol/seal.ts"
-import { connectOperator, deploy, openSite, registerMeters } from "../provisioning/deploy.ts"
+import { deploy, openSite } from "../provisioning/deploy.ts"
+import { signEd25519 } from "../provisioning/keys.ts"
+import { registerMeters, registrationDigest } from "../provisioning/meters.ts"
+import { connectOperator } from "../provisioning/operator.ts"
+import { type CommunityPlan, checkPlan } from "../provisioning/plan.ts"
 import type { TestChain } from "./chain.ts"
 
 /** 2026-06-01T00:00:00Z: a boundary, and in the past of every chain that a test starts. */
@@ -33,8 +37,31 @@ export interface TestMeter {
   name: string
   home: number
   measures: "generation" | "grid"
+  secret: Hex
   key: ReturnType<typeof createSigningKey>
   sequence: number
+}
+
+/** One account is governor, guardian and operator; a minute's window, no stakes. */
+export function testPlan(over: {
+  validators: readonly Hex[]
+  threshold: number
+  rules?: Partial<Rules>
+  commons?: Hex | undefined
+}): CommunityPlan {
+  const { address } = accounts.operator
+  const rules = { challengeWindow: 60, answerTime: 60, bond: 0, siteStake: 0, validatorStake: 0 }
+  return checkPlan(
+    {
+      governor: address,
+      guardian: address,
+      operators: [address],
+      delays: { governor: 61, community: 61 },
+      ...over,
+      rules: { ...rules, ...over.rules },
+    },
+    "the test's plan",
+  )
 }
 
 /**
@@ -43,18 +70,28 @@ export interface TestMeter {
  */
 export async function startCommunity(
   chain: TestChain,
-  { homes = 2, validators = 3, threshold = 2, rules = {} as Partial<Rules> } = {},
+  {
+    homes = 2,
+    validators = 3,
+    threshold = 2,
+    rules = {} as Partial<Rules>,
+    commons = undefined as Hex | undefined,
+  } = {},
 ) {
   const directory = mkdtempSync(join(tmpdir(), "commonwatt-test-"))
   const auditor = await newIdentity()
   const meters: TestMeter[] = Array.from({ length: homes }, (_, home) =>
-    (["generation", "grid"] as const).map((measures) => ({
-      name: `Home ${home + 1} ${measures}`,
-      home,
-      measures,
-      key: createSigningKey(createHash("sha256").update(`${home} ${measures}`).digest()),
-      sequence: 0,
-    })),
+    (["generation", "grid"] as const).map((measures) => {
+      const secret = createHash("sha256").update(`${home} ${measures}`).digest()
+      return {
+        name: `Home ${home + 1} ${measures}`,
+        home,
+        measures,
+        secret: toHex(secret),
+        key: createSigningKey(secret),
+        sequence: 0,
+      }
+    }),
   ).flat()
   const households = Array.from({ length: homes }, (_, i) => toHex(new Uint8Array(20).fill(i + 0x11)))
 
@@ -62,29 +99,26 @@ export async function startCommunity(
   const keys = accounts.validators.slice(0, validators)
   const deployment = await deploy(
     operator,
-    {
-      validators: keys.map((v) => v.address),
-      threshold,
-      challengeWindow: 60,
-      headroomBasisPoints: 1000,
-      rules,
-    },
-    () => {},
+    testPlan({ validators: keys.map((v) => v.address), threshold, rules, commons }),
   )
   const site = await openSite(operator, deployment, accounts.gateway.address)
   await registerMeters(
     operator,
     deployment,
-    meters.map((meter) => ({
-      household: households[meter.home]!,
-      site,
-      scheme: Scheme.ed25519,
-      assurance: Assurance.meter,
-      ratedW: 5000,
-      startTime: start,
-      startWh: 0n,
-      publicKey: toHex(meter.key.publicKey),
-    })),
+    meters.map((meter) => {
+      const statement = {
+        household: households[meter.home]!,
+        site,
+        scheme: Scheme.ed25519,
+        assurance: Assurance.meter,
+        ratedW: 5000,
+        startTime: start,
+        startWh: 0n,
+        publicKey: toHex(meter.key.publicKey),
+      }
+      const possession = signEd25519(meter.secret, registrationDigest(deployment, statement))
+      return { ...statement, possession }
+    }),
   )
 
   let now = start

@@ -173,7 +173,7 @@ t.test("a proposal that is cancelled on chain harms nobody: the next one carries
   await community.report(start, start + hour)
   await community.settlement().advance()
   t.equal((await community.chain.head(community.site)).number, 1n)
-  const { connectOperator } = await import("../provisioning/deploy.ts")
+  const { connectOperator } = await import("../provisioning/operator.ts")
   const { impactOracleAbi } = await import("../contracts/generated/impactOracle.ts")
   const { accounts } = await import("../demo/plan.ts")
   const operator = await connectOperator(chain.rpc, accounts.operator.key)

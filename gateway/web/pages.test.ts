@@ -293,3 +293,20 @@ function addBatch({ journal, config }: Village, number: bigint, generatedWh: big
   })
   return block.cid.toString()
 }
+
+t.test("a doubted statement is said in words: what is asked, by when, and what came of it", async (t) => {
+  const village = openVillage()
+  t.teardown(() => village.close())
+  const { meterId } = village.meterNamed(village.config.meters[0]!.name).key
+  const doubted = { batch: 3n, meterId, meter: "Weber roof", deadline: 1_780_000_000 }
+  village.settlement.challenges = [{ ...doubted, answered: false, problem: "the chain is away" }]
+  village.settlement.beyondChallenge = ["Sommer roof"]
+  const open = textOf(await page(village))
+  t.match(
+    open,
+    /The statement of Weber roof in batch 3 was doubted on chain and must be answered by .*: the chain is away\./,
+  )
+  t.match(open, /Sommer roof: signed in a format of the maker, which the chain cannot read/)
+  village.settlement.challenges = [{ ...doubted, answered: true, problem: undefined }]
+  t.match(textOf(await page(village)), /was doubted on chain; its reading was shown/)
+})
