@@ -16,8 +16,8 @@ import { inFolder } from "./site.ts"
 
 const cli = fileURLToPath(new URL("../cli/commonwatt.js", import.meta.url))
 const meterCount = 4
-/** What the systemd unit starts the gateway with. */
-export const gatewayFlags = ["--max-old-space-size=64", "--max-semi-space-size=1"]
+/** What a box with little memory starts the gateway with (docs/operators.md). Without its optimising compiler Node is slower. */
+export const gatewayFlags = ["--max-old-space-size=64", "--max-semi-space-size=1", "--no-opt"]
 const secondsPerDay = 86_400
 
 /** A gateway as it is run, with four plain meters at one second: how soon it reads, what it holds, what it writes. */
