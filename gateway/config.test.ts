@@ -76,7 +76,7 @@ t.test(
     t.equal(config.chain.keyFile, "/etc/keys/gateway.key")
     t.equal(config.chain.oracle, "0xabcdef0123456789abcdef0123456789abcdef01")
     t.same(config.rules, { intervalSeconds: 900, headroomBasisPoints: 1000, clockToleranceSeconds: 120 })
-    t.same(config.settlement, { everySeconds: 3600, waitSeconds: 60 })
+    t.same(config.settlement, { everySeconds: 3600, waitSeconds: 120 })
     t.equal(config.timeSync, "systemd")
     t.equal(config.name, "Commonwatt")
     const [roof, grid] = config.meters

@@ -67,8 +67,13 @@ const configShape = z.strictObject({
     /** A batch is made at every multiple of this, Unix seconds. */
     everySeconds: seconds,
     /** How long a batch waits for meters that have not reported up to its time, seconds of the wall clock. */
-    waitSeconds: count.default(60),
+    waitSeconds: count.default(120),
   }),
+  /**
+   * From one write of readings to the next at least, seconds: spares an SD card. A meter's acknowledgement waits for it,
+   * and the page shows what was written. Left out: 60, and 0 at another pace.
+   */
+  holdSeconds: z.int().min(0).max(600).exactOptional(),
   rules: z.strictObject({
     intervalSeconds: seconds.default(900),
     headroomBasisPoints: count.default(1000),

@@ -41,8 +41,8 @@ t.test("messages that come together share a commit, and each gets its own answer
     { kind: "refused", reason: "replayed" },
     { kind: "authentic", verdict: { accepted: true } },
   ])
-  await Promise.all(Array.from({ length: 450 }, (_, i) => submit(roof.says(10 + i))))
-  t.equal(journal.watch.commits, 4, "200 at most")
+  await Promise.all(Array.from({ length: 850 }, (_, i) => submit(roof.says(10 + i))))
+  t.equal(journal.watch.commits, 4, "400 at most")
   journal.close()
 })
 
@@ -159,5 +159,65 @@ t.test("draining waits until everything that was submitted has its answer", asyn
   await null
   t.equal(answered, 500)
   t.equal(journal.readings.counts().accepted, 500)
+  journal.close()
+})
+
+t.test(
+  "readings share a write where they are held: the first at once, the others together, none unanswered",
+  async (t) => {
+    const journal = watched(openJournal(t.testdir(), [roof]))
+    let commits = 0
+    const counting = {
+      ...journal,
+      commit<T>(work: () => T): T {
+        commits++
+        return journal.commit(work)
+      },
+    }
+    let now = 0
+    const clock = testClock(start + 360_000)
+    const hold = { holdMs: 200, monotonic: () => now }
+    const intake = createIntake([roof], counting, rules, clock, undefined, hold)
+    const submit = (sequence: number) => intake.submit({ source: "test", bytes: roof.says(sequence) })
+    await submit(1)
+    t.equal(commits, 1, "after a quiet time at once")
+    now = 10
+    const held = [2, 3, 4].map(submit)
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    t.equal(commits, 1, "the next ones wait")
+    t.match(
+      await Promise.all(held),
+      Array(3).fill({ kind: "authentic" }),
+      "and are answered after their commit",
+    )
+    t.equal(commits, 2)
+    const many = Array.from({ length: 24 }, (_, i) => submit(5 + i))
+    await Promise.all(many)
+    t.equal(commits, 3, "so many are not held")
+    const last = submit(100)
+    await intake.submit({ source: "test", bytes: roof.says(101) }, { now: true })
+    await last
+    t.equal(commits, 4, "one that its source waits for takes the others with it")
+    const kept = submit(102)
+    await intake.drain()
+    await kept
+    t.equal(commits, 5, "what is held is stored before the end")
+    journal.close()
+  },
+)
+
+t.test("a reading that is held keeps the time at which it came", async (t) => {
+  const journal = openJournal(t.testdir(), [roof])
+  let time = start + 1000
+  const clock = { ...testClock(0), now: () => time }
+  const intake = createIntake([roof], journal, rules, clock, undefined, { holdMs: 50, monotonic: () => 0 })
+  await intake.submit({ source: "test", bytes: roof.says(1) })
+  const held = intake.submit({ source: "test", bytes: roof.says(2) })
+  time += 600
+  await held
+  t.same(
+    journal.readings.after(roof.key.meterId, 0n).map(({ received }) => received),
+    [start + 1000, start + 1000],
+  )
   journal.close()
 })

@@ -14,8 +14,11 @@ import {
 export type Outcome = Authentic | Refused | KnownAlready
 
 export interface Intake {
-  /** Resolves once the message is stored for good, as a reading or in quarantine; rejects if it cannot be. */
-  submit(message: IncomingMessage): Promise<Outcome>
+  /**
+   * Resolves once the message is stored for good, as a reading or in quarantine; rejects if it cannot be.
+   * @param more.now it is not held back for others to share its commit: its source waits for it.
+   */
+  submit(message: IncomingMessage, more?: { now?: boolean }): Promise<Outcome>
   /** Records that a source turned something away before there was a message. */
   turnAway(what: {
     source: string
@@ -23,12 +26,22 @@ export interface Intake {
     detail: string
     size: number
   }): Promise<Outcome>
-  /** Waits until everything submitted is stored. */
+  /** Stores everything that was submitted, at once. */
   drain(): Promise<void>
 }
 
-/** How many messages share a commit at most: verifying as many takes about 30 ms of a slow core. */
-const mostPerCommit = 200
+/** How many messages share a commit at most: verifying as many takes about 30 ms of a fast core, which nothing else has. */
+const mostPerCommit = 400
+
+/** So many messages are not held back any longer: a client that sends what it kept has no more than these under way. */
+const mostHeld = 24
+
+/** How messages share commits, milliseconds of real time. Each commit costs a disk several pages, however little is in it. */
+export interface Hold {
+  /** From one commit to the next at least, unless `mostHeld` messages wait. The first after a quiet time is stored at once. */
+  holdMs: number
+  monotonic: () => number
+}
 
 /**
  * The one way into the journal: examine, store, and only then acknowledge. Messages that arrive while a commit is
@@ -40,6 +53,7 @@ export function createIntake(
   rules: JudgeRules,
   clock: Clock,
   onStored: (outcome: Outcome, received: number) => void = () => {},
+  { holdMs, monotonic }: Hold = { holdMs: 0, monotonic: () => performance.now() },
 ): Intake {
   const byKid = new Map<Hex, Meter>(meters.map((meter) => [toHex(meter.key.kid), meter]))
   const byId = new Map<Hex, Meter>(meters.map((meter) => [meter.key.meterId, meter]))
@@ -57,33 +71,45 @@ export function createIntake(
   }
 
   interface Waiting {
+    /** When it came, Unix seconds: it may be stored later. */
+    received: number
     store: (received: number) => Outcome
     resolve: (outcome: Outcome) => void
     reject: (error: unknown) => void
   }
   const waiting: Waiting[] = []
-  let scheduled = false
+  let next: { cancel: () => void; held: boolean } | undefined
+  let lastCommit = Number.NEGATIVE_INFINITY
 
-  function schedule(): void {
-    if (scheduled || waiting.length === 0) return
-    scheduled = true
-    setImmediate(flush)
+  function schedule(now: boolean): void {
+    if (waiting.length === 0) return
+    const rest = now || waiting.length >= mostHeld ? 0 : lastCommit + holdMs - monotonic()
+    if (next && (!next.held || rest > 0)) return
+    next?.cancel()
+    if (rest > 0) {
+      const timer = setTimeout(flush, rest)
+      next = { held: true, cancel: () => clearTimeout(timer) }
+    } else {
+      const immediate = setImmediate(flush)
+      next = { held: false, cancel: () => clearImmediate(immediate) }
+    }
   }
 
   function flush(): void {
-    scheduled = false
+    next?.cancel()
+    next = undefined
     const batch = waiting.splice(0, mostPerCommit)
-    const received = clock.now()
     // Where a common commit fails, each gets its own: one message that cannot be stored does not hold up the others.
-    if (!store(batch, received)) for (const entry of batch) store([entry], received)
-    schedule()
+    if (!store(batch)) for (const entry of batch) store([entry])
+    lastCommit = monotonic()
+    schedule(true)
   }
 
   /** @returns false where nothing was stored and nobody has an answer yet; one alone is always answered. */
-  function store(batch: readonly Waiting[], received: number): boolean {
+  function store(batch: readonly Waiting[]): boolean {
     let outcomes: Outcome[]
     try {
-      outcomes = journal.commit(() => batch.map((entry) => entry.store(received)))
+      outcomes = journal.commit(() => batch.map((entry) => entry.store(entry.received)))
     } catch (error) {
       // What the rules remember is what the journal holds, and the journal took nothing of this.
       states.clear()
@@ -91,17 +117,17 @@ export function createIntake(
       batch[0]!.reject(error)
       return true
     }
-    batch.forEach(({ resolve }, i) => {
+    batch.forEach(({ resolve, received }, i) => {
       resolve(outcomes[i]!)
       onStored(outcomes[i]!, received)
     })
     return true
   }
 
-  function wait(store: Waiting["store"]): Promise<Outcome> {
+  function wait(store: Waiting["store"], now = false): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      waiting.push({ store, resolve, reject })
-      schedule()
+      waiting.push({ received: clock.now(), store, resolve, reject })
+      schedule(now)
     })
   }
 
@@ -119,15 +145,15 @@ export function createIntake(
   }
 
   return {
-    submit: (message) => wait((received) => take(message, received)),
+    submit: (message, { now } = {}) => wait((received) => take(message, received), now),
     turnAway: ({ source, reason, detail, size }) =>
       wait((received) => {
         const bytes = new Uint8Array()
         journal.quarantine.add({ received, source, meterId: undefined, reason, detail, bytes, size })
         return { kind: "refused", reason, detail, meterId: undefined }
-      }),
+      }, true),
     async drain() {
-      while (waiting.length > 0 || scheduled) await new Promise((resolve) => setImmediate(resolve))
+      while (waiting.length > 0) flush()
     },
   }
 }

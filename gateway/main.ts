@@ -20,6 +20,7 @@ import { startWeb } from "./web/server.ts"
 const settleEveryMs = 500
 const balancesEveryMs = 2_000
 const stopPatienceMs = 2_000
+const usualHoldSeconds = 60
 
 export interface Gateway {
   /** Of the plain listener, and of the one with TLS. */
@@ -32,19 +33,27 @@ export interface Gateway {
 /** Puts the gateway's parts together and starts them: sources → verify → journal → settlement; the web reads. */
 export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
   const clock = createClock(config.pace, Date.now)
+  const monotonic = () => performance.now()
   const journal = openJournal(config.dataDir, config.meters)
   const unreachable = new Map<Meter, string>()
   const balances = new Map<Hex, bigint>()
-  const intake = createIntake(config.meters, journal, config.rules, clock, (outcome) => {
-    const name = nameOf(outcome)
-    if (name && name !== "accepted") log.info(describe(outcome), "quarantined")
-    if (outcome.kind === "authentic" && outcome.verdict.accepted) {
-      const { meter, signed, verdict, state } = outcome
-      if (verdict.note)
-        log.warn({ meter: meter.name, note: verdict.note }, "a register began anew, or is back")
-      mqtt?.show(meter, { ...signed.reading, ...state.anchor?.registers })
-    }
-  })
+  const intake = createIntake(
+    config.meters,
+    journal,
+    config.rules,
+    clock,
+    (outcome) => {
+      const name = nameOf(outcome)
+      if (name && name !== "accepted") log.info(describe(outcome), "quarantined")
+      if (outcome.kind === "authentic" && outcome.verdict.accepted) {
+        const { meter, signed, verdict, state } = outcome
+        if (verdict.note)
+          log.warn({ meter: meter.name, note: verdict.note }, "a register began anew, or is back")
+        mqtt?.show(meter, { ...signed.reading, ...state.anchor?.registers })
+      }
+    },
+    { holdMs: 1000 * (config.holdSeconds ?? (config.pace ? 0 : usualHoldSeconds)), monotonic },
+  )
 
   const { readingsPerMinute = usualReadingsPerMinute } = config.mqtt
   let mqtt: MqttSource | undefined
@@ -78,7 +87,6 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   // viem is the largest part of the program and wanted only where the chain is: loaded once the meters are being heard.
   const { connectChain } = await import("./settlement/chain.ts")
   const chain = connectChain(config.chain)
-  const monotonic = () => performance.now()
   const settlement = createSettlement({ config, journal, chain, clock, monotonic, log })
 
   const context: WebContext = {

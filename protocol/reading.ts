@@ -93,11 +93,12 @@ export function encodeReading(
   kid: Uint8Array,
   sign: (message: Uint8Array) => Uint8Array,
 ): Uint8Array {
-  const parts = [encodeHeader(scheme, kid), new Map(), encodePayload(reading), new Uint8Array(64)]
+  const parts = [encodeHeader(scheme, kid), new Map(), encodePayload(reading), new Uint8Array(signatureBytes)]
   const bytes = concatBytes(Uint8Array.of(coseSign1Tag), encode(parts))
   const signature = sign(decodeReading(bytes).message)
-  if (signature.length !== 64) throw new MalformedReading("The signature must be a byte string of 64 bytes.")
-  bytes.set(signature, bytes.length - 64)
+  if (signature.length !== signatureBytes)
+    throw new MalformedReading("The signature must be a byte string of 64 bytes.")
+  bytes.set(signature, bytes.length - signatureBytes)
   return bytes
 }
 

@@ -43,6 +43,8 @@ function migrate(db: Db): void {
       context: [`Its schema is ${version}, this program knows ${migrations.length}.`],
       next: "Install the newer version again; nothing was changed.",
     })
+  // A reading is 200 bytes: with SQLite's usual pages of 4096 most of what is written would be what was there before.
+  if (version === 0) db.pragma("page_size = 1024")
   db.pragma("journal_mode = WAL")
   db.pragma("synchronous = FULL")
   db.pragma("foreign_keys = ON")

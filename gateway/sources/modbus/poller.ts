@@ -18,7 +18,7 @@ export interface PollerOptions {
   sign: SignReading
   intake: Intake
   log: Logger
-  /** Called after each poll: undefined when it went well. */
+  /** Called after each poll: undefined once what it brought is stored. */
   onPoll?: (meter: Meter, error: Error | undefined) => void
   busTimes?: BusTimes
   rests?: Rests
@@ -86,11 +86,10 @@ async function pollForEver(
   while (!signal.aborted) {
     try {
       const { polled } = await reader.read()
-      await handIn(meter, polled, options)
+      handIn(meter, polled, options)
       if (failures > 0) log.info(about, "readings of the meter come in again")
       failures = 0
       told = undefined
-      onPoll?.(meter, undefined)
     } catch (cause) {
       const error = cause instanceof Error ? cause : new Error(String(cause))
       if (signal.aborted) return
@@ -113,13 +112,26 @@ function restAfter(error: Error, failures: number, rests: Rests): number {
   return Math.min(rests.afterErrorMs * 2 ** failures, rests.mostAfterErrorMs)
 }
 
-/** What a meter signed itself goes in as it is; what a plain meter shows is signed by the gateway. */
-async function handIn(meter: Meter, polled: Polled, options: PollerOptions): Promise<void> {
-  const { intake } = options
+/**
+ * What a meter signed itself goes in as it is; what a plain meter shows is signed by the gateway. The next poll does not
+ * wait until it is stored.
+ */
+function handIn(meter: Meter, polled: Polled, options: PollerOptions): void {
+  const { intake, log, onPoll } = options
   const from = { source: sourceOf(meter), claimedMeter: meter.key.meterId }
   const { signed, snapshot } = polled
-  if (signed) await intake.submit({ ...from, bytes: signed.bytes, format: signed.format })
-  if (snapshot) await intake.submit({ ...from, bytes: sign(meter, polled.time, snapshot, options) })
+  const messages = [
+    ...(signed ? [{ ...from, bytes: signed.bytes, format: signed.format }] : []),
+    ...(snapshot ? [{ ...from, bytes: sign(meter, polled.time, snapshot, options) }] : []),
+  ]
+  Promise.all(messages.map((message) => intake.submit(message))).then(
+    () => onPoll?.(meter, undefined),
+    (cause: unknown) => {
+      const error = cause instanceof Error ? cause : new Error(String(cause))
+      log.error({ meter: meter.name, reason: error.message }, "a reading could not be stored")
+      onPoll?.(meter, error)
+    },
+  )
 }
 
 function sign(

@@ -93,7 +93,7 @@ export async function startBroker(
     drainTimeout: 10_000,
     keepaliveLimit: 900,
     queueLimit: 16,
-    maxInflightInbound: 16,
+    maxInflightInbound: 32,
     preConnect(client, packet, done) {
       const from = fromOf(client)
       from.saysItIs = packet.clientId

@@ -80,13 +80,15 @@ export function createReceive(options: ReceiveOptions): Receive {
     if (limited) await waitForTurn(meterId, signal)
     let outcome: Outcome | undefined
     try {
-      outcome = await intake.submit({
+      const message = {
         source,
         bytes,
         ...(format && { format }),
         claimedMeter: meterId,
         redelivered: redelivered || ownMeter || resend,
-      })
+      }
+      // Where nobody can be made to wait, messages come one after the other, each after the one before is stored.
+      outcome = await intake.submit(message, { now: !limited })
     } finally {
       // Only what its own key signed is a meter's to pay for: nobody else can use up its rate.
       if (limited && outcome?.kind !== "authentic") rates.giveBack(meterId, 1)

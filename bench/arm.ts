@@ -1,0 +1,80 @@
+import { spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { isInstalled } from "./process.ts"
+import type { Options, Row } from "./row.ts"
+import { inFolder } from "./site.ts"
+
+const program = fileURLToPath(new URL("arm-process.js", import.meta.url))
+
+/**
+ * What taking in a reading costs in machine instructions and in system calls: the difference between a process that
+ * signs readings and one that signs and takes them in. Counted on this machine; an ARM core has other instructions.
+ */
+export async function arm({ quick }: Options): Promise<Row[]> {
+  const count = quick ? 2_000 : 20_000
+  return [await instructions(count), await systemCalls(count)]
+}
+
+async function instructions(count: number): Promise<Row> {
+  const what = "instructions to verify and store a reading"
+  const counted = (work: string) => {
+    const args = ["stat", "-x", ",", "-e", "instructions:u", process.execPath, program, String(count), work]
+    const { stderr, status } = spawnSync("perf", args, { encoding: "utf8" })
+    const n = Number(
+      stderr
+        ?.split("\n")
+        .find((line) => line.includes("instructions"))
+        ?.split(",")[0],
+    )
+    return status === 0 && Number.isFinite(n) ? n : undefined
+  }
+  const [take, sign] = isInstalled("perf") ? [counted("take"), counted("sign")] : []
+  if (take === undefined || sign === undefined)
+    return {
+      what,
+      ours: 0,
+      unit: "not measured",
+      better: "lower",
+      note: "perf is not here, or may not count",
+    }
+  return {
+    what,
+    ours: (take - sign) / count,
+    unit: "instructions",
+    better: "lower",
+    note: "x86-64, user mode",
+  }
+}
+
+async function systemCalls(count: number): Promise<Row> {
+  const what = "system calls to verify and store a reading, 100 a commit"
+  if (!isInstalled("strace"))
+    return { what, ours: 0, unit: "not measured", better: "lower", note: "strace is not installed here" }
+  return inFolder(async (folder) => {
+    const counted = (work: string) => {
+      const file = join(folder, `${work}.txt`)
+      spawnSync("strace", [
+        "-f",
+        "-c",
+        "-U",
+        "calls,name",
+        "-o",
+        file,
+        process.execPath,
+        program,
+        String(count),
+        work,
+      ])
+      return Number(readFileSync(file, "utf8").match(/^\s*(\d+)\s+total/m)?.[1])
+    }
+    return {
+      what,
+      ours: (counted("take") - counted("sign")) / count,
+      unit: "calls",
+      better: "lower",
+      note: "the same on ARM, but for what Node itself does there",
+    }
+  })
+}
