@@ -300,8 +300,6 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
         bool isHead = number == last.number;
         if (isHead ? last.cancelled : last.cancelledBefore) return ProposalStatus.Cancelled;
         if (isHead && _isPending(last)) return ProposalStatus.Pending;
-        // The predecessor's are not valid here.
-        if (!isHead && last.timeBefore == 0) return ProposalStatus.None;
         return ProposalStatus.Valid;
     }
 

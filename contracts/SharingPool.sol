@@ -81,6 +81,7 @@ contract SharingPool is AccessManaged, EIP712, NoncesKeyed {
     error NoStatements();
     /// @dev More is credited than debited: settle the debtors' statements first or in the same call.
     error Unbalanced(uint64 number, int256 excess);
+    error ProposalInFuture(uint256 time, uint256 blockTime);
     error StatementAfterProposal(address household, uint64 time, uint256 proposalTime);
     error InvalidHousehold(address household);
     error NotThatMuch(address household, uint256 amount, uint256 available);
@@ -122,6 +123,8 @@ contract SharingPool is AccessManaged, EIP712, NoncesKeyed {
     ) external {
         if (statements.length == 0) revert NoStatements();
         Terms memory terms = issuance.oracle().settleable(site, number);
+        // Whatever an oracle says: a statement from the future would outlive it, and stop its household's account.
+        if (terms.time > block.timestamp) revert ProposalInFuture(terms.time, block.timestamp);
         bytes32[] memory leaves = new bytes32[](statements.length);
         for (uint256 i = 0; i < statements.length; ++i) {
             leaves[i] = Statement.leaf(statements[i]);

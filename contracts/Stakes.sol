@@ -53,9 +53,11 @@ contract Stakes {
 
     event SiteStaked(uint32 indexed site, uint256 amount, address from);
     event SiteUnbonding(uint32 indexed site, uint256 amount, uint256 releaseAt);
+    event SiteReleased(uint32 indexed site, uint256 amount, address indexed to);
     event SiteSlashed(uint32 indexed site, uint256 amount, address indexed to);
     event ValidatorStaked(address indexed validator, uint256 amount, address from);
     event ValidatorUnbonding(address indexed validator, uint256 amount, uint256 releaseAt);
+    event ValidatorReleased(address indexed validator, uint256 amount);
     event ValidatorSlashed(address indexed validator, uint256 amount, address indexed to);
     /// @notice A validator signed two different batches with one number.
     event DoubleSignature(address indexed validator, uint32 indexed site, uint64 indexed number);
@@ -97,10 +99,11 @@ contract Stakes {
         stake.releaseAt = releaseAt;
     }
 
-    function _release(Stake storage stake, address to) private {
+    function _release(Stake storage stake, address to) private returns (uint256 amount) {
         if (block.timestamp < stake.releaseAt) revert NotReleasedYet(stake.releaseAt);
-        owed[to] += stake.unbonding;
+        amount = stake.unbonding;
         stake.unbonding = 0;
+        owed[to] += amount;
     }
 
     /// @dev Takes what is bonded first, then what is unbonding. Half is burned, or a site would slash itself for free.
@@ -136,7 +139,8 @@ contract Stakes {
 
     /// @notice Once it is unbonded, the site's stake is owed to its operator. Anyone may say so.
     function releaseSite(uint32 site) external {
-        _release(_ofSite[site], registry.siteOperator(site));
+        address operator = registry.siteOperator(site);
+        emit SiteReleased(site, _release(_ofSite[site], operator), operator);
     }
 
     /// @notice Looks anew whether a site's stake is enough, after the rules changed. Anyone may.
@@ -170,7 +174,7 @@ contract Stakes {
 
     /// @notice Once it is unbonded, a validator's stake is owed to it. Anyone may say so.
     function releaseValidator(address validator) external {
-        _release(_ofValidator[validator], validator);
+        emit ValidatorReleased(validator, _release(_ofValidator[validator], validator));
     }
 
     /// @notice Shows a validator's signatures under two different batches with one number: the validator is slashed,

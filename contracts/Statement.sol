@@ -73,7 +73,6 @@ library Statement {
             }
             let sibling := proof.offset
             let flag := flags.offset
-            fits := 1
             for { let end := add(flag, shl(5, flags.length)) } lt(flag, end) { flag := add(flag, 0x20) } {
                 let a := mload(first)
                 first := add(first, 0x20)
@@ -87,8 +86,6 @@ library Statement {
                     b := mload(first)
                     first := add(first, 0x20)
                 }
-                // What was taken from the queue had been put there.
-                fits := and(fits, iszero(gt(first, last)))
                 switch lt(a, b)
                 case 1 {
                     mstore(0, a)
@@ -102,8 +99,9 @@ library Statement {
                 last := add(last, 0x20)
             }
             root := mload(sub(last, 0x20))
-            // All of the proof was used, and by the lengths checked above the root alone is left.
-            fits := and(fits, eq(sibling, add(proof.offset, shl(5, proof.length))))
+            // All of the proof was used, and no more. Then there were leaves - 1 flags that are set, so that in no step
+            // more was taken from the queue than had been put there, and the root alone is left.
+            fits := eq(sibling, add(proof.offset, shl(5, proof.length)))
         }
         if (!fits) revert InvalidMultiproof();
     }

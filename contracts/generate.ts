@@ -1,11 +1,14 @@
 // Compiles the contracts and writes their ABI and bytecode to contracts/generated, so that a gateway never compiles.
 // Not forge's own output: a compilation that includes the tests may number things otherwise and so order code otherwise.
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { resolve } from "node:path"
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { posix, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import solc from "solc"
+import { concat, type Hex, keccak256, toBytes } from "viem"
 
 const command = "npx tsc && node dist/contracts/generate.js"
+const folder = "contracts/generated"
+export const recordFile = "contracts/snapshots/generated.json"
 
 const contracts = {
   accessManager: "@openzeppelin/contracts/access/manager/AccessManager.sol",
@@ -39,10 +42,48 @@ interface Output {
   contracts: Record<string, Record<string, Compiled>>
 }
 
+/** What was compiled from what: the way through the IR takes minutes, comparing this takes none. */
+export interface Recorded {
+  /** keccak256 of all that decides the bytecode: the compiler, its settings, every source file. */
+  sources: Hex
+  /** keccak256 of each generated file. */
+  files: { [name: string]: Hex }
+}
+
+/** The record that belongs to the sources and the generated files in the repository at `root`. */
+export function record(root = "."): Recorded {
+  const read = reader(root)
+  const sources = new Map<string, string>()
+  const follow = (path: string) => {
+    if (sources.has(path)) return
+    const text = read(path)
+    sources.set(path, text)
+    for (const [, imported] of text.matchAll(/^import [^"]*"([^"]+)";/gm)) {
+      follow(imported!.startsWith(".") ? posix.join(posix.dirname(path), imported!) : imported!)
+    }
+  }
+  for (const path of Object.values(contracts)) follow(path)
+  const said = [
+    solc.version(),
+    JSON.stringify(settingsOf(read("foundry.toml"))),
+    JSON.stringify([contracts, [...direct]]),
+    ...[...sources.keys()].sort().flatMap((path) => [path, sources.get(path)!]),
+  ]
+  const files = readdirSync(resolve(root, folder)).sort()
+  return {
+    sources: keccak256(concat(said.map((text) => keccak256(toBytes(text))))),
+    files: Object.fromEntries(files.map((name) => [name, keccak256(toBytes(read(`${folder}/${name}`)))])),
+  }
+}
+
+function reader(root: string) {
+  return (path: string) =>
+    readFileSync(resolve(root, path.startsWith("@") ? `node_modules/${path}` : path), "utf8")
+}
+
 /** The generated files' texts by name, compiled afresh from the repository at `root`. */
 export function generate(root = "."): Map<string, string> {
-  const read = (path: string) =>
-    readFileSync(resolve(root, path.startsWith("@") ? `node_modules/${path}` : path), "utf8")
+  const read = reader(root)
   const outputs = [
     compile((name) => !direct.has(name), true, read),
     compile((name) => direct.has(name), false, read),
@@ -145,10 +186,10 @@ function settingsOf(toml: string) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const folder = "contracts/generated"
   mkdirSync(folder, { recursive: true })
   for (const [name, text] of generate()) {
     writeFileSync(`${folder}/${name}`, text)
     console.error(`${folder}/${name}: ${(text.length / 1024).toFixed(0)} KiB`)
   }
+  writeFileSync(recordFile, `${JSON.stringify(record(), null, 2)}\n`)
 }

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {GreenToken} from "../GreenToken.sol";
 import {ImpactOracle} from "../ImpactOracle.sol";
-import {IOracle, Issuance} from "../Issuance.sol";
+import {Issuance} from "../Issuance.sol";
 import {ASSURANCE_METER, Registration, SOURCE_SOLAR} from "../Meter.sol";
 import {IKeyVerifier} from "../MeterKeys.sol";
 import {IPaid, MeterRegistry} from "../MeterRegistry.sol";
@@ -62,9 +62,21 @@ abstract contract Community is Say {
         IKeyVerifier keyVerifier = IKeyVerifier(address(new ReadingVerifier()));
         // Behind the registry come the token, the certificates, the issuance.
         address its = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 3);
-        registry = new MeterRegistry(address(authority), keyVerifier, IPaid(its));
+        registry = MeterRegistry(
+            made(
+                "meterRegistry",
+                type(MeterRegistry).creationCode,
+                abi.encode(address(authority), keyVerifier, IPaid(its))
+            )
+        );
         (token, certificates, issuance) = newIssuance(3);
-        policy = new PolicyRegistry(address(authority), policyOf(rulesOf(WINDOW, HEADROOM)));
+        policy = PolicyRegistry(
+            made(
+                "policyRegistry",
+                type(PolicyRegistry).creationCode,
+                abi.encode(address(authority), policyOf(rulesOf(WINDOW, HEADROOM)))
+            )
+        );
         verifier = new PlainVerifier();
         oracle = newOracle(Proposals(address(0)));
         stakes = oracle.stakes();
@@ -80,18 +92,37 @@ abstract contract Community is Say {
         uint64 nonce = vm.getNonce(address(this));
         address its = vm.computeCreateAddress(address(this), nonce + 2);
         address oracle_ = vm.computeCreateAddress(address(this), nonce + 2 + later);
-        GreenToken token_ = new GreenToken(its, address(0xB0B));
+        address token_ =
+            made("greenToken", type(GreenToken).creationCode, abi.encode(its, address(0xB0B)));
         CountingCertificates certificates_ = new CountingCertificates(its);
+        bytes memory given = abi.encode(address(authority), registry, token_, certificates_, oracle_);
         return (
-            token_,
+            GreenToken(token_),
             certificates_,
-            new Issuance(address(authority), registry, token_, certificates_, IOracle(oracle_))
+            Issuance(made("issuance", type(Issuance).creationCode, given))
         );
+    }
+
+    /// The contract of this name: as it was compiled with the tests.
+    function made(string memory, bytes memory compiled, bytes memory given)
+        internal
+        virtual
+        returns (address)
+    {
+        return create(bytes.concat(compiled, given));
+    }
+
+    function create(bytes memory initCode) internal returns (address created) {
+        assembly ("memory-safe") {
+            created := create(0, add(initCode, 0x20), mload(initCode))
+        }
+        holds(created != address(0));
     }
 
     /// It may suspend meters.
     function newOracle(Proposals predecessor) internal returns (ImpactOracle created) {
-        created = new ImpactOracle(authority, issuance, policy, verifier, predecessor);
+        bytes memory given = abi.encode(authority, issuance, policy, verifier, predecessor);
+        created = ImpactOracle(made("impactOracle", type(ImpactOracle).creationCode, given));
         bytes4[] memory suspend = new bytes4[](1);
         suspend[0] = registry.suspend.selector;
         authority.setTargetFunctionRole(address(registry), suspend, ORACLE_ROLE);

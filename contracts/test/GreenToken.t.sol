@@ -61,6 +61,46 @@ contract GreenTokenTest is Community {
         equal(token.balanceOf(holder), 5000);
     }
 
+    /// The slots that mint writes are those that ERC20 reads and writes, whatever happens in between.
+    function test_minted_balances_are_erc20s_own_after_any_mints_transfers_and_burns(
+        uint96[8] calldata amounts,
+        uint256 deeds
+    ) public {
+        address[3] memory holders = [address(0x1001), address(0x1002), address(0x1003)];
+        uint256[3] memory expected;
+        uint256 supply = token.totalSupply();
+        for (uint256 i = 0; i < amounts.length; ++i) {
+            uint256 deed = deeds >> (8 * i);
+            (uint256 from, uint256 to) = (deed >> 2 & 0x3f) % 3 == 0 ? (0, 1) : (2, uint256(0));
+            uint256 amount = amounts[i];
+            if (deed % 3 == 0) {
+                vm.prank(address(issuance));
+                token.mint(minting(holders[to], amount));
+                expected[to] += amount;
+                supply += amount;
+            } else if (deed % 3 == 1) {
+                amount = within(amount, 0, expected[from]);
+                vm.prank(holders[from]);
+                token.transfer(holders[to], amount);
+                expected[from] -= amount;
+                expected[to] += amount;
+            } else {
+                amount = within(amount, 0, expected[from]);
+                vm.prank(token.retirements());
+                token.burn(holders[from], amount);
+                expected[from] -= amount;
+                supply -= amount;
+            }
+            equal(token.totalSupply(), supply);
+        }
+        for (uint256 i = 0; i < 3; ++i) {
+            equal(token.balanceOf(holders[i]), expected[i]);
+            equal(uint256(vm.load(address(token), keccak256(abi.encode(holders[i], 0)))), expected[i]);
+        }
+        equal(uint256(vm.load(address(token), bytes32(uint256(2)))), supply);
+        equal(token.balanceOf(holder), 5000);
+    }
+
     function test_nothing_is_minted_to_nobody() public {
         vm.prank(address(issuance));
         vm.expectRevert(abi.encodeWithSelector(IERC20Errors.ERC20InvalidReceiver.selector, address(0)));

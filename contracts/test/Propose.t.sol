@@ -3,7 +3,9 @@ pragma solidity 0.8.37;
 
 import {Proposal} from "../Proposal.sol";
 import {Proposals, ProposalStatus} from "../Proposals.sol";
+import {MeterStatement} from "../Statement.sol";
 import {Community} from "./Community.sol";
+import {Tree} from "./Tree.sol";
 import {vm} from "./Vm.sol";
 
 contract ProposeTest is Community {
@@ -249,6 +251,30 @@ contract ProposeTest is Community {
         vm.warp(START + WINDOW);
         (, status,,,) = oracle.proposal(site, 1);
         equal(uint256(status), uint256(ProposalStatus.Valid));
+    }
+
+    function test_a_leaf_of_any_kind_is_verified_in_a_valid_proposal_and_in_no_other(uint256 chosen) public {
+        MeterStatement[] memory all = new MeterStatement[](7);
+        for (uint256 i = 0; i < 7; ++i) {
+            all[i] = statement(bytes32(i), 0, uint64(START));
+        }
+        uint256 k = chosen % 7;
+        bytes32 leaf = Tree.leaf(all[k]);
+        (, bytes32[] memory proof,) = Tree.prove(all, 1 << k);
+        uint64 number = proposed(all);
+        vm.expectRevert(
+            abi.encodeWithSelector(Proposals.ProposalPending.selector, site, number, uint64(START + WINDOW))
+        );
+        oracle.verifyLeaf(site, number, leaf, proof);
+        vm.warp(START + WINDOW);
+        holds(oracle.verifyLeaf(site, number, leaf, proof));
+        holds(!oracle.verifyLeaf(site, number, Tree.leaf(all[(k + 1) % 7]), proof));
+        holds(!oracle.verifyLeaf(site, number, leaf, new bytes32[](0)));
+        vm.expectRevert(abi.encodeWithSelector(Proposals.UnknownProposal.selector, site, number + 1, number));
+        oracle.verifyLeaf(site, number + 1, leaf, proof);
+        valid(only(statement("other", 0, 0))); // the one before the head is still valid
+        holds(oracle.verifyLeaf(site, number, leaf, proof));
+        holds(!oracle.verifyLeaf(site, number + 1, leaf, proof));
     }
 
     function test_the_last_two_proposals_are_known_and_no_others() public {

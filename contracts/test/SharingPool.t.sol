@@ -250,6 +250,19 @@ contract SharingPoolTest is Pool {
         pool.settle(1, statements, new bytes32[](0), new bool[](0));
     }
 
+    /// Whatever an oracle says: such a statement would stop its household's account until then.
+    function test_a_batch_from_the_future_is_never_settled() public {
+        AccountStatement[] memory statements = new AccountStatement[](1);
+        statements[0] = AccountStatement(homes[0], -5, type(uint64).max);
+        office.make(SITE, 1, leaf(statements[0]), type(uint64).max);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                SharingPool.ProposalInFuture.selector, type(uint64).max, block.timestamp
+            )
+        );
+        pool.settle(1, statements, new bytes32[](0), new bool[](0));
+    }
+
     function test_only_statements_of_valid_batches_of_its_own_site_are_settled() public {
         AccountStatement[] memory statements = new AccountStatement[](1);
         statements[0] = AccountStatement(homes[0], 5, uint64(block.timestamp));

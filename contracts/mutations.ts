@@ -1,0 +1,495 @@
+// Breaks the contracts in one place at a time, in a copy, and runs the tests that should notice. A test suite that lets
+// a broken contract pass proves nothing about the one that is not. Takes minutes: npm run mutations [words of a name…]
+import { spawnSync } from "node:child_process"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+
+interface Mutation {
+  /** What is lost. */
+  breaks: string
+  file: string
+  find: string
+  replace: string
+  /** The test files that should notice, as forge's --match-path has them. */
+  tests: string
+}
+
+const of =
+  (file: string, tests: string) =>
+  (breaks: string, find: string, replace: string): Mutation => ({ breaks, file, find, replace, tests })
+
+const issuance = of("Issuance.sol", "{Settle,Lies,Succession,Certified}")
+const statement = of("Statement.sol", "{Multiproof,Settle}")
+const token = of("GreenToken.sol", "GreenToken")
+const proposals = of("Proposals.sol", "{Propose,Policy,Succession,Challenge,Stakes}")
+const oracle = of("ImpactOracle.sol", "{Challenge,Game,Succession}")
+const stakes = of("Stakes.sol", "{Stakes,Game}")
+const policy = of("PolicyRegistry.sol", "Policy")
+const set = of("ValidatorSet.sol", "Policy")
+const certificates = of("Certificates.sol", "{Retirements,Certified}")
+const certificateId = of("ICertificates.sol", "Retirements")
+const retirements = of("Retirements.sol", "Retirements")
+const pool = of("SharingPool.sol", "SharingPool")
+const ceiling = of("Ceiling.sol", "Settle")
+const ed25519 = of("Ed25519.sol", "{Signatures,Reading}")
+const sha512 = of("Sha512.sol", "Sha512")
+const reading = of("SignedReading.sol", "Reading")
+const verifier = of("ReadingVerifier.sol", "{Reading,Signatures}")
+
+const mutations: Mutation[] = [
+  issuance(
+    "a register that falls is refused",
+    "if (to < from) revert RegisterFell(meterId, to, from);",
+    "if (to < from) to = from;",
+  ),
+  issuance(
+    "nothing above the ceiling",
+    "if (wh > ceiling) revert AboveCeiling(meterId, wh, ceiling);",
+    "if (wh > 2 * ceiling) revert AboveCeiling(meterId, wh, ceiling);",
+  ),
+  issuance(
+    "a meter that signs has its own headroom",
+    "? terms.headroom : terms.gatewayHeadroom",
+    "? terms.gatewayHeadroom : terms.headroom",
+  ),
+  issuance(
+    "a meter that signs has its own factor",
+    "? terms.meterFactor : terms.gatewayFactor",
+    "? terms.gatewayFactor : terms.meterFactor",
+  ),
+  issuance(
+    "nothing from the future",
+    "if (terms.time > block.timestamp) revert",
+    "if (terms.time > block.timestamp + 1) revert",
+  ),
+  issuance(
+    "a statement is not later than its proposal",
+    "if (time > terms.time) revert",
+    "if (time > terms.time + 1) revert",
+  ),
+  issuance(
+    "headroom has a limit",
+    "terms.headroom > MAX_HEADROOM ||",
+    "terms.headroom > 2 * MAX_HEADROOM ||",
+  ),
+  issuance("the commons' share has a limit", "|| terms.commonsShare > MAX_COMMONS_SHARE", ""),
+  issuance("factors have a limit", "|| terms.meterFactor > BASIS", ""),
+  issuance("without commons nothing is taken", "if (commons == address(0)) terms.commonsShare = 0;", ""),
+  issuance(
+    "fractions are of the register",
+    "if (share != 0) shared = to * share / BASIS - from * share / BASIS;",
+    "if (share != 0) shared = (to - from) * share / BASIS;",
+  ),
+  issuance(
+    "what is left over is in the next",
+    "(from, to) = (from * factor / BASIS, to * factor / BASIS);",
+    "(from, to) = (0, (to - from) * factor / BASIS);",
+  ),
+  issuance(
+    "a replay has no effect",
+    "if (elapsed > time || elapsed == 0) return (0, 0);",
+    "if (elapsed > time) return (0, 0);",
+  ),
+  issuance(
+    "an older batch has no effect",
+    "if (elapsed > time || elapsed == 0) return (0, 0);",
+    "if (elapsed == 0) return (0, 0);",
+  ),
+  issuance(
+    "only active meters of the site",
+    "if (!meter.isActiveAt(site)) _refuse(meterId, site, meter);",
+    "",
+  ),
+  issuance("never currency and certificates", "if (!meter.wantsCertificates()) {", "if (true) {"),
+  issuance("the commons' certificates", "if (c.shared != 0) certificates.mint(commons, c.id, c.shared);", ""),
+  issuance(
+    "no bits that do not belong there",
+    "if ((wh | time) >> 64 != 0) revert",
+    "if ((wh & time) >> 64 != 0) revert",
+  ),
+  issuance(
+    "the exit window",
+    "if (block.timestamp < successionAt) revert",
+    "if (block.timestamp + 1 < successionAt) revert",
+  ),
+  issuance(
+    "a successor has code",
+    "if (address(successor_).code.length == 0) revert",
+    "if (address(successor_) == address(0)) revert",
+  ),
+  issuance(
+    "who succeeded is not announced any more",
+    "        oracle = successor;\n        emit OracleChanged(successor);\n        delete successor;",
+    "        oracle = successor;\n        emit OracleChanged(successor);",
+  ),
+  issuance(
+    "the proof leads to the root",
+    "!= terms.root) revert InvalidProof",
+    "== bytes32(0)) revert InvalidProof",
+  ),
+
+  statement("the kind is in the leaf", "mstore(preimage, KIND_METER)", "mstore(preimage, KIND_ACCOUNT)"),
+  statement("children are sorted", "switch lt(a, b)", "switch gt(a, b)"),
+  statement(
+    "all of the proof is used",
+    "fits := eq(sibling, add(proof.offset, shl(5, proof.length)))",
+    "fits := 1",
+  ),
+  statement(
+    "the lengths fit",
+    "statements.length + proof.length != flags.length + 1",
+    "statements.length + proof.length < flags.length + 1",
+  ),
+  statement("no statements are refused", "statements.length == 0 || ", ""),
+  statement("the leaf is hashed twice", "mstore(leafAt, keccak256(0, 0x20))", "mstore(leafAt, mload(0))"),
+
+  token("only the issuance mints", "if (msg.sender != issuance) revert OnlyIssuance(msg.sender);", ""),
+  token("only a retirement burns", "if (msg.sender != retirements) revert OnlyRetirements(msg.sender);", ""),
+  token("the supply counts what is minted", "supply := add(supply, value)", ""),
+  token("a balance grows", "sstore(balance_, add(sload(balance_), value))", "sstore(balance_, value)"),
+  token("nothing to nobody", "if (toNobody) revert ERC20InvalidReceiver(address(0));", ""),
+  token("the supply's slot", "sstore(2, supply)", "sstore(3, supply)"),
+
+  proposals(
+    "the number is the last plus one",
+    "if (p.number != last.number + 1) revert",
+    "if (p.number <= last.number) revert",
+  ),
+  proposals(
+    "the time is later than the last",
+    "if (p.time <= last.time) revert",
+    "if (p.time < last.time) revert",
+  ),
+  proposals(
+    "the time is not in the future",
+    "if (p.time > block.timestamp) revert",
+    "if (p.time > block.timestamp + 1) revert",
+  ),
+  proposals(
+    "one pending at a time",
+    "if (_isPending(last)) revert ProposalPending(p.site",
+    "if (last.open != 0) revert ProposalPending(p.site",
+  ),
+  proposals("no proposal without a stake", "if (!last.staked) revert NoStake(p.site);", ""),
+  proposals(
+    "the threshold",
+    "if (given < current.threshold) revert",
+    "if (given + 1 < current.threshold) revert",
+  ),
+  proposals(
+    "each signer is who is named",
+    "if (signer != validator) revert BadSignature(i, validator);",
+    "if (signer == address(0)) revert BadSignature(i, validator);",
+  ),
+  proposals(
+    "the set's version is current",
+    "if (p.validatorSet != current.validatorSet) {",
+    "if (p.validatorSet > current.validatorSet) {",
+  ),
+  proposals(
+    "the digest covers the evidence",
+    "p.evidence,\n                    p.time,",
+    "p.root,\n                    p.time,",
+  ),
+  proposals(
+    "an open challenge holds a proposal back",
+    "(block.timestamp < last.validAt || last.open != 0)",
+    "(block.timestamp < last.validAt)",
+  ),
+  proposals("a proposal keeps its rules", "rulesBefore: last.rules,", "rulesBefore: current.rules,"),
+  proposals("a cancelled one stays so", "cancelledBefore: last.cancelled,", "cancelledBefore: false,"),
+  proposals(
+    "numbers go on from the predecessor's",
+    "(last.number, last.time, last.cancelled) = (uint40(number), uint40(time), number != 0);",
+    "(last.number, last.time, last.cancelled) = (0, uint40(time), false);",
+  ),
+  proposals(
+    "validators have their stake",
+    "if (stake < wanted) revert ValidatorStakeTooLow",
+    "if (stake + 1 < wanted) revert ValidatorStakeTooLow",
+  ),
+  proposals(
+    "only the stakes say who is staked",
+    "if (msg.sender != address(stakes)) revert OnlyStakes(msg.sender);",
+    "",
+  ),
+  proposals(
+    "a leaf is verified in valid proposals only",
+    "        _validHead(site, number);\n        return",
+    "        return",
+  ),
+
+  oracle(
+    "no challenge after the window",
+    "if (block.timestamp >= last.validAt) revert WindowOver",
+    "if (block.timestamp > last.validAt) revert WindowOver",
+  ),
+  oracle(
+    "exactly the bond",
+    "if (msg.value != uint256(r.bond) * 1 gwei) revert",
+    "if (msg.value < uint256(r.bond) * 1 gwei) revert",
+  ),
+  oracle(
+    "one challenge a leaf",
+    "if (_challenges[id].challenger != address(0)) revert AlreadyChallenged(site, number, leaf);",
+    "",
+  ),
+  oracle("a challenge counts", "_heads[site].open = last.open + 1;", ""),
+  oracle(
+    "the answer has a deadline",
+    "if (block.timestamp >= asked.deadline) revert TooLate",
+    "if (block.timestamp > asked.deadline) revert TooLate",
+  ),
+  oracle(
+    "the answer is the reading quoted",
+    "if (digest_ != s.reading) revert WrongReading(digest_, s.reading);",
+    "",
+  ),
+  oracle(
+    "the answer says the leaf's register",
+    "countedWh != int256(uint256(s.generatedWh))\n                ||",
+    "countedWh < 0\n                ||",
+  ),
+  oracle(
+    "the answer's clock is synchronised",
+    "|| shown.clock != SYNCHRONISED\n        ) revert ReadingDiffers",
+    "\n        ) revert ReadingDiffers",
+  ),
+  oracle(
+    "a challenge is answered once",
+    "        delete _challenges[_id(site, number, leaf)];\n        _heads[site].open = last.open - 1;\n        stakes.owe(msg.sender",
+    "        _heads[site].open = last.open - 1;\n        stakes.owe(msg.sender",
+  ),
+  oracle("time is given", "if (block.timestamp < asked.deadline) revert StillTime(asked.deadline);", ""),
+  oracle(
+    "no refund while a proposal stands",
+    "if (number == last.number && !last.cancelled) revert StillStanding(site, number);",
+    "",
+  ),
+  oracle(
+    "honest leaves are not proven false",
+    "registry.siteAt(s.meterId, s.time) == site) revert NotProven();",
+    "registry.siteAt(s.meterId, s.time) != 0 && false) revert NotProven();",
+  ),
+  oracle("a register has a quarter of an hour of lead", "s.time - start.time + LEAD", "s.time - start.time"),
+  oracle(
+    "a later reading is later",
+    "shown.time <= s.time || shown.time > block.timestamp",
+    "shown.time > block.timestamp",
+  ),
+  oracle(
+    "an equal register has not fallen",
+    "countedWh >= int256(uint256(s.generatedWh))\n        ) revert NotProven",
+    "countedWh > int256(uint256(s.generatedWh))\n        ) revert NotProven",
+  ),
+  oracle("twins have one number", "first.sequence != second.sequence\n                ||", ""),
+  oracle(
+    "a reading signed anew is no twin",
+    "keccak256(a[:a.length - SIGNATURE]) == keccak256(b[:b.length - SIGNATURE])",
+    "keccak256(a) == keccak256(b)",
+  ),
+  oracle(
+    "no stake is lost after succession",
+    "if (address(issuance.oracle()) == address(this)) {",
+    "if (true) {",
+  ),
+  oracle(
+    "a fallen register suspends its meter",
+    "_cancel(site, number, Fault.RegisterFell);\n        registry.suspend(s.meterId);",
+    "_cancel(site, number, Fault.RegisterFell);",
+  ),
+
+  stakes(
+    "only the operator unbonds",
+    "if (msg.sender != registry.siteOperator(site)) revert NotOperator(site, msg.sender);",
+    "",
+  ),
+  stakes(
+    "unbonding takes its time",
+    "if (block.timestamp < stake.releaseAt) revert",
+    "if (block.timestamp + 1 < stake.releaseAt) revert",
+  ),
+  stakes(
+    "released once",
+    "        stake.unbonding = 0;\n        owed[to] += amount;",
+    "        owed[to] += amount;",
+  ),
+  stakes("what is unbonding can be lost", "stake.unbonding -= uint96(unbonding);", ""),
+  stakes("half is burned", "burned += taken - taken / 2;", "burned += taken / 2;"),
+  stakes("being caught counts", "++stake.caught;", ""),
+  stakes(
+    "withdrawn once, whoever calls back",
+    '        owed[msg.sender] = 0;\n        emit Withdrawn(msg.sender, amount);\n        (bool done,) = msg.sender.call{value: amount}("");',
+    '        emit Withdrawn(msg.sender, amount);\n        (bool done,) = msg.sender.call{value: amount}("");\n        owed[msg.sender] = 0;',
+  ),
+  stakes("what cannot be paid stays owed", "if (!done) revert NotPaid(msg.sender, amount);", ""),
+  stakes(
+    "only the oracle slashes",
+    "function slashSite(uint32 site, uint256 amount, address to) external onlyOracle {",
+    "function slashSite(uint32 site, uint256 amount, address to) external {",
+  ),
+  stakes("bonds are held apart", "held -= amount;", ""),
+  stakes(
+    "one batch is no double",
+    "|| a.number != b.number || same) revert",
+    "|| a.number != b.number) revert",
+  ),
+  stakes("one number is no other", "a.site != b.site || a.number != b.number ||", "a.site != b.site ||"),
+  stakes(
+    "one signer is no other",
+    "if (validator == address(0) || validator != other) revert",
+    "if (validator == address(0)) revert",
+  ),
+  stakes("punished once", "_punished[id] = true;", ""),
+  stakes(
+    "a site that unbonds is looked at",
+    "emit SiteUnbonding(site, amount, _unbond(_ofSite[site], amount));\n        oracle.stakeChanged(site, _ofSite[site].bonded);",
+    "emit SiteUnbonding(site, amount, _unbond(_ofSite[site], amount));",
+  ),
+
+  policy(
+    "rules have their notice",
+    "if (from < block.timestamp + NOTICE) revert",
+    "if (from + 1 < block.timestamp + NOTICE) revert",
+  ),
+  policy("rules wait for their time", "while (activeFrom[version] > block.timestamp) --version;", ""),
+  policy("a window is not zero", "r.challengeWindow == 0 || ", ""),
+  policy("rules in force are not withdrawn", "activeFrom[version] <= block.timestamp || ", ""),
+  set("a set ascends", "if (validator <= last) revert", "if (validator < last) revert"),
+  set("a set has an end", "n == 0 || n > MAX_SIZE", "n == 0"),
+
+  certificates(
+    "only the issuance mints certificates",
+    "if (msg.sender != issuance) revert OnlyIssuance(msg.sender);",
+    "",
+  ),
+  certificates(
+    "only a retirement burns certificates",
+    "if (msg.sender != retirements) revert OnlyRetirements(msg.sender);",
+    "",
+  ),
+  certificates("no certificates to nobody", "if (to == address(0)) revert ERC1155InvalidReceiver(to);", ""),
+  certificateId("months begin in January", "monthFromMarch - 9", "monthFromMarch - 8"),
+  certificateId("a century's February", "- dayOfEra / 146_096", ""),
+  retirements("the holder signs", "revert BadSignature(holder);", ""),
+  retirements("a signature is used once", "_useCheckedNonce(holder, nonce);", ""),
+  retirements("a retirement never moves", "if (_ownerOf(number) != address(0)) revert Soulbound();", ""),
+  retirements("retiring burns", "token.burn(holder, wh);", ""),
+  retirements("nothing is not retired", "if (wh == 0) revert NothingToRetire();", ""),
+
+  pool("credits never exceed debits", "if (sum > 0) revert Unbalanced(number, sum);", ""),
+  pool(
+    "an older statement has no effect",
+    "if (s.time <= account.time) return 0;",
+    "if (s.time < account.time) return 0;",
+  ),
+  pool(
+    "no batch from the future",
+    "if (terms.time > block.timestamp) revert ProposalInFuture",
+    "if (terms.time == 0) revert ProposalInFuture",
+  ),
+  pool(
+    "no more is drawn than may be",
+    "if (amount > available) revert NotThatMuch(household, amount, available);\n        _move(household, -amount.toInt256());\n        emit Withdrawn",
+    "_move(household, -amount.toInt256());\n        emit Withdrawn",
+  ),
+  pool(
+    "a debt is good up to its limit",
+    "Math.min(uint256(-position_), account.limit)",
+    "uint256(-position_)",
+  ),
+  pool("a shortage is shared", "Math.mulDiv(uint256(position_), good, owed)", "uint256(position_)"),
+  pool(
+    "a pay has a limit",
+    "_position(known) + int256(uint256(known.limit))",
+    "_position(known) + int256(uint256(known.limit)) + 1",
+  ),
+
+  ceiling(
+    "the register's resolution is one Wh",
+    "/ WS_BASIS_POINTS_PER_WH + 1;",
+    "/ WS_BASIS_POINTS_PER_WH + 2;",
+  ),
+  ceiling("an hour has 3600 seconds", "3600 * 10_000;", "3599 * 10_000;"),
+
+  ed25519("a scalar is below the order", "if (scalar >= L) return false;", ""),
+  ed25519("a key is canonical", "if (y >= P) return (false, 0, 0);", ""),
+  ed25519("no small order", "if (y <= 1 || y == P - 1 || y == Y8 || y == P - Y8) return (false, 0, 0);", ""),
+  sha512("the length is in bits", "shl(3,", "shl(2,"),
+  reading("a short number in its short form", "if (size < 24) revert MalformedReading(17);", ""),
+  reading("nothing stands behind", "if (position != end) revert MalformedReading(position);", ""),
+  reading("keys ascend", "key <= previous ||", ""),
+  verifier(
+    "the kid is the meter's",
+    "if (r.kid != bytes8(meterId)) revert AnotherMeter(r.kid, meterId);",
+    "",
+  ),
+  verifier("an Ed25519 key is one word", "return key[1] == 0 && Ed25519", "return Ed25519"),
+]
+
+// ---------------------------------------------------------------- applying
+
+interface Suite {
+  test_results: Record<string, { status: string }>
+}
+
+/** A copy in which the compiler's cache goes on from one mutation to the next. */
+function copy(): string {
+  mkdirSync(".forge", { recursive: true })
+  const root = mkdtempSync(resolve(".forge/mutations-"))
+  for (const path of ["foundry.toml", "contracts", "protocol/vectors"]) {
+    cpSync(path, join(root, path), { recursive: true })
+  }
+  cpSync("node_modules/@openzeppelin/contracts", join(root, "node_modules/@openzeppelin/contracts"), {
+    recursive: true,
+  })
+  symlinkSync(resolve("node_modules/solc"), join(root, "node_modules/solc"))
+  return root
+}
+
+/** The first test that fails; undefined where all pass. */
+function caughtBy(root: string, tests: string): string | undefined {
+  const run = spawnSync(
+    resolve("node_modules/.bin/forge"),
+    ["test", "--json", "--match-path", `contracts/test/${tests}.t.sol`],
+    { cwd: root, encoding: "utf8", maxBuffer: 2 ** 28, env: { ...process.env, FOUNDRY_FUZZ_RUNS: "64" } },
+  )
+  const json = run.stdout.slice(run.stdout.indexOf("{"))
+  if (!json.startsWith("{")) throw new Error(`does not compile:\n${run.stdout}${run.stderr}`)
+  for (const { test_results } of Object.values<Suite>(JSON.parse(json))) {
+    for (const [name, { status }] of Object.entries(test_results)) {
+      if (status === "Failure") return name.replace(/\(.*/, "")
+    }
+  }
+  return undefined
+}
+
+const words = process.argv.slice(2)
+const chosen = mutations.filter(({ file, breaks }) =>
+  words.every((word) => `${file} ${breaks}`.toLowerCase().includes(word.toLowerCase())),
+)
+for (const { file, find, breaks } of mutations) {
+  const places = readFileSync(`contracts/${file}`, "utf8").split(find).length - 1
+  if (places !== 1) throw new Error(`${file}, ${breaks}: found ${places} times, not once: ${find}`)
+}
+const root = copy()
+let survived = 0
+try {
+  for (const { file, find, replace, breaks, tests } of chosen) {
+    const path = join(root, "contracts", file)
+    const text = readFileSync(path, "utf8")
+    // A function, or a replacement's dollar signs would mean something.
+    writeFileSync(
+      path,
+      text.replace(find, () => replace),
+    )
+    const test = caughtBy(root, tests)
+    writeFileSync(path, text)
+    if (!test) survived++
+    console.log(`${test ? "caught  " : "SURVIVED"} ${file}: ${breaks}${test ? ` (${test})` : ""}`)
+  }
+} finally {
+  rmSync(root, { recursive: true })
+}
+console.log(`${chosen.length} mutations of ${mutations.length}, ${survived} survived`)
+process.exitCode = survived === 0 ? 0 : 1
