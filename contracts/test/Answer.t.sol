@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ImpactOracle} from "../ImpactOracle.sol";
-import {Registration} from "../MeterRegistry.sol";
+import {Registration} from "../Meter.sol";
 import {Proposals, ProposalStatus} from "../Proposals.sol";
 import {MeterStatement} from "../Statement.sol";
 import {Community} from "./Community.sol";

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Certificates} from "../Certificates.sol";
 import {CertificateId} from "../ICertificates.sol";
 import {Issuance} from "../Issuance.sol";
-import {ASSURANCE_METER, SOURCE_SOLAR} from "../MeterRegistry.sol";
+import {ASSURANCE_METER, SOURCE_SOLAR} from "../Meter.sol";
 import {Rules} from "../PolicyRegistry.sol";
 import {MeterStatement} from "../Statement.sol";
 import {GreenToken} from "../GreenToken.sol";

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Reading} from "../IReadingVerifier.sol";
 import {ImpactOracle} from "../ImpactOracle.sol";
-import {Status} from "../MeterRegistry.sol";
+import {Status} from "../Meter.sol";
 import {Proposals, ProposalStatus} from "../Proposals.sol";
 import {MeterStatement} from "../Statement.sol";
 import {Stakes} from "../Stakes.sol";

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Proposal} from "../Proposal.sol";
 import {MeterStatement} from "../Statement.sol";
-import {Registration} from "../MeterRegistry.sol";
+import {Registration} from "../Meter.sol";
 import {Community} from "./Community.sol";
 import {Generated} from "./Generated.sol";
 import {vm} from "./Vm.sol";

@@ -5,7 +5,7 @@ import {Proposal} from "../Proposal.sol";
 import {ProposalStatus} from "../Proposals.sol";
 import {MeterStatement} from "../Statement.sol";
 import {Rules} from "../PolicyRegistry.sol";
-import {Meter, Status} from "../MeterRegistry.sol";
+import {Meter, Status} from "../Meter.sol";
 import {Issuance} from "../Issuance.sol";
 import {Community} from "./Community.sol";
 import {Tree} from "./Tree.sol";

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IOracle, Issuance, Terms} from "../Issuance.sol";
-import {Registration} from "../MeterRegistry.sol";
+import {Registration} from "../Meter.sol";
 import {MeterStatement, Statement} from "../Statement.sol";
 import {Community} from "./Community.sol";
 import {Tree} from "./Tree.sol";

@@ -6,7 +6,7 @@ import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessMana
 import {Proposal} from "../Proposal.sol";
 import {Policy, PolicyRegistry, Rules} from "../PolicyRegistry.sol";
 import {Fault, Proposals, ProposalStatus} from "../Proposals.sol";
-import {Registration, Status} from "../MeterRegistry.sol";
+import {Registration, Status} from "../Meter.sol";
 import {ValidatorSet} from "../ValidatorSet.sol";
 import {Issuance} from "../Issuance.sol";
 import {Community} from "./Community.sol";

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Proposal} from "../Proposal.sol";
 import {Proposals, ProposalStatus} from "../Proposals.sol";
 import {MeterStatement, Statement} from "../Statement.sol";
-import {Registration, Status} from "../MeterRegistry.sol";
+import {Registration, Status} from "../Meter.sol";
 import {Issuance} from "../Issuance.sol";
 import {Community} from "./Community.sol";
 import {Tree} from "./Tree.sol";
