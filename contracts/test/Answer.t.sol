@@ -7,6 +7,7 @@ import {Proposals, ProposalStatus} from "../Proposals.sol";
 import {MeterStatement} from "../Statement.sol";
 import {Community} from "./Community.sol";
 import {Generated} from "./Generated.sol";
+import {Signing} from "./Signing.sol";
 import {Vectors} from "./Vectors.sol";
 import {vm} from "./Vm.sol";
 
@@ -88,7 +89,9 @@ contract AnswerTest is Community {
     function _of(string memory name) private returns (MeterStatement memory s, bytes memory reading) {
         string memory json = Vectors.file("readings");
         uint256 i = 0;
-        while (keccak256(bytes(Vectors.text(json, Vectors.path("valid", i, "name")))) != keccak256(bytes(name))) {
+        while (
+            keccak256(bytes(Vectors.text(json, Vectors.path("valid", i, "name")))) != keccak256(bytes(name))
+        ) {
             ++i;
         }
         reading = Vectors.data(json, Vectors.path("valid", i, "bytes"));
@@ -98,7 +101,21 @@ contract AnswerTest is Community {
         one[0].publicKey = Vectors.data(json, Vectors.path("valid", i, "publicKey"));
         one[0].startTime = TIME - 1 hours;
         one[0].startWh = SHOWN - 100;
+        uint256 secret = _secretOf(Vectors.text(json, Vectors.path("valid", i, "meter")));
+        one[0].proof = Signing.signed(one[0].scheme, secret, registry.registrationDigest(one[0]));
         registry.register(one);
         s = MeterStatement(idOf(one[0]), SHOWN, TIME, keccak256(reading));
+    }
+
+    /// Anybody may know the secrets of the vectors' meters.
+    function _secretOf(string memory meter) private view returns (uint256) {
+        string memory json = Vectors.file("keys");
+        uint256 i = 0;
+        while (
+            keccak256(bytes(Vectors.text(json, Vectors.path("valid", i, "name")))) != keccak256(bytes(meter))
+        ) {
+            ++i;
+        }
+        return uint256(bytes32(Vectors.data(json, Vectors.path("valid", i, "secret"))));
     }
 }

@@ -102,7 +102,9 @@ contract LiesTest is Community {
         this.settleOne(_said());
     }
 
-    function test_a_word_of_a_statement_that_has_too_many_bits_is_always_refused(uint8 bit, bool inTime) public {
+    function test_a_word_of_a_statement_that_has_too_many_bits_is_always_refused(uint8 bit, bool inTime)
+        public
+    {
         // The tree has what the words say; the contract must not cut them.
         bit = uint8(within(bit, 64, 255));
         uint256 wh = START_WH + 100;
@@ -217,6 +219,7 @@ contract LiesTest is Community {
         Registration[] memory one = new Registration[](1);
         one[0] = registration(owner, key);
         if (byGateway) one[0].assurance = 2;
+        prove(one[0], key);
         registry.register(one);
         return idOf(one[0]);
     }
