@@ -202,6 +202,7 @@ t.test(
     const honest = community.settlement()
     await honest.advance()
     t.equal(community.journal.batches.get(1n)?.state, "superseded")
+    t.same(honest.status.challenges, [])
     t.match(honest.status.problem, /NoStake/)
     await doubt.bondSite()
     await community.settle(honest)
