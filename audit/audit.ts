@@ -44,6 +44,8 @@ export interface AuditReport {
   retiredWh: bigint
   /** Statements that were doubted on chain, and what became of it. */
   challenges: { made: number; answered: number; unanswered: number }
+  /** Stakes that were lost: whose, and how much of the chain's smallest coin. */
+  slashed: { whose: string; wei: bigint }[]
   /** Proposals that were cancelled, and why. */
   cancelled: { where: string; why: string }[]
   gasUsed: bigint
@@ -94,6 +96,7 @@ export async function audit({
       answered: history.challenges.filter(({ closed }) => closed?.how === "answered").length,
       unanswered: history.challenges.filter(({ closed }) => !closed).length,
     },
+    slashed: history.slashed.map(({ whose, wei }) => ({ whose, wei })),
     cancelled: history.proposals.flatMap(({ site, number, cancelled }) =>
       cancelled === undefined ? [] : [{ where: `site ${site} proposal ${number}`, why: cancelled }],
     ),

@@ -94,7 +94,8 @@ export function checkSettlements(
       }
     }
     const readable = !batch?.unproven.has(s.meterId)
-    if (check.findings.length === foundBefore && withEvidence && readable) accounted += sumOf(mintsOf(history, s))
+    if (check.findings.length === foundBefore && withEvidence && readable)
+      accounted += sumOf(mintsOf(history, s))
   }
   return accounted
 }

@@ -36,10 +36,12 @@ function mark({ findings, skipped, examined }: CheckResult): string {
 }
 
 /** What was doubted on chain, and what was cancelled. */
-function doubts({ challenges: { made, answered, unanswered }, cancelled }: AuditReport): string[] {
+function doubts({ challenges, cancelled, slashed }: AuditReport): string[] {
+  const { made, answered, unanswered } = challenges
   const doubted = `${made} statements were doubted on chain: ${answered} answered, ${unanswered} not.`
   return [
     ...(made > 0 ? [doubted] : []),
+    ...slashed.map(({ whose, wei }) => `Slashed: ${whose}, ${wei} wei.`),
     ...cancelled
       .slice(0, mostFindings)
       .map(({ where, why }) => `Cancelled, and nothing minted by it: ${where}: ${why}.`),

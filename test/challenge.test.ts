@@ -1,4 +1,8 @@
 import t from "tap"
+import { audit } from "../audit/audit.ts"
+import { evidenceFrom } from "../audit/evidence-source.ts"
+import { connect } from "../audit/history.ts"
+import { reportAsText } from "../audit/report.ts"
 import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
 import { stakesAbi } from "../contracts/generated/stakes.ts"
 import { accounts } from "../demo/plan.ts"
@@ -202,10 +206,25 @@ t.test(
     const honest = community.settlement()
     await honest.advance()
     t.equal(community.journal.batches.get(1n)?.state, "superseded")
+    t.same(honest.status.challenges, [])
     t.match(honest.status.problem, /NoStake/)
     await doubt.bondSite()
     await community.settle(honest)
     t.equal(await community.chain.totalSupply(), 2000n, "the next batch carries everything")
+
+    const report = await audit({
+      client: connect(chain.rpc),
+      oracle: community.deployment.oracle,
+      evidence: evidenceFrom(community.evidenceUrl),
+      identities: [community.auditor.identity],
+      progress: () => {},
+    })
+    t.equal(report.ok, true, reportAsText(report))
+    t.same(report.challenges, { made: 1, answered: 0, unanswered: 1 })
+    t.same(report.slashed, [{ whose: `site ${community.site}`, wei: wei(rules.siteStake) }])
+    const why = report.cancelled.map((entry) => entry.why).join("\n")
+    t.match(why, /^nobody showed the reading behind a statement that was doubted$/m)
+    t.match(why, /^recomputed: entry 0: claimed .*"1001".* the readings give .*"1000"/m)
   },
 )
 

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {Ed25519} from "../Ed25519.sol";
+import {NativeScheme} from "../NativeScheme.sol";
 import {ED25519, ES256, PublicKey} from "../PublicKey.sol";
 import {ReadingVerifier} from "../ReadingVerifier.sol";
 import {Vectors} from "./Vectors.sol";
@@ -68,10 +69,11 @@ contract SignaturesTest {
             // What a maker's own format is signed with never verifies anything here.
             if (scheme > ES256) continue;
             bytes memory encoded = Vectors.data(json, Vectors.path(list, k, "publicKey"));
-            require(
-                _isValid(uint8(scheme), encoded) == (i < taken),
-                Vectors.text(json, Vectors.path(list, k, "name"))
-            );
+            string memory name = Vectors.text(json, Vectors.path(list, k, "name"));
+            uint256 nativeLength = NativeScheme.length(uint8(scheme));
+            // Of a maker's format no contract knows the curve, and whoever registers the meter vouches for its key.
+            if (nativeLength != 0) require(i >= taken || encoded.length == nativeLength, name);
+            else require(_isValid(uint8(scheme), encoded) == (i < taken), name);
         }
     }
 

@@ -87,6 +87,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
   /** The chain has this number. Is it ours, is it valid yet, and who is still to be paid? */
   async function afterProposal(batch: Batch, head: Head): Promise<boolean> {
     const { root, status: onChain } = await chain.proposal(site, batch.number)
+    if (onChain !== "pending") status.challenges = []
     if (root !== batch.root || onChain === "cancelled") {
       const why = onChain === "cancelled" ? "cancelled on chain" : "another proposal took its number"
       journal.batches.setState(batch.number, "superseded", why)
