@@ -175,7 +175,6 @@ const mutations: Mutation[] = [
     "statements.length + proof.length != flags.length + 1",
     "statements.length + proof.length < flags.length + 1",
   ),
-  statement("no statements are refused", "statements.length == 0 || ", ""),
   statement("the leaf is hashed twice", "mstore(leafAt, keccak256(0, 0x20))", "mstore(leafAt, mload(0))"),
 
   token("only the issuance mints", "if (msg.sender != issuance) revert OnlyIssuance(msg.sender);", ""),
