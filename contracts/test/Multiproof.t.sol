@@ -86,6 +86,18 @@ contract MultiproofTest is Say {
         _alike(_statements(leaves), proof, flags);
     }
 
+    /// Or what lies behind the ones that the flags use would pass unproven.
+    function test_a_statement_that_no_flag_uses_is_always_refused(uint256 used, uint256 more) public {
+        used = within(used, 1, 10);
+        bool[] memory flags = new bool[](used - 1);
+        for (uint256 i = 0; i < flags.length; ++i) {
+            flags[i] = true;
+        }
+        MeterStatement[] memory s = _statements(used + within(more, 1, 5));
+        vm.expectRevert(Statement.InvalidMultiproof.selector);
+        roots.ours(s, new bytes32[](0), flags);
+    }
+
     function test_no_statements_are_always_refused(bool withProof) public {
         vm.expectRevert(Statement.InvalidMultiproof.selector);
         roots.ours(new MeterStatement[](0), new bytes32[](withProof ? 1 : 0), new bool[](0));

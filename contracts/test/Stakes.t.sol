@@ -158,6 +158,13 @@ contract StakesTest is Community {
         _balances();
     }
 
+    function test_the_odd_wei_is_burned() public {
+        vm.prank(address(oracle));
+        stakes.slashSite(site, 3, ANYONE);
+        equal(stakes.owed(ANYONE), 1);
+        equal(stakes.burned(), 2);
+    }
+
     // ---------------------------------------------------------------- withdrawn
 
     function test_an_operator_who_calls_back_while_being_paid_is_paid_once() public {
