@@ -33,7 +33,7 @@ contract Arithmetic {
     }
 
     /// `Issuance._settle`: the difference in times wraps above the time where a statement is earlier, and only there.
-    function elapsed(uint64 time, uint64 last) external pure {
+    function wrapsWhereEarlier(uint64 time, uint64 last) external pure {
         uint256 difference;
         unchecked {
             difference = uint256(time) - uint256(last);
