@@ -61,6 +61,14 @@ t.test("the generated files belong to the contracts", async (t) => {
   t.same(record(), JSON.parse(readFileSync(recordFile, "utf8")), "if not, run: npm run contracts")
 })
 
+t.test("no contract is larger than a chain takes (EIP-170)", async (t) => {
+  const layout = JSON.parse(readFileSync("contracts/snapshots/layout.json", "utf8")) as Record<
+    string,
+    { bytes: number }
+  >
+  for (const [name, { bytes }] of Object.entries(layout)) t.ok(bytes <= 24_576, `${name} has ${bytes} bytes`)
+})
+
 // ---------------------------------------------------------------- the shipped bytecode, used from outside
 
 // The validators of this test, in the order of their addresses.

@@ -8,7 +8,10 @@ import { concat, type Hex, keccak256, toBytes } from "viem"
 
 const command = "npx tsc && node dist/contracts/generate.js"
 const folder = "contracts/generated"
-export const recordFile = "contracts/snapshots/generated.json"
+const snapshots = "contracts/snapshots"
+export const recordFile = `${snapshots}/generated.json`
+/** What each contract keeps where, and how large its code on chain is: a change of either shows in review. */
+const layoutFile = `${snapshots}/layout.json`
 
 const contracts = {
   accessManager: "@openzeppelin/contracts/access/manager/AccessManager.sol",
@@ -28,8 +31,16 @@ const contracts = {
 /** Not by way of the IR: through it the verifier is larger than a contract may be. */
 const direct = new Set(["accessManager", "readingVerifier"])
 
+interface Variable {
+  slot: string
+  offset: number
+  label: string
+  type: string
+}
+
 interface Compiled {
   abi: unknown[]
+  storageLayout: { storage: Variable[]; types: Record<string, { label: string }> | null }
   evm: {
     bytecode: { object: string }
     deployedBytecode: { object: string; immutableReferences: Record<string, { start: number }[]> }
@@ -69,10 +80,10 @@ export function record(root = "."): Recorded {
     JSON.stringify([contracts, [...direct]]),
     ...[...sources.keys()].sort().flatMap((path) => [path, sources.get(path)!]),
   ]
-  const files = readdirSync(resolve(root, folder)).sort()
+  const files = [...readdirSync(resolve(root, folder)).map((name) => `${folder}/${name}`), layoutFile].sort()
   return {
     sources: keccak256(concat(said.map((text) => keccak256(toBytes(text))))),
-    files: Object.fromEntries(files.map((name) => [name, keccak256(toBytes(read(`${folder}/${name}`)))])),
+    files: Object.fromEntries(files.map((name) => [name, keccak256(toBytes(read(name)))])),
   }
 }
 
@@ -81,7 +92,7 @@ function reader(root: string) {
     readFileSync(resolve(root, path.startsWith("@") ? `node_modules/${path}` : path), "utf8")
 }
 
-/** The generated files' texts by name, compiled afresh from the repository at `root`. */
+/** The generated files' texts by path, compiled afresh from the repository at `root`. */
 export function generate(root = "."): Map<string, string> {
   const read = reader(root)
   const outputs = [
@@ -89,12 +100,19 @@ export function generate(root = "."): Map<string, string> {
     compile((name) => direct.has(name), false, read),
   ]
   const files = new Map<string, string>()
+  const layout: Record<string, { bytes: number; storage: string[] }> = {}
   for (const [name, path] of Object.entries(contracts)) {
     const contractName = name[0]!.toUpperCase() + name.slice(1)
     const output = outputs[direct.has(name) ? 1 : 0]!
-    const { abi, evm } = output.contracts[path]![contractName]!
+    const { abi, evm, storageLayout } = output.contracts[path]![contractName]!
+    layout[contractName] = {
+      bytes: evm.deployedBytecode.object.length / 2,
+      storage: storageLayout.storage.map(
+        ({ slot, offset, label, type }) => `${slot}+${offset} ${storageLayout.types![type]!.label} ${label}`,
+      ),
+    }
     files.set(
-      `${name}.ts`,
+      `${folder}/${name}.ts`,
       [
         `// Generated from ${path} by: ${command}`,
         `export const ${name}Abi = [`,
@@ -110,6 +128,7 @@ export function generate(root = "."): Map<string, string> {
       ].join("\n"),
     )
   }
+  files.set(layoutFile, `${JSON.stringify(layout, null, 2)}\n`)
   return files
 }
 
@@ -152,6 +171,7 @@ function compile(isIn: (name: string) => boolean, viaIR: boolean, read: (path: s
           "": ["ast"],
           "*": [
             "abi",
+            "storageLayout",
             "evm.bytecode.object",
             "evm.deployedBytecode.object",
             "evm.deployedBytecode.immutableReferences",
@@ -187,9 +207,9 @@ function settingsOf(toml: string) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   mkdirSync(folder, { recursive: true })
-  for (const [name, text] of generate()) {
-    writeFileSync(`${folder}/${name}`, text)
-    console.error(`${folder}/${name}: ${(text.length / 1024).toFixed(0)} KiB`)
+  for (const [path, text] of generate()) {
+    writeFileSync(path, text)
+    console.error(`${path}: ${(text.length / 1024).toFixed(0)} KiB`)
   }
   writeFileSync(recordFile, `${JSON.stringify(record(), null, 2)}\n`)
 }
