@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { createWriteStream, writeFileSync } from "node:fs"
+import { createWriteStream, renameSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -63,7 +63,10 @@ export class Processes {
   /** Which process is which, for whoever wants to see one die. */
   #note(): void {
     const ids = Object.fromEntries([...this.#running].map(([name, child]) => [name, child.pid]))
-    writeFileSync(join(this.#directory, "processes.json"), JSON.stringify(ids))
+    const file = join(this.#directory, "processes.json")
+    // Whoever reads it meanwhile sees the one before, and never half of one.
+    writeFileSync(`${file}.new`, JSON.stringify(ids))
+    renameSync(`${file}.new`, file)
   }
 
   /** Ends all of them, the chain last, and waits. */
