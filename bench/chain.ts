@@ -61,9 +61,10 @@ export async function chain(): Promise<Row[]> {
   const snapshots = readdirSync(folder).filter((name) => name.endsWith(".json"))
   const rows: Row[] = []
   for (const file of snapshots.sort()) {
+    // Beside gas the folder has what was compiled and how it is laid out.
     const entries = Object.entries(
-      JSON.parse(readFileSync(join(folder, file), "utf8")) as Record<string, string>,
-    )
+      JSON.parse(readFileSync(join(folder, file), "utf8")) as Record<string, unknown>,
+    ).filter(([, value]) => typeof value === "string" && /^\d+$/.test(value))
     for (const [name, value] of entries)
       rows.push(rowOf(`gas, ${file.replace(".json", "")}: ${name}`, name, Number(value)))
   }
