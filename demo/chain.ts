@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
+import type { Client } from "viem"
 import { PersonError } from "../protocol/error.ts"
 
 /**
@@ -40,4 +41,11 @@ function anvilBinary(): string {
       cause,
     })
   }
+}
+
+/** Lets time pass on this machine's own chain. */
+export async function passOnChain(client: { request: Client["request"] }, seconds: number): Promise<void> {
+  const request = client.request as (call: { method: string; params: unknown[] }) => Promise<unknown>
+  await request({ method: "evm_increaseTime", params: [seconds] })
+  await request({ method: "evm_mine", params: [] })
 }

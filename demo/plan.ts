@@ -28,6 +28,8 @@ const place = { latitude: 48, longitude: 7.85 }
 const plainMeterW = 22_080
 /** What neighbours pay for a shared kWh, units of a thousandth of a GREEN: cheap when there is much sun. */
 const price = { usual: 250, midday: 150, fundParts: 50_000 }
+/** How far each account may be in debt: 50 GREEN. */
+export const creditLimit = 50_000n
 /** A main fuse of 63 A. */
 const gridMeterW = 43_470
 const headroomBasisPoints = 1000
@@ -288,6 +290,7 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
     settlement: { everySeconds: plan.batchSeconds, waitSeconds: 20 },
     rules: { intervalSeconds: 900, headroomBasisPoints, clockToleranceSeconds: 120 },
     accounts: accountsOf(plan),
+    sharingPool: deployment.pools[site]!,
     validators: ports.validators.map((port) => `http://127.0.0.1:${port}`),
     auditors: [plan.auditor.recipient],
     households: scenario.homes.map(({ name }) => ({ name, address: householdOf(plan, name) })),

@@ -8,17 +8,19 @@ import { reportAsText } from "../audit/report.ts"
 import { truth } from "../device-sim/main.ts"
 import { createClock } from "../protocol/clock.ts"
 import { PersonError } from "../protocol/error.ts"
-import { toHex } from "../protocol/hex.ts"
+import { type Hex, toHex } from "../protocol/hex.ts"
 import { newIdentity } from "../protocol/seal.ts"
-import { type Deployment, deploy, openSite } from "../provisioning/deploy.ts"
+import { type Deployment, deploy, openPool, openSite, setLimits } from "../provisioning/deploy.ts"
 import { registerMeters } from "../provisioning/meters.ts"
-import { connectOperator } from "../provisioning/operator.ts"
+import { connectOperator, type Operator } from "../provisioning/operator.ts"
 import { checkPlan } from "../provisioning/plan.ts"
+import { passOnChain } from "./chain.ts"
 import type { DemoOptions } from "./options.ts"
 import {
   accountNames,
   accounts,
   communityPlan,
+  creditLimit,
   type DemoPlan,
   gatewayConfig,
   plainKeyFile,
@@ -128,6 +130,7 @@ async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (lin
   const operator = await connectOperator(rpc, accounts.operator.key)
   const deployment = await deploy(operator, checkPlan(communityPlan, "the demo's plan"))
   const site = await openSite(operator, deployment, accounts.gateway.address)
+  await preparePool(operator, deployment, site, [...accountNames(plan).keys()])
   await registerMeters(operator, deployment, registrations(plan, deployment, site))
   say(
     `Contracts deployed, ${plan.scenario.meters.length} meters of ${plan.scenario.homes.length} homes registered.`,
@@ -149,6 +152,26 @@ async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (lin
   write("deployment.json", JSON.stringify(deployment))
   write("plan.json", JSON.stringify(plan))
   return deployment
+}
+
+/** Opens the pool with a limit for each account. The governor's delay passes at once: it is this machine's own chain. */
+async function preparePool(operator: Operator, deployment: Deployment, site: number, households: Hex[]) {
+  const open = () =>
+    openPool(
+      operator,
+      deployment,
+      site,
+      () => {},
+      (pool) => {
+        deployment.pools[site] = pool
+      },
+    )
+  const { waits } = await open()
+  if (waits) {
+    await passOnChain(operator, communityPlan.delays.governor + 1)
+    await open()
+  }
+  await setLimits(operator, deployment, site, households, creditLimit)
 }
 
 function readDeployment(directory: string): Deployment {

@@ -2,9 +2,11 @@ import t from "tap"
 import { audit } from "../audit/audit.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { connect } from "../audit/history.ts"
+import { sharingPoolAbi } from "../contracts/generated/sharingPool.ts"
 import { accounts as keys } from "../demo/plan.ts"
 import type { Hex } from "../protocol/hex.ts"
 import type { Accounts } from "../protocol/tariff.ts"
+import { openPool, setLimits } from "../provisioning/deploy.ts"
 import { startTestChain } from "./chain.ts"
 import { type Community, hour, start, startCommunity } from "./community.ts"
 import { serveYesSayer } from "./yes-sayer.ts"
@@ -122,3 +124,49 @@ t.test("what a gateway and all validators credit too much, the audit finds", asy
     "the sum is public: no key is needed for it",
   )
 })
+
+t.test(
+  "the pool has each account as the last valid batch states it, and debts are good up to their limit",
+  async (t) => {
+    const community = await startCommunity(chain, { accounts, pool: true })
+    t.teardown(() => community.stop())
+    const { operator, deployment, site, households, config } = community
+    const pool = { address: config.sharingPool!, abi: sharingPoolAbi } as const
+    const accountsOfPool = () =>
+      Promise.all(
+        [...households, fund].map(async (household) => {
+          const [, credit] = await operator.readContract({
+            ...pool,
+            functionName: "accountOf",
+            args: [household],
+          })
+          return credit
+        }),
+      )
+    await chain.pass(62)
+    const put = () => {}
+    await openPool(operator, deployment, site, put, put)
+    await setLimits(operator, deployment, site, households, 50n)
+    await community.report(start, start + 2 * hour)
+    await community.settle()
+    t.same(await accountsOfPool(), [90n, -99n, 9n])
+    t.equal(await operator.readContract({ ...pool, functionName: "netCredit" }), 0n)
+    t.equal(await operator.readContract({ ...pool, functionName: "owed" }), 99n)
+    t.equal(
+      await operator.readContract({ ...pool, functionName: "backed" }),
+      50n,
+      "of a debt of 99, 50 are good",
+    )
+
+    const settled = community.journal.batches.transactions(1n).filter(({ kind }) => kind === "accounts")
+    t.equal(settled.length, 1, "in one transaction")
+    t.ok(settled[0]!.gasUsed! < 3n * 70_000n + 60_000n, `${settled[0]!.gasUsed} gas`)
+    await community.report(start + 2 * hour + 900, start + 3 * hour)
+    await community.settle()
+    t.same(
+      community.journal.batches.transactions(2n).map(({ kind }) => kind),
+      ["propose", "settle"],
+    )
+    t.same(await accountsOfPool(), [90n, -99n, 9n], "a batch that states no accounts changes none")
+  },
+)

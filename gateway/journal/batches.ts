@@ -32,7 +32,7 @@ export interface Attestation {
 export interface Transaction {
   hash: Hex
   number: bigint
-  kind: "propose" | "answer" | "settle"
+  kind: "propose" | "answer" | "settle" | "accounts"
   raw: Hex
   sent: number
   gasUsed: bigint | undefined

@@ -1,4 +1,7 @@
 import {
+  BaseError,
+  ContractFunctionRevertedError,
+  ContractFunctionZeroDataError,
   createPublicClient,
   encodeFunctionData,
   http,
@@ -9,11 +12,12 @@ import { privateKeyToAccount } from "viem/accounts"
 import { greenTokenAbi } from "../../contracts/generated/greenToken.ts"
 import { impactOracleAbi } from "../../contracts/generated/impactOracle.ts"
 import { issuanceAbi } from "../../contracts/generated/issuance.ts"
+import { sharingPoolAbi } from "../../contracts/generated/sharingPool.ts"
 import { PersonError } from "../../protocol/error.ts"
 import { type Hex, toHex } from "../../protocol/hex.ts"
 import { readAccountKey } from "../../protocol/key-file.ts"
 import type { Proposal } from "../../protocol/proposal.ts"
-import type { MeterStatement } from "../../protocol/statement.ts"
+import type { AccountStatement, MeterStatement } from "../../protocol/statement.ts"
 
 export type ProposalStatus = "none" | "pending" | "valid" | "cancelled"
 const statuses: readonly ProposalStatus[] = ["none", "pending", "valid", "cancelled"]
@@ -219,6 +223,32 @@ export function connectChain({
       }
     },
 
+    /** What the pool last settled of a household's account. @throws ContractRefuses when there is no pool. */
+    async poolAccount(pool: Hex, household: Hex): Promise<{ credit: bigint; time: number }> {
+      const call = { address: pool, abi: sharingPoolAbi, functionName: "accountOf" } as const
+      const [, credit, time] = await client
+        .readContract({ ...call, args: [household] })
+        .catch((error: unknown) => {
+          throw new ContractRefuses(reasonOfContract(error))
+        })
+      return { credit, time: Number(time) }
+    },
+
+    /** @throws ContractRefuses when the pool would refuse it, with its reason. */
+    async signSettleAccounts(pool: Hex, number: bigint, part: AccountsPart): Promise<SignedTransaction> {
+      const statements = part.statements.map(({ household, credit, time }) => ({
+        household,
+        credit,
+        time: BigInt(time),
+      }))
+      const args = [number, statements, part.proof.map(toHex), [...part.flags]] as const
+      const call = { address: pool, abi: sharingPoolAbi, functionName: "settle", args } as const
+      await client.simulateContract({ ...call, account }).catch((error: unknown) => {
+        throw new ContractRefuses(reasonOfContract(error))
+      })
+      return sign(pool, encodeFunctionData(call))
+    },
+
     async send(raw: Hex): Promise<void> {
       await client.sendRawTransaction({ serializedTransaction: raw })
     },
@@ -233,6 +263,23 @@ export function connectChain({
       }
     },
   }
+}
+
+/** A contract said no, or there is none: trying again changes nothing. */
+export class ContractRefuses extends Error {
+  override name = "ContractRefuses"
+}
+
+/** @throws the error when it is none of the contract's, but of the way to it. */
+function reasonOfContract(error: unknown): string {
+  const own =
+    error instanceof BaseError &&
+    error.walk(
+      (cause) =>
+        cause instanceof ContractFunctionRevertedError || cause instanceof ContractFunctionZeroDataError,
+    )
+  if (!own) throw error
+  return refusalOf(error)
 }
 
 /** The contract's own reason, in one line. @throws the error when it is none of the contract's. */
@@ -254,6 +301,13 @@ function refused(error: unknown): never {
 /** Some statements of a batch with their multiproof, in its order. */
 export interface SettlePart {
   statements: readonly MeterStatement[]
+  proof: readonly Uint8Array[]
+  flags: readonly boolean[]
+}
+
+/** Some account statements of a batch with their multiproof, in its order. */
+export interface AccountsPart {
+  statements: readonly AccountStatement[]
   proof: readonly Uint8Array[]
   flags: readonly boolean[]
 }

@@ -14,6 +14,7 @@ import { buildBatch, nameOf } from "./build.ts"
 import type { Chain, Head, SettlePart } from "./chain.ts"
 import { beyondChallenge, type Challenge, createAnswers } from "./challenges.ts"
 import { createLane } from "./lane.ts"
+import { createPool } from "./pool.ts"
 import { reasonOf } from "./reason.ts"
 
 /** How far settlement is, for the page and for whoever waits for it. */
@@ -59,6 +60,10 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
     beyondChallenge: beyondChallenge(config),
   }
   const lane = createLane({ journal, chain, clock, monotonic, log })
+  const pool =
+    config.sharingPool === undefined
+      ? undefined
+      : createPool({ address: config.sharingPool, journal, chain, lane })
   const answers = createAnswers({ config, journal, chain, lane, log })
   let checked = false
   let refusedUpTo = 0
@@ -137,11 +142,14 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
       if (leaves.length === 0) continue
       await lane.transact(batch.number, "settle", () => chain.signSettle(site, batch.number, partOf(leaves)))
     }
+    const settled = statements.length - refused.length
+    const poolRefuses = await pool?.settle(batch.number)
+    if (poolRefuses) refused.push(`the sharing pool: ${poolRefuses}`)
     journal.batches.setState(batch.number, "settled", refused.join("; ") || undefined)
     for (const why of refused)
       log.error({ batch: Number(batch.number), why }, "the contract refuses a statement")
     status.settledUpTo = batch.time
-    log.info({ batch: Number(batch.number), meters: statements.length - refused.length }, "batch settled")
+    log.info({ batch: Number(batch.number), meters: settled }, "batch settled")
     return true
   }
 
