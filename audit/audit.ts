@@ -20,6 +20,8 @@ import type { EvidenceSource } from "./evidence-source.ts"
 import { readHistory } from "./history.ts"
 import { before } from "./meter-life.ts"
 import { checkPolicies, sharingKeyOf } from "./policies.ts"
+import { checkPool, type PoolReport } from "./pool.ts"
+import { readPool } from "./pool-history.ts"
 import { emptySite, type MissingReadings, type Recomputed, recompute, type SiteMemory } from "./recompute.ts"
 import { type History, metersAt, type Proposed, rulesOf } from "./record.ts"
 import { checkWindows } from "./windows.ts"
@@ -45,6 +47,7 @@ export interface AuditReport {
   retiredWh: bigint
   /** Where each site's accounts stand, as its last batch that states them says, in whole token units. */
   credits: { site: number; household: Hex; credit: bigint }[]
+  pools: PoolReport[]
   /** Statements that were doubted on chain, and what became of it. */
   challenges: { made: number; answered: number; unanswered: number }
   /** Stakes that were lost: whose, and how much of the chain's smallest coin. */
@@ -60,6 +63,8 @@ export interface AuditOptions {
   /** Where the evidence is; without it only the chain is checked. */
   evidence: EvidenceSource | undefined
   identities: readonly Identity[]
+  /** The sharing pools to audit with it: no contract of the oracle's knows them. */
+  pools?: readonly Hex[]
   progress: (what: string) => void
 }
 
@@ -69,6 +74,7 @@ export async function audit({
   oracle,
   evidence,
   identities,
+  pools = [],
   progress,
 }: AuditOptions): Promise<AuditReport> {
   const history = await readHistory(client, oracle, (block, of) => progress(`chain: block ${block} of ${of}`))
@@ -95,6 +101,7 @@ export async function audit({
     auditedWh: 0n,
     retiredWh: sumOf(history.retired),
     credits: [],
+    pools: [],
     challenges: {
       made: history.challenges.length,
       answered: history.challenges.filter(({ closed }) => closed?.how === "answered").length,
@@ -136,6 +143,11 @@ export async function audit({
   checkMints(history, result("mints"), result("certificates"))
   checkSupply(history, result("supply"))
   checkRetirements(history, result("retirements"))
+  if (pools.length === 0) result("pool").skipped.push("no --pool was given")
+  for (const pool of pools) {
+    const record = await readPool(client, history, pool)
+    report.pools.push(checkPool(history, record, evidence && proven, result("pool")))
+  }
   for (const why of changesNotRecomputed(history)) result("meters").skipped.push(why)
   report.auditedWh = accounted
   report.gasUsed = await gasOf(client, history)

@@ -23,6 +23,7 @@ export const checks = {
   mints: "Each mint of GREEN is what a settlement is due, to the Wh: to its household, and to the commons",
   certificates: "Each certificate minted is what a settlement is due, of the right site, month and kind",
   supply: "The supply of GREEN and of certificates is what was due less what was retired, to the Wh",
+  pool: "Each sharing pool's accounts are those of proven statements, deposits and payments, and it owes no more than was paid in and is owed",
   retirements: "Each retirement burned what it says, and each beneficiary's sum is that of its retirements",
 } as const
 

@@ -139,11 +139,17 @@ async function* logsOf(
   toBlock: bigint,
   progress: (block: bigint, of: bigint) => void = () => {},
 ) {
+  for (const span of spansOf(toBlock)) {
+    yield await client.getLogs({ address, ...span })
+    progress(span.toBlock, toBlock)
+  }
+}
+
+/** All blocks, as many at a time as one query may span. */
+export function* spansOf(toBlock: bigint): Iterable<{ fromBlock: bigint; toBlock: bigint }> {
   for (let fromBlock = 0n; fromBlock <= toBlock; fromBlock += blocksPerQuery) {
     const last = fromBlock + blocksPerQuery - 1n
-    const end = last < toBlock ? last : toBlock
-    yield await client.getLogs({ address, fromBlock, toBlock: end })
-    progress(end, toBlock)
+    yield { fromBlock, toBlock: last < toBlock ? last : toBlock }
   }
 }
 

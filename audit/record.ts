@@ -181,7 +181,7 @@ export function rulesOf(history: Pick<History, "rules">, { oracle, at }: Pick<Pr
 /** The proposal that a settlement names, of the oracle that was listened to then. */
 export function proposalOf(
   history: Pick<History, "oracles" | "proposals">,
-  { site, number, at }: Settled,
+  { site, number, at }: Pick<Settled, "site" | "number" | "at">,
 ): Proposed | undefined {
   const oracle = oracleAt(history, at)
   return history.proposals.find((p) => p.oracle === oracle && p.site === site && p.number === number)

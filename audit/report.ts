@@ -26,6 +26,10 @@ export function reportAsText(report: AuditReport): string {
     ),
     ...doubts(report),
     `Minted ${report.mintedWh} Wh${report.certificatesWh > 0n ? ` (${report.certificatesWh} Wh of it as certificates)` : ""}, accounted for by the meters' signatures ${report.auditedWh} Wh. Retired ${report.retiredWh} Wh.`,
+    ...report.pools.map(
+      ({ pool, accounts, heldWh, owed, debts }) =>
+        `Sharing pool ${pool}: ${accounts} accounts, holds ${heldWh} Wh, owes ${owed} Wh; ${debts.length} accounts are in debt, together ${debts.reduce((sum, { debt }) => sum + debt, 0n)} Wh.`,
+    ),
     verdictOf(report),
   ].join("\n")}\n`
 }

@@ -108,6 +108,7 @@ export async function runDemo(
       oracle: deployment.oracle,
       evidence: evidenceFrom(web),
       identities: [plan.auditor.identity],
+      pools: Object.values(deployment.pools),
       progress: () => {},
     })
     say(reportAsText(report))
@@ -178,7 +179,7 @@ function readDeployment(directory: string): Deployment {
   return JSON.parse(readFileSync(join(directory, "deployment.json"), "utf8"))
 }
 
-function whereToLook({ ports }: DemoPlan, { oracle }: Deployment, directory: string): string[] {
+function whereToLook({ ports }: DemoPlan, { oracle, pools }: Deployment, directory: string): string[] {
   const web = `http://127.0.0.1:${ports.web}`
   return [
     "",
@@ -188,7 +189,7 @@ function whereToLook({ ports }: DemoPlan, { oracle }: Deployment, directory: str
     `  Metrics    ${web}/metrics`,
     `  Directory  ${directory} (configurations, keys, journal, a log of each process)`,
     `  Audit      npx commonwatt audit --rpc http://127.0.0.1:${ports.chain} --oracle ${oracle} \\`,
-    `               --evidence ${web} --key ${join(directory, "auditor.key")}`,
+    `               --evidence ${web} --key ${join(directory, "auditor.key")} --pool ${Object.values(pools)[0]}`,
     "",
   ]
 }

@@ -1,7 +1,10 @@
 import t from "tap"
+import { type Abi, encodeFunctionData } from "viem"
 import { audit } from "../audit/audit.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { connect } from "../audit/history.ts"
+import { reportAsText } from "../audit/report.ts"
+import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
 import { sharingPoolAbi } from "../contracts/generated/sharingPool.ts"
 import { accounts as keys } from "../demo/plan.ts"
 import type { Hex } from "../protocol/hex.ts"
@@ -25,6 +28,7 @@ const accounts: Accounts = {
 
 const auditOf = (community: Community, key = true) =>
   audit({
+    pools: Object.values(community.deployment.pools),
     client: connect(chain.rpc),
     oracle: community.deployment.oracle,
     evidence: evidenceFrom(community.evidenceUrl),
@@ -168,5 +172,34 @@ t.test(
       ["propose", "settle"],
     )
     t.same(await accountsOfPool(), [90n, -99n, 9n], "a batch that states no accounts changes none")
+
+    t.test("and the audit keeps the pool's books anew, to the unit", async (t) => {
+      const [giver, taker] = households as [Hex, Hex]
+      const act = async (account: Hex, to: Hex, call: Parameters<typeof encodeFunctionData>[0]) => {
+        await chain.client.impersonateAccount({ address: account })
+        await chain.client.setBalance({ address: account, value: 10n ** 18n })
+        const data = encodeFunctionData(call)
+        const hash = await chain.client.sendTransaction({ account, chain: null, to, data })
+        const { status } = await chain.client.waitForTransactionReceipt({ hash })
+        if (status !== "success") throw new Error(`${hash} was reverted`)
+      }
+      const inPool = (account: Hex, functionName: string, args: unknown[]) =>
+        act(account, pool.address, { abi: sharingPoolAbi as Abi, functionName, args })
+      const green = (functionName: string, args: unknown[]) =>
+        act(taker, deployment.token, { abi: greenTokenAbi as Abi, functionName, args })
+      await green("approve", [pool.address, 60n])
+      await inPool(taker, "deposit", [taker, 60n])
+      await inPool(giver, "withdraw", [giver, 40n])
+      await inPool(giver, "pay", [fund, 5n])
+      await green("transfer", [pool.address, 7n])
+      const report = await auditOf(community)
+      t.same(checkOf(report, "pool").findings, [])
+      t.equal(report.ok, true)
+      t.match(report.pools, [
+        { accounts: 3, heldWh: 27n, owed: 59n, debts: [{ household: taker, debt: 39n, limit: 50n }] },
+      ])
+      t.match(reportAsText(report), /holds 27 Wh, owes 59 Wh; 1 accounts are in debt, together 39 Wh/)
+      t.same(checkOf(await auditOf(community, false), "pool").findings, [], "without a key as well")
+    })
   },
 )
