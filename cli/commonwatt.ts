@@ -17,6 +17,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "recompute everything that was minted",
     load: async () => (await import("./audit.ts")).auditCommand,
   },
+  disclose: {
+    summary: "show an hour of a household to somebody, with a proof",
+    load: async () => (await import("./disclose.ts")).disclose,
+  },
   provision: {
     summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
     load: async () => (await import("./provision.ts")).provision,

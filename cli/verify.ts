@@ -17,6 +17,7 @@ import { parseOcmf, verifyOcmf } from "../protocol/ocmf/record.ts"
 import { Clock, decodeReading, MalformedReading, type Reading, readingDigest } from "../protocol/reading.ts"
 import { verifySignature } from "../protocol/signature.ts"
 import { type Command, optional } from "./command.ts"
+import { isDisclosure, verifyDisclosure } from "./disclosure.ts"
 
 const clocks = ["unknown", "informative", "synchronised", "relative"]
 
@@ -24,7 +25,7 @@ export const verify: Command = {
   name: "verify",
   summary: "judge signed readings",
   help: `
-Usage: commonwatt verify FILE [--format cose|ocmf|bsm] [--key HEX]
+Usage: commonwatt verify FILE [--format cose|ocmf|bsm] [--key HEX] [--rpc URL]
 
   FILE           - is standard input
   --format cose  Commonwatt's own readings: the bytes of one, or a line of hexadecimal for each
@@ -37,6 +38,9 @@ Usage: commonwatt verify FILE [--format cose|ocmf|bsm] [--key HEX]
            cose  32 bytes Ed25519, or 64 bytes P-256 (x and y)
            ocmf, bsm  SubjectPublicKeyInfo in DER, or the point with or without its 04; base64 is read too
                  Without --key a record in XML is checked with the key beside it, which proves nothing: usable is null.
+
+A disclosure (commonwatt disclose) is checked against the batch that commits to it; with --rpc, a node of its chain,
+also whether that batch stands there. A line for each interval: proven, onChain, its energies.
 
 Prints a JSON line for each record. It gives two answers and the reasons for each that is not true, as
 {"about":"valid"|"usable","reason":"..."}:
@@ -52,7 +56,7 @@ Examples:
   commonwatt verify reading.hex --key d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
   commonwatt verify session.ocmf --key "$(openssl pkey -pubin -in meter.pem -outform DER | xxd -p -c 999)"
 `,
-  options: { format: { type: "string" }, key: { type: "string" } },
+  options: { format: { type: "string" }, key: { type: "string" }, rpc: { type: "string" } },
   async run(values, [file, ...rest]) {
     if (file === undefined)
       throw new PersonError("The file with the readings is missing.", { next: "See --help." })
@@ -61,6 +65,8 @@ Examples:
         context: [`Also given: ${rest.join(" ")}`],
       })
     const bytes = withoutMark(readBytes(file))
+    const asText = Buffer.from(bytes).toString("utf8")
+    if (isDisclosure(asText)) return verifyDisclosure(asText, optional(values, "rpc"))
     const format = optional(values, "format") ?? detectFormat(bytes)
     const examine = examiners[format as Format]
     if (!Object.hasOwn(examiners, format) || !examine)

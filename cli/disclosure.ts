@@ -1,0 +1,58 @@
+import { evidenceDigest } from "../protocol/block.ts"
+import { checkDisclosure, type Disclosed, FalseDisclosure } from "../protocol/disclosure.ts"
+
+export const isDisclosure = (text: string): boolean =>
+  /^\s*\{/.test(text) && text.includes('"commonwatt/disclosure/1"')
+
+/**
+ * Says of each record that was disclosed what it is, a JSON line each, and whether it holds: against the batch that the
+ * file carries, and with a node against the batch that stands on chain. @returns the exit code.
+ */
+export async function verifyDisclosure(text: string, rpc: string | undefined): Promise<number> {
+  let disclosed: Disclosed
+  try {
+    disclosed = await checkDisclosure(text)
+  } catch (error) {
+    if (!(error instanceof FalseDisclosure)) throw error
+    process.stdout.write(`${JSON.stringify({ proven: false, reason: error.message })}\n`)
+    return 1
+  }
+  let allStand = true
+  for (const batch of disclosed.batches) {
+    const onChain = rpc === undefined ? null : await standing(rpc, batch)
+    allStand &&= onChain !== false
+    const { chainId, oracle, site, number, evidence } = batch
+    for (const { start, energy } of batch.records)
+      process.stdout.write(
+        `${JSON.stringify({
+          proven: true,
+          onChain,
+          household: disclosed.household,
+          start: new Date(start * 1000).toISOString(),
+          energy: energy
+            ? Object.fromEntries(Object.entries(energy).map(([name, wh]) => [name, wh.toString()]))
+            : null,
+          batch: { chainId, oracle, site, number: number.toString(), evidence: evidence.toString() },
+        })}\n`,
+      )
+  }
+  return allStand ? 0 : 1
+}
+
+/** Whether the batch was proposed on its chain with this evidence, and was not cancelled. */
+async function standing(rpc: string, batch: Disclosed["batches"][number]): Promise<boolean> {
+  // The chain's library is large, and without a node nothing of it is wanted.
+  const { connect, readHistory } = await import("../audit/history.ts")
+  const history = await readHistory(connect(rpc), batch.oracle)
+  return (
+    history.chainId === batch.chainId &&
+    history.proposals.some(
+      (proposal) =>
+        proposal.oracle === batch.oracle &&
+        proposal.site === batch.site &&
+        proposal.number === batch.number &&
+        proposal.evidence === evidenceDigest(batch.evidence) &&
+        proposal.cancelled === undefined,
+    )
+  )
+}
