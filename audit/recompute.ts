@@ -55,9 +55,10 @@ export interface SiteMemory {
   time: number
   meters: ReadonlyMap<Hex, MeterMemory>
   accounts: AccountMemory
-  /** Households of which a part could not be seen, and their sealed meters: what they stood at is not known. */
+  /** Households of which a part could not be seen. */
   hidden: ReadonlySet<Hex>
-  unproven: ReadonlySet<Hex>
+  /** Their sealed meters, whose registers are not known from the beginning, and what was last stated of each. */
+  unproven: ReadonlyMap<Hex, string>
 }
 
 export const emptySite: SiteMemory = {
@@ -66,7 +67,7 @@ export const emptySite: SiteMemory = {
   meters: new Map(),
   accounts: noAccounts,
   hidden: new Set(),
-  unproven: new Set(),
+  unproven: new Map(),
 }
 
 /** Sequence numbers that never came: from `after + 1` to `until - 1`. */
@@ -181,11 +182,17 @@ export function recompute(
   const unseen = (meterId: Hex) =>
     memory.unproven.has(meterId) || (evidence.sealed.length > 0 && !parts.has(meterId))
   out.unproven = new Set(claims.map(({ meterId }) => meterId).filter(unseen))
+  // What stands as it stood mints nothing: it need not be proven again.
+  const isNew = (s: MeterStatement) =>
+    out.unproven.has(s.meterId) && memory.unproven.get(s.meterId) !== statementLine(s)
+  if (claims.some(isNew)) out.skipped.push({ check: "statements", why: whySealed(evidence, hidden) })
   compare(evidence, result, hidden, out, find)
   const seen = sharesUnseen(evidence, hidden) ? undefined : result.households
   const accounts = recomputeAccounts(evidence, seen, memory.accounts, (what) => find("accounts", what))
   if (accounts.unseen) out.skipped.push({ check: "accounts", why: whySealed(evidence, hidden) })
-  const unproven = new Set([...memory.unproven, ...out.unproven])
+  const unproven = new Map(memory.unproven)
+  for (const claim of claims)
+    if (out.unproven.has(claim.meterId)) unproven.set(claim.meterId, statementLine(claim))
   const { cid, time } = evidence
   out.memory = { evidence: cid, time, meters, accounts: accounts.memory, hidden, unproven }
   return out
@@ -315,10 +322,9 @@ function compare(
   else if (toHex(rootOf(buildTree(evidence.statements.map(leafOf)))) !== evidence.root)
     find("root", `the statements do not lead to the root ${evidence.root}`)
 
-  const why = whySealed(evidence, hidden)
-  if (out.unproven.size > 0) out.skipped.push({ check: "statements", why })
-  if (hidden.size > 0) out.skipped.push({ check: "households", why })
-  if (!sharesUnseen(evidence, hidden)) {
+  if (sharesUnseen(evidence, hidden))
+    out.skipped.push({ check: "households", why: whySealed(evidence, hidden) })
+  else {
     const lines = (households: BatchResult["households"]) =>
       households
         .filter(({ household }) => !hidden.has(household))

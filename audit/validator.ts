@@ -121,7 +121,7 @@ export function createValidator(options: ValidatorOptions) {
     }
     if (opened.sealed.length > 0) return [`${opened.sealed.length} household(s) are sealed to others`]
     const rules = history.rules.filter((change) => change.oracle === oracle).at(-1)
-    const { findings, memory: after } = recompute(opened, memory, metersAt(history))
+    const { findings, skipped, memory: after } = recompute(opened, memory, metersAt(history))
     const latest = { block: history.toBlock + 1n, log: 0, transaction: proposal.root }
     const expected = {
       chainId: history.chainId,
@@ -131,6 +131,7 @@ export function createValidator(options: ValidatorOptions) {
     }
     faults.push(...headerFaults(opened, proposal, expected))
     faults.push(...findings.map(({ where, what }) => `${where}: ${what}`))
+    faults.push(...skipped.map(({ check, why }) => `its ${check} cannot be checked: ${why}`))
     if (faults.length === 0) memories.set(cid.toString(), after)
     return faults
   }

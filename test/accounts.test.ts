@@ -1,13 +1,17 @@
+import { join } from "node:path"
 import t from "tap"
 import { type Abi, encodeFunctionData } from "viem"
 import { audit } from "../audit/audit.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsText } from "../audit/report.ts"
+import { createValidator } from "../audit/validator.ts"
 import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
 import { sharingPoolAbi } from "../contracts/generated/sharingPool.ts"
 import { accounts as keys } from "../demo/plan.ts"
-import type { Hex } from "../protocol/hex.ts"
+import { type CID, evidenceDigest } from "../protocol/block.ts"
+import { readRoot } from "../protocol/evidence.ts"
+import { type Hex, toHex } from "../protocol/hex.ts"
 import type { Accounts } from "../protocol/tariff.ts"
 import { openPool, setLimits } from "../provisioning/deploy.ts"
 import { startTestChain } from "./chain.ts"
@@ -201,5 +205,84 @@ t.test(
       t.match(reportAsText(report), /holds 27 Wh, owes 59 Wh; 1 accounts are in debt, together 39 Wh/)
       t.same(checkOf(await auditOf(community, false), "pool").findings, [], "without a key as well")
     })
+  },
+)
+
+t.test(
+  "a member's parts are erased: minting stands, and accounts go on from their next statement",
+  async (t) => {
+    const community = await startCommunity(chain, { accounts })
+    t.teardown(() => community.stop())
+    for (const [from, to] of [
+      [0, hour],
+      [hour + 900, 2 * hour],
+      [2 * hour + 900, 3 * hour],
+      [3 * hour + 900, 4 * hour],
+    ] as const) {
+      await community.report(start + from, start + to)
+      await community.settle()
+    }
+    const { batches } = community.journal
+    const [leaver] = community.households as [Hex]
+    const gone = new Set<string>()
+    for (const { evidence } of batches.newest(9).filter(({ number }) => number <= 1n))
+      for (const part of (await readRoot(evidence, async (cid) => batches.block(cid))).sealed)
+        if (toHex(part.household) === leaver) for (const link of part.content) gone.add(link.toString())
+    const report = await audit({
+      client: connect(chain.rpc),
+      oracle: community.deployment.oracle,
+      evidence: async () => async (cid) => (gone.has(cid.toString()) ? undefined : batches.block(cid)),
+      identities: [community.auditor.identity],
+      progress: () => {},
+    })
+    t.same(
+      report.checks.flatMap(({ findings }) => findings),
+      [],
+    )
+    t.equal(report.ok, true, "roofs are public, and every minted Wh is accounted for")
+    t.match(checkOf(report, "households").skipped, [
+      /1 household\(s\) not to be had: erased, or kept back/,
+      /1 household\(s\) were sealed in an earlier batch/,
+    ])
+    t.equal(checkOf(report, "accounts").examined, 6)
+
+    t.test("a validator who cannot see it signs nothing that rests on it", async (t) => {
+      const { deployment, site, config } = community
+      const validator = createValidator({
+        rpc: chain.rpc,
+        oracle: deployment.oracle,
+        privateKey: keys.validators[0].key,
+        identities: [community.auditor.identity],
+        evidence: new Map([
+          [site, async () => async (cid: CID) => (gone.has(cid.toString()) ? undefined : batches.block(cid))],
+        ]),
+        dataDir: join(community.directory, "newcomer"),
+        clock: community.clock,
+        log: () => {},
+      })
+      const away = { ...config, validators: [] }
+      await community.report(start + 4 * hour + 900, start + 5 * hour)
+      await community.settlement({ config: away }).advance()
+      const { evidence, root, time } = batches.get(5n)!
+      const answer = await validator.attest(
+        { chainId: config.chain.chainId, oracle: deployment.oracle },
+        {
+          site,
+          number: 5n,
+          root,
+          evidence: evidenceDigest(evidence),
+          time: BigInt(time),
+          leafCount: batches.leaves(5n).length,
+          validatorSet: 1,
+        },
+      )
+      t.match(answer, {
+        refused: [/its households cannot be checked: 1 household\(s\) were sealed in an earlier/],
+      })
+    })
+    t.same(
+      report.credits.map(({ credit }) => credit),
+      creditsOf(community, 4n),
+    )
   },
 )

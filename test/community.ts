@@ -234,6 +234,7 @@ export async function startCommunity(
     config,
     deployment,
     operator,
+    clock,
     site,
     meters,
     households,
