@@ -4,39 +4,48 @@ import { checkDisclosure, type Disclosed, FalseDisclosure } from "../protocol/di
 export const isDisclosure = (text: string): boolean =>
   /^\s*\{/.test(text) && text.includes('"commonwatt/disclosure/1"')
 
-/**
- * Says of each record that was disclosed what it is, a JSON line each, and whether it holds: against the batch that the
- * file carries, and with a node against the batch that stands on chain. @returns the exit code.
- */
+/** Prints what a disclosure shows, a JSON line for each record. @returns the exit code. */
 export async function verifyDisclosure(text: string, rpc: string | undefined): Promise<number> {
+  const { holds, lines } = await judgeDisclosure(text, rpc)
+  for (const line of lines) process.stdout.write(`${JSON.stringify(line)}\n`)
+  return holds ? 0 : 1
+}
+
+/**
+ * Says of each record that was disclosed what it is, and whether it holds: against the batch that the file carries, and
+ * with a node against the batch that stands on chain.
+ */
+export async function judgeDisclosure(
+  text: string,
+  rpc: string | undefined,
+): Promise<{ holds: boolean; lines: object[] }> {
   let disclosed: Disclosed
   try {
     disclosed = await checkDisclosure(text)
   } catch (error) {
     if (!(error instanceof FalseDisclosure)) throw error
-    process.stdout.write(`${JSON.stringify({ proven: false, reason: error.message })}\n`)
-    return 1
+    return { holds: false, lines: [{ proven: false, reason: error.message }] }
   }
-  let allStand = true
-  for (const batch of disclosed.batches) {
+  const { household, batches } = disclosed
+  const lines: object[] = []
+  let holds = true
+  for (const batch of batches) {
     const onChain = rpc === undefined ? null : await standing(rpc, batch)
-    allStand &&= onChain !== false
+    holds &&= onChain !== false
     const { chainId, oracle, site, number, evidence } = batch
     for (const { start, energy } of batch.records)
-      process.stdout.write(
-        `${JSON.stringify({
-          proven: true,
-          onChain,
-          household: disclosed.household,
-          start: new Date(start * 1000).toISOString(),
-          energy: energy
-            ? Object.fromEntries(Object.entries(energy).map(([name, wh]) => [name, wh.toString()]))
-            : null,
-          batch: { chainId, oracle, site, number: number.toString(), evidence: evidence.toString() },
-        })}\n`,
-      )
+      lines.push({
+        proven: true,
+        onChain,
+        household,
+        start: new Date(start * 1000).toISOString(),
+        energy: energy
+          ? Object.fromEntries(Object.entries(energy).map(([name, wh]) => [name, wh.toString()]))
+          : null,
+        batch: { chainId, oracle, site, number: number.toString(), evidence: evidence.toString() },
+      })
   }
-  return allStand ? 0 : 1
+  return { holds, lines }
 }
 
 /** Whether the batch was proposed on its chain with this evidence, and was not cancelled. */

@@ -6,10 +6,12 @@ import { evidenceFrom } from "../audit/evidence-source.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsText } from "../audit/report.ts"
 import { createValidator } from "../audit/validator.ts"
+import { judgeDisclosure } from "../cli/disclosure.ts"
 import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
 import { sharingPoolAbi } from "../contracts/generated/sharingPool.ts"
 import { accounts as keys } from "../demo/plan.ts"
 import { type CID, evidenceDigest } from "../protocol/block.ts"
+import { disclosed, discloseFrom } from "../protocol/disclosure.ts"
 import { readRoot } from "../protocol/evidence.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
 import type { Accounts } from "../protocol/tariff.ts"
@@ -86,6 +88,39 @@ t.test(
     })
   },
 )
+
+t.test("what a household discloses holds when its batch stands on chain, and not before", async (t) => {
+  const community = await startCommunity(chain)
+  t.teardown(() => community.stop())
+  const { batches } = community.journal
+  const [household] = community.households as [Hex]
+  await community.report(start, start + hour)
+  const unasked = { ...community.config, validators: [] }
+  await community.settlement({ config: unasked }).advance()
+  const { evidence } = batches.get(1n)!
+  const text = JSON.stringify(
+    disclosed(household, [
+      await discloseFrom(
+        evidence,
+        async (cid) => batches.block(cid),
+        [community.auditor.identity],
+        household,
+        start + 900,
+        start + 1800,
+      ),
+    ]),
+  )
+  const energy = { importedWh: "0", exportedWh: "83", generatedWh: "250" }
+  t.match(await judgeDisclosure(text, undefined), {
+    holds: true,
+    lines: [{ proven: true, onChain: null, energy }],
+  })
+  t.match(await judgeDisclosure(text, chain.rpc), { holds: false, lines: [{ proven: true, onChain: false }] })
+  await community.settle()
+  t.match(await judgeDisclosure(text, chain.rpc), { holds: true, lines: [{ proven: true, onChain: true }] })
+  const false_ = text.replace('"exportedWh":"83"', '"exportedWh":"84"')
+  t.match(await judgeDisclosure(false_, chain.rpc), { holds: false, lines: [{ proven: false }] })
+})
 
 t.test("what a gateway and all validators credit too much, the audit finds", async (t) => {
   const community = await startCommunity(chain, { accounts })
