@@ -26,6 +26,7 @@ const allowedInGateway: Record<string, readonly string[]> = {
   sources: [],
   settlement: ["journal"],
   web: ["journal", "verify", "settlement"],
+  supervise: ["journal", "verify", "settlement"],
 }
 
 const files = Object.keys(allowed).flatMap((room) =>
