@@ -51,15 +51,18 @@ export async function superviseUnder(
   { progress, status, log }: { progress: Progress; status: () => string; log: Logger },
 ): Promise<() => Promise<void>> {
   if (!systemd) return async () => {}
-  let told = ""
+  let heard = true
   const tell = async (...assignments: string[]) => {
     try {
       await systemd.tell(...assignments)
-      told = ""
+      heard = true
     } catch (error) {
-      const reason = (error as Error).message
-      if (told !== reason) log.error({ reason }, "systemd cannot be told; its watchdog will start this anew")
-      told = reason
+      if (heard)
+        log.error(
+          { reason: (error as Error).message },
+          "systemd cannot be told; its watchdog will start this anew",
+        )
+      heard = false
     }
   }
   let stood = ""
