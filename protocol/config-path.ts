@@ -8,11 +8,7 @@ const credentials = "$CREDENTIALS_DIRECTORY/"
  * where systemd shows a service the secrets that its unit loads (systemd.exec(5), "Credentials").
  * @throws PersonError when the path is of that kind and systemd did not start this.
  */
-export function configPath(
-  file: string,
-  path: string,
-  environment: NodeJS.ProcessEnv = process.env,
-): string {
+export function configPath(file: string, path: string, environment: NodeJS.ProcessEnv = process.env): string {
   if (!path.startsWith(credentials)) return resolve(dirname(file), path)
   const directory = environment.CREDENTIALS_DIRECTORY
   if (!directory)

@@ -37,7 +37,12 @@ t.test("a service is ready when it says so, is watched, and is started again wit
 })
 
 t.test("the shell scripts of the package can be parsed", async (t) => {
-  const scripts = ["start", "upgrade", "boot/check", ...["preinst", "postinst", "prerm", "postrm"].map((s) => `debian/${s}`)]
+  const scripts = [
+    "start",
+    "upgrade",
+    "boot/check",
+    ...["preinst", "postinst", "prerm", "postrm"].map((s) => `debian/${s}`),
+  ]
   for (const script of scripts) {
     const { status, stderr } = spawnSync("sh", ["-n", `systemd/package/${script}`], { encoding: "utf8" })
     t.equal(status, 0, `${script} ${stderr}`)

@@ -35,7 +35,9 @@ export function serviceManager(environment: NodeJS.ProcessEnv = process.env): Se
 /** What systemd hears: that things go on, or what stands still; then it is not fed. */
 export function report(stalls: readonly Stall[], status: string): string[] {
   if (stalls.length === 0) return ["WATCHDOG=1", `STATUS=${oneLine(status)}`]
-  return [`STATUS=${oneLine(stalls.map(({ what, seconds }) => `${what} stands still for ${seconds} s`).join("; "))}`]
+  return [
+    `STATUS=${oneLine(stalls.map(({ what, seconds }) => `${what} stands still for ${seconds} s`).join("; "))}`,
+  ]
 }
 
 /** Of the time that systemd waits: three may be lost on a busy box. */
