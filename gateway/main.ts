@@ -140,7 +140,7 @@ export async function startGateway(
     webPort: web.port,
     status: () =>
       [
-        `${config.meters.length} meters${unreachable.size > 0 ? `, ${unreachable.size} unreachable` : ""}`,
+        `${config.meters.length} ${config.meters.length === 1 ? "meter" : "meters"}${unreachable.size > 0 ? `, ${unreachable.size} unreachable` : ""}`,
         settlement.status.problem ?? settlement.status.doing,
       ].join("; "),
     async stop() {
