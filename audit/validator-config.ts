@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs"
-import { dirname, resolve } from "node:path"
 import { parse } from "yaml"
 import { z } from "zod"
 import { paceShape } from "../protocol/clock.ts"
+import { configPath } from "../protocol/config-path.ts"
 import { PersonError } from "../protocol/error.ts"
 
 const configShape = z.strictObject({
@@ -23,7 +23,7 @@ const configShape = z.strictObject({
 export type ValidatorConfig = z.output<typeof configShape>
 
 /**
- * Reads a validator's configuration; paths in it are relative to the file.
+ * Reads a validator's configuration; paths in it are relative to the file, or `$CREDENTIALS_DIRECTORY/…`.
  * @throws PersonError naming the file, the place in it and the reason.
  */
 export function readValidatorConfig(file: string): ValidatorConfig {
@@ -40,7 +40,7 @@ export function readValidatorConfig(file: string): ValidatorConfig {
     throw new PersonError(`The configuration ${file} has ${result.error.issues.length} mistake(s).`, {
       context: result.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`),
     })
-  const at = (path: string) => resolve(dirname(file), path)
+  const at = (path: string) => configPath(file, path)
   const { dataDir, keyFile, identityFile } = result.data
   return { ...result.data, dataDir: at(dataDir), keyFile: at(keyFile), identityFile: at(identityFile) }
 }

@@ -1,12 +1,17 @@
 import pino from "pino"
 import { evidenceFrom } from "../audit/evidence-source.ts"
-import { createValidator } from "../audit/validator.ts"
+import { createValidator, type Validator } from "../audit/validator.ts"
 import { readValidatorConfig } from "../audit/validator-config.ts"
 import { serveValidator } from "../audit/validator-server.ts"
+import { serviceManager, superviseUnder } from "../gateway/supervise/notify.ts"
+import { createProgress } from "../gateway/supervise/progress.ts"
 import { createClock } from "../protocol/clock.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
 import { type Command, readGiven, required, untilStopped, whenAborted } from "./command.ts"
+
+/** A first batch after a long absence is recomputed from the site's beginning. */
+const judgePatienceMs = 60 * 60_000
 
 export const validate: Command = {
   name: "validate",
@@ -37,10 +42,19 @@ Example:
       clock: createClock(config.pace, Date.now),
       log: (what, details) => log.info(details, what),
     })
-    const server = await serveValidator(validator, config.listen)
+    const progress = createProgress(() => performance.now())
+    const watched: Validator = {
+      ...validator,
+      attest: (at, proposal) =>
+        progress.within("judging a batch", judgePatienceMs, validator.attest(at, proposal)),
+    }
+    const server = await serveValidator(watched, config.listen)
     log.info({ validator: validator.address, port: server.port }, "the validator is up")
     process.send?.({ port: server.port })
+    const status = () => `${config.sites.length} sites watched as ${validator.address}`
+    const leave = await superviseUnder(serviceManager(), { progress, status, log })
     await whenAborted(signal)
+    await leave()
     await server.close()
     return 0
   },

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs"
-import { dirname, resolve } from "node:path"
 import { parse as parseYaml } from "yaml"
 import { z } from "zod"
 import type { Restart } from "../energy/restart.ts"
 import { parseSpanishCoefficients } from "../energy/spanish-coefficients.ts"
 import { paceShape } from "../protocol/clock.ts"
+import { configPath } from "../protocol/config-path.ts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, type MeterKey, Scheme, schemeFacts, schemeNames } from "../protocol/meter.ts"
@@ -163,7 +163,7 @@ export interface Config extends Omit<ConfigFile, "meters" | "sharingKey" | "coef
 export type ConfigInput = z.input<typeof configShape>
 
 /**
- * Reads and checks a gateway's configuration. Paths in it are relative to the file.
+ * Reads and checks a gateway's configuration. Paths in it are relative to the file, or `$CREDENTIALS_DIRECTORY/…`.
  * @throws PersonError naming the file, the places in it and the reasons.
  */
 export function readConfig(file: string): Config {
@@ -204,7 +204,7 @@ export function checkConfig(text: string, file: string): Config {
     throw wrong("accounts.tariffs begin with an interval: from must be a multiple of rules.intervalSeconds")
   if (config.sharingPool !== undefined && !config.accounts)
     throw wrong("sharingPool settles accounts, and there are no accounts")
-  const at = (path: string) => resolve(dirname(file), path)
+  const at = (path: string) => configPath(file, path)
   const { coefficients, ...rest } = config
   if (coefficients && config.sharingKey)
     throw wrong("sharingKey and coefficients are two keys: keep one of them")

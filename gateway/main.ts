@@ -5,7 +5,7 @@ import { createClock } from "../protocol/clock.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { Clock as ClockQuality, readingDigest } from "../protocol/reading.ts"
 import type { Config, Meter } from "./config.ts"
-import { createIntake, type Outcome } from "./intake.ts"
+import { createIntake, type Intake, type Outcome } from "./intake.ts"
 import { type Journal, openJournal } from "./journal/journal.ts"
 import { createSettlement } from "./settlement/settlement.ts"
 import { startPoller } from "./sources/modbus/poller.ts"
@@ -14,6 +14,7 @@ import { createPlainMeterSigner } from "./sources/modbus/sign.ts"
 import type { MqttSource } from "./sources/mqtt/broker.ts"
 import { startMqtt, usualReadingsPerMinute } from "./sources/mqtt/mqtt.ts"
 import { createResends } from "./sources/mqtt/resends.ts"
+import { createProgress, type Progress } from "./supervise/progress.ts"
 import type { WebContext } from "./web/context.ts"
 import { startWeb } from "./web/server.ts"
 
@@ -21,23 +22,37 @@ const settleEveryMs = 500
 const balancesEveryMs = 2_000
 const stopPatienceMs = 2_000
 const usualHoldSeconds = 60
+/** What may be slow without being stuck: a bus that rests, a disk that is busy, a chain that is away. */
+const slackMs = 5 * 60_000
+/** One step may send many transactions and wait a minute for each. */
+const settlePatienceMs = 60 * 60_000
 
 export interface Gateway {
   /** Of the plain listener, and of the one with TLS. */
   mqttPort: number | undefined
   mqttTlsPort: number | undefined
   webPort: number
+  /** One line of what it does and what lacks, for who looks at the service. */
+  status(): string
   stop(): Promise<void>
 }
 
-/** Puts the gateway's parts together and starts them: sources → verify → journal → settlement; the web reads. */
-export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
+/**
+ * Puts the gateway's parts together and starts them: sources → verify → journal → settlement; the web reads.
+ * @param progress learns of each part whether it goes on.
+ */
+export async function startGateway(
+  config: Config,
+  log: Logger,
+  progress: Progress = createProgress(() => performance.now()),
+): Promise<Gateway> {
   const clock = createClock(config.pace, Date.now)
   const monotonic = () => performance.now()
   const journal = openJournal(config.dataDir, config.meters)
   const unreachable = new Map<Meter, string>()
   const balances = new Map<Hex, bigint>()
-  const intake = createIntake(
+  const holdMs = 1000 * (config.holdSeconds ?? (config.pace ? 0 : usualHoldSeconds))
+  const toJournal = createIntake(
     config.meters,
     journal,
     config.rules,
@@ -52,8 +67,13 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
         mqtt?.show(meter, { ...signed.reading, ...state.anchor?.registers })
       }
     },
-    { holdMs: 1000 * (config.holdSeconds ?? (config.pace ? 0 : usualHoldSeconds)), monotonic },
+    { holdMs, monotonic },
   )
+  const intake: Intake = {
+    ...toJournal,
+    submit: (message, more) =>
+      progress.within("storing readings", holdMs + slackMs, toJournal.submit(message, more)),
+  }
 
   const { readingsPerMinute = usualReadingsPerMinute } = config.mqtt
   let mqtt: MqttSource | undefined
@@ -69,6 +89,13 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     const last = journal.readings.lastCounted(meter.key.meterId)
     if (last) mqtt.show(meter, { time: last.time, ...last.registers })
   }
+  const polled = new Map(
+    config.meters.flatMap((meter) => {
+      if (!meter.modbus) return []
+      const periodMs = (1000 * meter.modbus.everySeconds) / (config.pace?.speed ?? 1)
+      return [[meter, progress.loop(`polling ${meter.name}`, periodMs + holdMs + slackMs)] as const]
+    }),
+  )
   const poller = startPoller(config.meters, config.buses, {
     deviceOf: (meter) => deviceOf(meter, () => clockQuality(config)),
     clock,
@@ -80,6 +107,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     intake,
     log,
     onPoll(meter, error) {
+      polled.get(meter)?.()
       if (error) unreachable.set(meter, error.message)
       else unreachable.delete(meter)
     },
@@ -100,7 +128,8 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const web = await startWeb(context, config.web, log)
 
   const stopping = new AbortController()
-  const settling = every(settleEveryMs, stopping.signal, () => settlement.advance())
+  const settled = progress.loop("settlement", settlePatienceMs)
+  const settling = every(settleEveryMs, stopping.signal, () => settlement.advance().finally(settled))
   const balancing = every(balancesEveryMs, stopping.signal, async () => {
     for (const { address } of config.households) balances.set(address, await chain.balance(address))
   })
@@ -109,6 +138,11 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     mqttPort: mqtt.port,
     mqttTlsPort: mqtt.tlsPort,
     webPort: web.port,
+    status: () =>
+      [
+        `${config.meters.length} ${config.meters.length === 1 ? "meter" : "meters"}${unreachable.size > 0 ? `, ${unreachable.size} unreachable` : ""}`,
+        settlement.status.problem ?? settlement.status.doing,
+      ].join("; "),
     async stop() {
       stopping.abort()
       await Promise.all([poller.stop(), mqtt.close(), web.close()])

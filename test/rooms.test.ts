@@ -15,6 +15,8 @@ const allowed: Record<string, readonly string[]> = {
   gateway: ["protocol", "energy", "contracts", "serial"],
   demo: ["protocol", "energy", "contracts", "device-sim", "audit", "provisioning", "gateway"],
   cli: ["protocol", "energy", "contracts", "device-sim", "audit", "provisioning", "gateway", "demo"],
+  /** It must work beside any version of the rest. */
+  systemd: [],
   /** It measures anything. */
   bench: ["protocol", "energy", "contracts", "device-sim", "audit", "provisioning", "gateway"],
 }
@@ -26,6 +28,7 @@ const allowedInGateway: Record<string, readonly string[]> = {
   sources: [],
   settlement: ["journal"],
   web: ["journal", "verify", "settlement"],
+  supervise: ["journal", "verify", "settlement"],
 }
 
 const files = Object.keys(allowed).flatMap((room) =>
