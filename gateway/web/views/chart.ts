@@ -27,7 +27,7 @@ export function chart(id: string, title: string, bars: readonly Bar[], locale: L
   const tops = bars.map(({ up = [] }) => total(up))
   const depths = bars.map(({ down = [] }) => total(down))
   const [most, deepest] = [largest(tops), largest(depths)]
-  const step = stepFor(most + deepest)
+  const step = stepFor(most, deepest)
   const stepsUp = most + deepest === 0n ? 1n : ceil(most, step)
   const stepsDown = ceil(deepest, step)
   const scale = height / Number((stepsUp + stepsDown) * step)
@@ -72,10 +72,11 @@ export function legend(series: readonly (readonly [Series, string])[]): Html {
   return html`<ul class="legend">${series.map(([name, label]) => html`<li><svg class="swatch" width="12" height="12" aria-hidden="true"><rect class="${name}" width="12" height="12" rx="2"/></svg>${label}</li>`)}</ul>`
 }
 
-/** Round steps, three or four of them: 1, 2 or 5 and zeros, whole Wh. */
-export function stepFor(range: bigint): bigint {
+/** Round steps, five of them at most: 1, 2 or 5 and zeros, whole Wh. */
+export function stepFor(most: bigint, deepest: bigint): bigint {
   for (let unit = 1n; ; unit *= 10n)
-    for (const step of [unit, 2n * unit, 5n * unit]) if (step * 4n >= range) return step
+    for (const step of [unit, 2n * unit, 5n * unit])
+      if (ceil(most, step) + ceil(deepest, step) <= 5n) return step
 }
 
 const total = (parts: readonly (readonly [Series, bigint])[]) =>

@@ -28,7 +28,7 @@ ${figuresView(today, locale)}
 ${gapsView(today, locale)}${silentView(today.silent, locale)}
 ${energyChart("today", { title: words.home.byHour, column: words.energy.time, rows: today.rows, total: today }, locale)}`
 }
-<p class="row"><a class="button" href="/home/day">${words.energy.earlier}</a> <a class="button" href="/home/month">${words.layout.month}</a> <a class="button" href="/home/year">${words.layout.year}</a></p></section>
+<p class="row"><a class="button" href="/home/day">${words.home.yesterday}</a> <a class="button" href="/home/month">${words.layout.month}</a> <a class="button" href="/home/year">${words.layout.year}</a></p></section>
 <section aria-labelledby="green-title" data-part="green"><h2 id="green-title">${words.home.greenHeld}</h2>
 <p class="big">${figure(now.green, locale.green, locale)} <small>GREEN</small></p>
 <p class="note">${words.home.greenMeans}</p>

@@ -1,6 +1,8 @@
 export const en = {
   /** The language's own name. */
   name: "English",
+  /** How figures and times are written, for Intl. */
+  intl: "en-GB",
   direction: "ltr" as "ltr" | "rtl",
   units: { kWh: "kWh", kW: "kW", W: "W" },
   notKnown: "not known",
@@ -16,7 +18,6 @@ export const en = {
     data: "My data",
     audit: "Check it",
     language: "Language",
-    api: "For programs",
     pause: "Pause updates",
     resume: "Resume updates",
     paused: "Paused: the figures stand still.",
@@ -83,8 +84,7 @@ export const en = {
     greenHeld: "GREEN you hold",
     greenMeans: "1 GREEN is 1 kWh that your roof generated, confirmed by validators.",
     toGreen: "Where it came from",
-    dayOf: (day: string) => `${day}`,
-    monthOf: (month: string) => `${month}`,
+    yesterday: "Yesterday",
     byHour: "By the hour",
     byDay: "By the day",
     byMonth: "By the month",
@@ -92,16 +92,14 @@ export const en = {
 
   green: {
     title: "Your GREEN",
-    held: (amount: string) => `You hold ${amount} GREEN.`,
     heldUnknown: "What you hold is not known yet: the chain has not been read.",
     list: "What it came from",
     upTo: "Up to",
     amount: "GREEN",
     state: "State",
     why: "Why?",
-    whyOf: (batch: string) => `Why? (batch ${batch})`,
+    whyOf: (batch: string) => `(batch ${batch})`,
     none: "Nothing has been stated for your roof yet.",
-    certificates: "Your certificates",
     states: {
       built: "waits for signatures",
       attested: "signed by validators",
@@ -167,7 +165,7 @@ export const en = {
     mintedTitle: "GREEN",
     settledUpTo: (when: string) => `Everything is settled up to ${when}.`,
     nothingSettled: "Nothing is settled yet.",
-    heldUp: "Settlement is held up. The operator has been told why.",
+    heldUp: "Settlement is held up. The operator sees why.",
     open: "Open your home",
   },
 
@@ -187,12 +185,11 @@ export const en = {
     upTo: "Up to",
     state: "State",
     stated: "New",
-    signed: "Signed by",
+    signed: "Signatures",
     evidence: "Evidence",
     root: "Root",
     noBatches: "No batch has been built yet.",
     meters: "Meters that are public",
     meterNote: "Meters that measure generation alone. What homes use is sealed to the community's auditors.",
-    generated: "Register",
   },
 }
