@@ -26,8 +26,8 @@ function makeLocale(language: Language, timeZone: string) {
   const formatDay = (options: Intl.DateTimeFormatOptions) =>
     new Intl.DateTimeFormat(words.intl, { timeZone: "UTC", calendar: "gregory", ...options })
   const times = {
-    time: format({ hour: "numeric", minute: "2-digit" }),
-    clock: format({ hour: "numeric", minute: "2-digit", second: "2-digit" }),
+    time: format({ hour: "2-digit", minute: "2-digit" }),
+    clock: format({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
     moment: format({ dateStyle: "medium", timeStyle: "short" }),
     exactly: format({ dateStyle: "medium", timeStyle: "medium" }),
     hour: format({ hour: "numeric", hourCycle: "h23" }),
