@@ -23,7 +23,10 @@ t.test("figures and times are written as each language does, at the community's 
 t.test("energy of any size is exact, and no float touches it", async () => {
   const bare = localeOf("en", "UTC")
   fc.assert(
-    fc.property(fc.bigInt({ min: 0n, max: 2n ** 80n }), (wh) => BigInt(bare.green(wh).replace(/[.,]/g, "")) === wh),
+    fc.property(
+      fc.bigInt({ min: 0n, max: 2n ** 80n }),
+      (wh) => BigInt(bare.green(wh).replace(/[.,]/g, "")) === wh,
+    ),
   )
 })
 
@@ -35,15 +38,18 @@ t.test("every language says everything, in its own words", async (t) => {
   }
   const english = new Map(phrasesOf(languages.en, ""))
   /** The same in more than one language, and rightly: names, units, and words that two languages share. */
-  const shared = /units|direction|green$|greenHeld|amount|mintedTitle|name|intl|^\.green\.amount|batch|total|pages|signed|site/i
+  const shared =
+    /units|direction|green$|greenHeld|amount|mintedTitle|name|intl|^\.green\.amount|batch|total|pages|signed|site/i
   for (const code of languageCodes) {
     const phrases = phrasesOf(languages[code], "")
     t.same(phrases.map(([path]) => path).sort(), [...english.keys()].sort(), `${code} says all of it`)
     for (const [path, phrase] of phrases) {
       if (phrase.trim() === "") t.fail(`${code}${path} is empty`)
       for (const sign of "¹²")
-        if (english.get(path)?.includes(sign) !== phrase.includes(sign)) t.fail(`${code}${path} lost a figure`)
-      if (code !== "en" && phrase === english.get(path) && !shared.test(path)) t.fail(`${code}${path} is English`)
+        if (english.get(path)?.includes(sign) !== phrase.includes(sign))
+          t.fail(`${code}${path} lost a figure`)
+      if (code !== "en" && phrase === english.get(path) && !shared.test(path))
+        t.fail(`${code}${path} is English`)
     }
   }
 })

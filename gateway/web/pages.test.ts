@@ -1,10 +1,10 @@
 import { pino } from "pino"
 import t from "tap"
-import { createDays } from "./days.ts"
 import type { LoggedIn } from "./context.ts"
+import { createDays } from "./days.ts"
 import { localeOf } from "./locale.ts"
 import { createWeb } from "./server.ts"
-import { openVillage, midnight } from "./village.test.support.ts"
+import { midnight, openVillage } from "./village.test.support.ts"
 import { addBatch, as, visitors } from "./visitor.test.support.ts"
 
 const log = pino({ level: "silent" })
@@ -31,7 +31,15 @@ async function aVillage(t: { teardown(work: () => void): void }, options = { int
   return { village, app, get, days }
 }
 
-const pagesOfHome = ["/home", "/home/day", "/home/month", "/home/year", "/home/green", "/home/green/2", "/home/data"]
+const pagesOfHome = [
+  "/home",
+  "/home/day",
+  "/home/month",
+  "/home/year",
+  "/home/green",
+  "/home/green/2",
+  "/home/data",
+]
 
 t.test("pages", async (t) => {
   const { village, app, get, days } = await aVillage(t)
@@ -43,7 +51,8 @@ t.test("pages", async (t) => {
       for (const { name, address } of households)
         t.notOk(html.includes(name) || html.includes(address), `${path} does not name ${name}`)
       for (const { name, key } of meters)
-        if (name.endsWith("grid")) t.notOk(html.includes(name) || html.includes(key.meterId), `${path}: ${name}`)
+        if (name.endsWith("grid"))
+          t.notOk(html.includes(name) || html.includes(key.meterId), `${path}: ${name}`)
     }
     const text = textOf(await get("/"))
     t.match(text, /Mill Lane .* The sun gives \d+\.\d kW on the community's roofs\./)
@@ -69,7 +78,10 @@ t.test("pages", async (t) => {
     t.equal(totalOf(month), String(generated))
     t.equal(totalOf(year), String(generated))
     const day = await get("/home/day/2026-06-21", as(0))
-    t.equal(totalOf(day), String(days.sums(households[0]!.address, "2026-06-21", "2026-06-21")[0]!.energy!.generated))
+    t.equal(
+      totalOf(day),
+      String(days.sums(households[0]!.address, "2026-06-21", "2026-06-21")[0]!.energy!.generated),
+    )
     t.match(textOf(await get("/home/day/1999-01-01", as(0))), /There are no figures yet/)
     for (const path of ["/home/day/2026-02-30", "/home/month/2026-13", "/home/year/banana", "/home/green/99"])
       t.equal((await app.request(path, as(0))).status, 404, path)
@@ -89,23 +101,41 @@ t.test("pages", async (t) => {
     t.ok(html.includes(statement.reading), "the digest that the statement quotes")
     t.ok(html.includes("The reading that is stored here has this digest."))
     t.match(textOf(html), /on chain, open to doubt/)
-    t.match(textOf(html), /ash\.example:9000 .* cedar\.example:9000 refused: a reading is not signed by its meter/)
-    t.equal((await app.request("/home/green/2", as(1))).status, 404, "a home without a roof has no part in it")
+    t.match(
+      textOf(html),
+      /ash\.example:9000 .* cedar\.example:9000 refused: a reading is not signed by its meter/,
+    )
+    t.equal(
+      (await app.request("/home/green/2", as(1))).status,
+      404,
+      "a home without a roof has no part in it",
+    )
   })
 
-  t.test("what the contract refuses is said to the household that it concerns, and to no other", async (t) => {
-    village.journal.batches.setState(1n, "settled", "Mill Lane 1 roof: MeterSuspended(); Mill Lane 3 roof: Other()")
-    t.teardown(() => village.journal.batches.setState(1n, "settled"))
-    const first = await get("/home/green", as(0))
-    t.match(first, /MeterSuspended/)
-    t.notMatch(first, /Mill Lane 3/)
-  })
+  t.test(
+    "what the contract refuses is said to the household that it concerns, and to no other",
+    async (t) => {
+      village.journal.batches.setState(
+        1n,
+        "settled",
+        "Mill Lane 1 roof: MeterSuspended(); Mill Lane 3 roof: Other()",
+      )
+      t.teardown(() => village.journal.batches.setState(1n, "settled"))
+      const first = await get("/home/green", as(0))
+      t.match(first, /MeterSuspended/)
+      t.notMatch(first, /Mill Lane 3/)
+    },
+  )
 
   t.test("nobody sees a home without being logged in, and each page says how", async (t) => {
     for (const path of pagesOfHome) {
       const response = await app.request(path)
       t.equal(response.status, 401, path)
-      t.equal(response.headers.get("commonwatt-pages-of"), "nobody", "and what a browser kept of a home, it forgets")
+      t.equal(
+        response.headers.get("commonwatt-pages-of"),
+        "nobody",
+        "and what a browser kept of a home, it forgets",
+      )
       t.match(await response.text(), /href="\/log-in"/)
     }
   })
@@ -120,7 +150,8 @@ t.test("pages", async (t) => {
     for (const n of [0, 1])
       for (const path of pagesOfHome) {
         const html = await get(path, as(n))
-        for (const secret of others(n)) if (html.includes(secret)) t.fail(`${path} of home ${n} says ${secret}`)
+        for (const secret of others(n))
+          if (html.includes(secret)) t.fail(`${path} of home ${n} says ${secret}`)
       }
     const tag = async (n: number) => (await app.request("/home", as(n))).headers.get("commonwatt-pages-of")
     t.not(await tag(0), await tag(1), "and a browser is told them apart")
@@ -133,7 +164,12 @@ t.test("pages", async (t) => {
       const response = await app.request(path, as(0))
       t.equal(response.status, 200, path)
       const policy = response.headers.get("content-security-policy") ?? ""
-      for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"])
+      for (const part of [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "frame-ancestors 'none'",
+      ])
         t.ok(policy.includes(part), part)
       t.notMatch(policy, /unsafe/)
       t.equal(response.headers.get("cache-control"), "no-store")
@@ -157,7 +193,9 @@ t.test("pages", async (t) => {
     for (const language of ["en", "hi", "ar"])
       for (const path of ["/", "/home", "/home/month", "/home/green/2"]) {
         const html = await get(path, as(0))
-        const assets = [...html.matchAll(/(?:src|href)="(\/(?:style|app|icon|manifest)[^"]*)"/g)].map(([, link]) => link!)
+        const assets = [...html.matchAll(/(?:src|href)="(\/(?:style|app|icon|manifest)[^"]*)"/g)].map(
+          ([, link]) => link!,
+        )
         const sizes = await Promise.all([path, ...new Set(assets)].map((one) => sizeOf(one, language)))
         const total = sizes.reduce((a, b) => a + b)
         t.ok(total < 60_000, `${path} in ${language}: ${total} bytes, before they are compressed`)

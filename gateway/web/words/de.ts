@@ -173,7 +173,8 @@ export const de: Words = {
     title: "Selbst nachprüfen",
     lead: "Hier muss niemandem geglaubt werden. Aus der Chain und dem Beweismaterial unten rechnet jedes Programm jede GREEN nach, die es je gab.",
     run: "So geht es",
-    runNote: "Nötig sind dieses Programm, ein Knoten der Chain und das Beweismaterial, von hier oder aus jeder Kopie.",
+    runNote:
+      "Nötig sind dieses Programm, ein Knoten der Chain und das Beweismaterial, von hier oder aus jeder Kopie.",
     site: "Standort",
     chain: "Chain (Kennung)",
     oracle: "Der Orakel-Vertrag",
@@ -190,6 +191,7 @@ export const de: Words = {
     root: "Wurzel",
     noBatches: "Es gibt noch keinen Batch.",
     meters: "Öffentliche Zähler",
-    meterNote: "Zähler, die nur Erzeugung messen. Der Verbrauch ist für die Prüfer der Gemeinschaft versiegelt.",
+    meterNote:
+      "Zähler, die nur Erzeugung messen. Der Verbrauch ist für die Prüfer der Gemeinschaft versiegelt.",
   },
 }

@@ -27,7 +27,8 @@ export const es: Words = {
     notFound: "Esta página no existe",
     notFoundNext: "Vaya a la página de la comunidad o a su hogar.",
     logInFirst: "La página de su hogar es solo para su hogar",
-    logInNext: "Abra en este dispositivo la invitación de su cooperativa. Quien ya estuvo aquí entra de nuevo.",
+    logInNext:
+      "Abra en este dispositivo la invitación de su cooperativa. Quien ya estuvo aquí entra de nuevo.",
     logIn: "Entrar",
   },
 

@@ -46,7 +46,8 @@ export const fr: Words = {
     day: "Jour",
     month: "Mois",
     total: "Total",
-    above: "Au-dessus de la ligne : ce que le foyer a consommé et d’où cela vient. Au-dessous : ce qu’il a cédé.",
+    above:
+      "Au-dessus de la ligne : ce que le foyer a consommé et d’où cela vient. Au-dessous : ce qu’il a cédé.",
     gaps: (share) => `Une lacune : ${share} du temps manque dans ces chiffres.`,
     silent: (meters) => `Rien de valable n’est encore venu de ${meters}.`,
     useNotMeasured: "La consommation de ce foyer n’est pas mesurée.",
@@ -71,10 +72,12 @@ export const fr: Words = {
     asOf: (when) => `Soleil et foyer à ${when}.`,
     noneLive: "Aucun de vos compteurs n’a parlé à l’instant ; rien ici n’est de maintenant.",
     between: (from, to) => `Voisins et réseau : moyenne de ${from} à ${to}, selon le partage.`,
-    stale: (meter, when) => `${meter} a parlé pour la dernière fois le ${when} et n’est pas dans ces chiffres.`,
+    stale: (meter, when) =>
+      `${meter} a parlé pour la dernière fois le ${when} et n’est pas dans ces chiffres.`,
     never: (meter) => `${meter} n’a pas encore envoyé de relevé valable.`,
     noPower: (meter) => `${meter} dit son énergie, mais pas sa puissance.`,
-    both: (meter) => `${meter} mesure le toit et le réseau ensemble ; sa puissance peut être l’un ou l’autre.`,
+    both: (meter) =>
+      `${meter} mesure le toit et le réseau ensemble ; sa puissance peut être l’un ou l’autre.`,
   },
 
   home: {
@@ -189,6 +192,7 @@ export const fr: Words = {
     root: "Racine",
     noBatches: "Aucun lot n’a encore été fait.",
     meters: "Compteurs publics",
-    meterNote: "Ceux qui ne mesurent que la production. La consommation est scellée pour les auditeurs de la communauté.",
+    meterNote:
+      "Ceux qui ne mesurent que la production. La consommation est scellée pour les auditeurs de la communauté.",
   },
 }
