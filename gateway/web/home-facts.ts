@@ -52,6 +52,14 @@ export function homeNow(context: WebContext, days: Days, household: Hex): HomeNo
   }
 }
 
+/** A household's account with its neighbours as it was last stated and settled; undefined while none was. */
+export function accountOf(
+  { journal }: Pick<WebContext, "journal">,
+  household: Hex,
+): { credit: bigint; time: number } | undefined {
+  return journal.batches.accounts.settled().find((statement) => statement.household === household)
+}
+
 /** What a batch states anew for one household's meters. */
 export interface Mint {
   batch: bigint
@@ -116,7 +124,7 @@ export function whyOf(
   const batch = batches.get(number)
   const own = batch ? statementsOf(context, household, batch) : []
   if (!batch || own.length === 0) return undefined
-  const leaves = batches.statements(number).map(leafOf)
+  const leaves = batches.leaves(number).map(leafOf)
   const tree = buildTree(leaves)
   const statements = own.map(({ position, ...rest }) => {
     const { meterId, time, reading: digest } = rest.statement

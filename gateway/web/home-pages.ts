@@ -4,7 +4,7 @@ import { addAll, type EnergySum, type IntervalEnergy, sumOf } from "../../energy
 import { dayAfter, daysOfMonth, isDay, monthAfter } from "./calendar.ts"
 import type { LoggedIn, WebContext, WebEnv } from "./context.ts"
 import type { Days } from "./days.ts"
-import { homeNow, mintsOf, whyOf } from "./home-facts.ts"
+import { accountOf, homeNow, mintsOf, whyOf } from "./home-facts.ts"
 import type { Locale } from "./locale.ts"
 import type { Pages } from "./page.ts"
 import { dataView } from "./views/data.ts"
@@ -156,10 +156,9 @@ export function homePages(context: WebContext, days: Days, pages: Pages): Hono<W
       const mints = mintsOf(context, address, { before, limit: mintsShown + 1 })
       const older =
         mints.length > mintsShown ? `/home/green?before=${mints[mintsShown - 1]!.batch}` : undefined
-      const body = greenView(
-        { held: balances.get(address), mints: mints.slice(0, mintsShown), older },
-        locale,
-      )
+      const account = context.config.accounts && { stated: accountOf(context, address) }
+      const held = balances.get(address)
+      const body = greenView({ held, account, mints: mints.slice(0, mintsShown), older }, locale)
       return pages.show(c, { title: locale.words.green.title, body })
     }),
   )

@@ -108,6 +108,15 @@ export const ar: Words = {
     },
   },
 
+  account: {
+    title: "حسابك مع الجيران",
+    credit: (amount) => `لك ${amount} GREEN عن طاقة أخذها الجيران منك.`,
+    debt: (amount) => `عليك ${amount} GREEN عن طاقة أخذتها من الجيران.`,
+    even: "لا شيء عليك ولا شيء لك.",
+    asOf: (when) => `أُثبت وسُوّي حتى ${when}.`,
+    none: "لم يُثبَت شيء بعد.",
+  },
+
   why: {
     title: (amount) => `لماذا ${amount} GREEN؟`,
     batch: "الدفعة",

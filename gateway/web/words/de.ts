@@ -109,6 +109,15 @@ export const de: Words = {
     },
   },
 
+  account: {
+    title: "Ihr Konto bei den Nachbarn",
+    credit: (amount) => `Ihnen stehen ${amount} GREEN zu, für Energie, die Nachbarn von Ihnen hatten.`,
+    debt: (amount) => `Sie schulden ${amount} GREEN, für Energie, die Sie von Nachbarn hatten.`,
+    even: "Sie schulden nichts, und Ihnen steht nichts zu.",
+    asOf: (when) => `Festgestellt und abgerechnet bis ${when}.`,
+    none: "Noch ist nichts festgestellt.",
+  },
+
   why: {
     title: (amount) => `Warum ${amount} GREEN?`,
     batch: "Der Batch",

@@ -110,6 +110,15 @@ export const en = {
     },
   },
 
+  account: {
+    title: "Your account with your neighbours",
+    credit: (amount: string) => `You are owed ${amount} GREEN for energy that neighbours had from you.`,
+    debt: (amount: string) => `You owe ${amount} GREEN for energy that you had from neighbours.`,
+    even: "You owe nothing, and nothing is owed to you.",
+    asOf: (when: string) => `As stated and settled up to ${when}.`,
+    none: "Nothing has been stated yet.",
+  },
+
   why: {
     title: (amount: string) => `Why ${amount} GREEN?`,
     batch: "The batch",

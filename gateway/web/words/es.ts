@@ -109,6 +109,15 @@ export const es: Words = {
     },
   },
 
+  account: {
+    title: "Su cuenta con los vecinos",
+    credit: (amount) => `Le deben ${amount} GREEN por energía que los vecinos recibieron de usted.`,
+    debt: (amount) => `Debe ${amount} GREEN por energía que recibió de vecinos.`,
+    even: "No debe nada y nada se le debe.",
+    asOf: (when) => `Declarado y liquidado hasta el ${when}.`,
+    none: "Aún no se ha declarado nada.",
+  },
+
   why: {
     title: (amount) => `¿Por qué ${amount} GREEN?`,
     batch: "El lote",

@@ -112,6 +112,15 @@ export const fr: Words = {
     },
   },
 
+  account: {
+    title: "Votre compte avec vos voisins",
+    credit: (amount) => `On vous doit ${amount} GREEN pour l’énergie que des voisins ont eue de vous.`,
+    debt: (amount) => `Vous devez ${amount} GREEN pour l’énergie que vous avez eue de voisins.`,
+    even: "Vous ne devez rien et rien ne vous est dû.",
+    asOf: (when) => `Établi et réglé jusqu’au ${when}.`,
+    none: "Rien n’a encore été établi.",
+  },
+
   why: {
     title: (amount) => `Pourquoi ${amount} GREEN ?`,
     batch: "Le lot",

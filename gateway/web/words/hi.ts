@@ -108,6 +108,15 @@ export const hi: Words = {
     },
   },
 
+  account: {
+    title: "पड़ोसियों के साथ आपका खाता",
+    credit: (amount) => `आपको ${amount} GREEN मिलने हैं, उस बिजली के लिए जो पड़ोसियों ने आपसे ली।`,
+    debt: (amount) => `आपको ${amount} GREEN देने हैं, उस बिजली के लिए जो आपने पड़ोसियों से ली।`,
+    even: "न आपको कुछ देना है, न कुछ लेना।",
+    asOf: (when) => `${when} तक दर्ज और चुकाया गया।`,
+    none: "अभी कुछ दर्ज नहीं हुआ।",
+  },
+
   why: {
     title: (amount) => `${amount} GREEN क्यों?`,
     batch: "बैच",

@@ -108,6 +108,15 @@ export const pt: Words = {
     },
   },
 
+  account: {
+    title: "A sua conta com os vizinhos",
+    credit: (amount) => `Devem-lhe ${amount} GREEN por energia que os vizinhos tiveram de si.`,
+    debt: (amount) => `Deve ${amount} GREEN por energia que teve de vizinhos.`,
+    even: "Não deve nada e nada lhe é devido.",
+    asOf: (when) => `Declarado e liquidado até ${when}.`,
+    none: "Ainda nada foi declarado.",
+  },
+
   why: {
     title: (amount) => `Porquê ${amount} GREEN?`,
     batch: "O lote",

@@ -108,6 +108,15 @@ export const sw: Words = {
     },
   },
 
+  account: {
+    title: "Akaunti yako na majirani",
+    credit: (amount) => `Unadai GREEN ${amount} kwa nishati ambayo majirani walipata kwako.`,
+    debt: (amount) => `Unadaiwa GREEN ${amount} kwa nishati uliyopata kwa majirani.`,
+    even: "Hudaiwi wala hudai chochote.",
+    asOf: (when) => `Imeandikwa na kulipwa hadi ${when}.`,
+    none: "Bado hakuna kilichoandikwa.",
+  },
+
   why: {
     title: (amount) => `Kwa nini GREEN ${amount}?`,
     batch: "Kundi",
