@@ -198,6 +198,10 @@ export const de: Words = {
     signed: "Unterschriften",
     evidence: "Beweismaterial",
     root: "Wurzel",
+    doubted: (batch, when) =>
+      `Eine Feststellung aus Batch ${batch} wurde auf der Chain angezweifelt und muss bis ${when} beantwortet werden.`,
+    answered: (batch) =>
+      `Eine Feststellung aus Batch ${batch} wurde auf der Chain angezweifelt; ihr unterschriebener Messwert wurde gezeigt.`,
     noBatches: "Es gibt noch keinen Batch.",
     meters: "Öffentliche Zähler",
     meterNote:

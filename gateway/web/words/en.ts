@@ -199,6 +199,10 @@ export const en = {
     signed: "Signatures",
     evidence: "Evidence",
     root: "Root",
+    doubted: (batch: string, when: string) =>
+      `A statement of batch ${batch} was doubted on chain, and must be answered by ${when}.`,
+    answered: (batch: string) =>
+      `A statement of batch ${batch} was doubted on chain; its signed reading was shown.`,
     noBatches: "No batch has been built yet.",
     meters: "Meters that are public",
     meterNote: "Meters that measure generation alone. What homes use is sealed to the community's auditors.",

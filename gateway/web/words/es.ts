@@ -196,6 +196,10 @@ export const es: Words = {
     signed: "Firmas",
     evidence: "Pruebas",
     root: "Raíz",
+    doubted: (batch, when) =>
+      `Una declaración del lote ${batch} fue puesta en duda en la cadena y debe responderse antes del ${when}.`,
+    answered: (batch) =>
+      `Una declaración del lote ${batch} fue puesta en duda en la cadena; se mostró su lectura firmada.`,
     noBatches: "Aún no se ha hecho ningún lote.",
     meters: "Contadores públicos",
     meterNote: "Los que solo miden generación. El consumo está sellado para los auditores de la comunidad.",

@@ -199,6 +199,10 @@ export const fr: Words = {
     signed: "Signatures",
     evidence: "Preuves",
     root: "Racine",
+    doubted: (batch, when) =>
+      `Un énoncé du lot ${batch} a été mis en doute sur la chaîne et doit recevoir réponse avant le ${when}.`,
+    answered: (batch) =>
+      `Un énoncé du lot ${batch} a été mis en doute sur la chaîne ; son relevé signé a été montré.`,
     noBatches: "Aucun lot n’a encore été fait.",
     meters: "Compteurs publics",
     meterNote:

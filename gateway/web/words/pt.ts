@@ -195,6 +195,10 @@ export const pt: Words = {
     signed: "Assinaturas",
     evidence: "Provas",
     root: "Raiz",
+    doubted: (batch, when) =>
+      `Uma declaração do lote ${batch} foi posta em dúvida na cadeia e tem de ser respondida até ${when}.`,
+    answered: (batch) =>
+      `Uma declaração do lote ${batch} foi posta em dúvida na cadeia; a sua leitura assinada foi mostrada.`,
     noBatches: "Ainda não se fez nenhum lote.",
     meters: "Contadores públicos",
     meterNote: "Os que medem só geração. O consumo está selado para os auditores da comunidade.",

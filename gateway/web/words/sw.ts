@@ -195,6 +195,10 @@ export const sw: Words = {
     signed: "Saini",
     evidence: "Ushahidi",
     root: "Mzizi",
+    doubted: (batch, when) =>
+      `Taarifa ya kundi ${batch} ilitiliwa shaka kwenye mnyororo; lazima ijibiwe kabla ya ${when}.`,
+    answered: (batch) =>
+      `Taarifa ya kundi ${batch} ilitiliwa shaka kwenye mnyororo; kipimo chake kilichosainiwa kilionyeshwa.`,
     noBatches: "Bado hakuna kundi lililotengenezwa.",
     meters: "Mita za wazi",
     meterNote: "Zinazopima uzalishaji tu. Matumizi ya nyumba yamefungwa kwa ajili ya wakaguzi wa jumuiya.",
