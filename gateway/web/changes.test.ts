@@ -1,39 +1,42 @@
 import t from "tap"
 import { createChanges } from "./changes.ts"
-import type { Part } from "./screen.ts"
 
-const options = { everyMs: 20, mostListeners: 2 }
+const options = { everyMs: 1, mostListeners: 2 }
+const patience = 60_000
 
-t.test("a listener learns which parts changed, and of nothing else", async (t) => {
-  const parts = new Map<Part, string>([
-    ["now", "1"],
-    ["today", "1"],
-  ])
-  let looks = 0
-  const changes = createChanges(async () => {
-    looks++
-    return new Map(parts)
-  }, options)
+t.test("a listener learns the value at once, and then whenever it is another", async (t) => {
+  let value = "1"
+  const changes = createChanges(() => value, options)
   const listener = changes.listen()!
-  t.same(await listener.next(60), new Set(), "nothing changed")
-  parts.set("now", "2")
-  t.same(await listener.next(5000), new Set(["now"]))
-  parts.set("now", "3")
-  parts.set("today", "2")
-  await new Promise((resolve) => setTimeout(resolve, 80))
-  t.same(await listener.next(5000), new Set(["now", "today"]), "what happened between two calls is not lost")
-
+  t.equal(await listener.next(patience), "1")
+  t.equal(await listener.next(5), undefined, "nothing changed")
+  value = "2"
+  t.equal(await listener.next(patience), "2")
   listener.leave()
   t.ok(listener.left)
-  t.same(await listener.next(5000), new Set(), "who left does not wait")
-  await new Promise((resolve) => setTimeout(resolve, 60))
+  t.equal(await listener.next(patience), undefined, "who left does not wait")
+})
+
+t.test("a slow listener finds the newest value and no queue", async (t) => {
+  let value = 0
+  let looks = 0
+  const changes = createChanges(() => {
+    looks++
+    return String(value)
+  }, options)
+  const slow = changes.listen()!
+  const other = changes.listen()!
+  for (value = 1; value <= 5; value++) while ((await other.next(patience)) !== String(value));
+  t.equal(await slow.next(patience), "5")
+  slow.leave()
+  other.leave()
   const before = looks
-  await new Promise((resolve) => setTimeout(resolve, 80))
+  await new Promise((resolve) => setTimeout(resolve, 20))
   t.equal(looks, before, "nobody listens, so nobody looks")
 })
 
 t.test("there are only so many listeners, and who leaves makes room", async (t) => {
-  const changes = createChanges(async () => new Map(), options)
+  const changes = createChanges(() => "", options)
   const first = changes.listen()!
   const second = changes.listen()!
   t.equal(changes.listen(), undefined)
@@ -44,18 +47,15 @@ t.test("there are only so many listeners, and who leaves makes room", async (t) 
   third?.leave()
 })
 
-t.test("a part that cannot be made does not end the listening", async (t) => {
+t.test("a value that cannot be made does not end the listening", async (t) => {
   let broken = true
-  let text = "1"
-  const changes = createChanges(async () => {
+  const changes = createChanges(() => {
     if (broken) throw new Error("the disk is gone")
-    return new Map<Part, string>([["now", text]])
+    return "1"
   }, options)
   const listener = changes.listen()!
-  t.same(await listener.next(60), new Set())
+  t.equal(await listener.next(5), undefined)
   broken = false
-  t.same(await listener.next(5000), new Set(["now"]))
-  text = "2"
-  t.same(await listener.next(5000), new Set(["now"]))
+  t.equal(await listener.next(patience), "1")
   listener.leave()
 })
