@@ -17,6 +17,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "recompute everything that was minted",
     load: async () => (await import("./audit.ts")).auditCommand,
   },
+  doctor: {
+    summary: "what is wrong with this gateway, in words a caretaker understands",
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
   disclose: {
     summary: "show an hour of a household to somebody, with a proof",
     load: async () => (await import("./disclose.ts")).disclose,

@@ -1,5 +1,5 @@
 import { text } from "node:stream/consumers"
-import { hashPassword } from "../gateway/sources/mqtt/password.ts"
+import { hashPassword } from "../gateway/password.ts"
 import { PersonError } from "../protocol/error.ts"
 import { createKey, type KeyKind, keyKinds } from "../provisioning/keys.ts"
 import { type Command, required, type Values } from "./command.ts"
@@ -46,8 +46,8 @@ key    makes a key, writes its secret to a new file and prints the public part:
 ${Object.entries(keyKinds)
   .map(([kind, what]) => `         ${kind.padEnd(8)} ${what}`)
   .join("\n")}
-password  reads a password for MQTT from standard input and prints its hash (scrypt), for clients and hubs in a
-       gateway's configuration. The password itself is kept nowhere.
+password  reads a password from standard input and prints its hash (scrypt), for MQTT clients and hubs and for
+       web.operatorPassword in a gateway's configuration. The password itself is kept nowhere.
 deploy puts a community's contracts on a chain as its plan says, and writes where they are to --out before the first
        transaction. Given again after a failure it goes on where it stopped.
   --check  compares what is on chain with the plan and with the code that the contracts compile to: a line for each

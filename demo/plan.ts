@@ -270,6 +270,10 @@ function panelsIn(plan: DemoPlan): (home: string) => number {
   }
 }
 
+/** Everyone may know it: the demonstration is served to this machine alone. */
+export const operatorPassword = "sunshine"
+const operatorHash = ""
+
 /** The gateway's configuration file, as an operator would write it. */
 export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: number): ConfigInput {
   const { ports, pace, scenario, everySeconds } = plan
@@ -281,7 +285,7 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
     dataDir: "gateway",
     pace,
     mqtt: { host: "127.0.0.1", port: ports.mqtt },
-    web: { host: "127.0.0.1", port: ports.web },
+    web: { host: "127.0.0.1", port: ports.web, operatorPassword: operatorHash },
     chain: {
       rpc: `http://127.0.0.1:${ports.chain}`,
       chainId,

@@ -7,7 +7,7 @@ import { toHex } from "../protocol/hex.ts"
 import { Assurance } from "../protocol/meter.ts"
 import { type ConfigInput, checkConfig, readConfig } from "./config.ts"
 import { testMeter } from "./intake.test.support.ts"
-import { nobodysHash } from "./sources/mqtt/password.ts"
+import { nobodysHash } from "./password.ts"
 
 const keyOf = (name: string) => toHex(testMeter(name).key.publicKey)
 const p256 = createECDH("prime256v1")

@@ -11,6 +11,7 @@ import { Assurance, type MeterKey, Scheme, schemeFacts, schemeNames } from "../p
 import { readMeterKey } from "../protocol/meter-key-text.ts"
 import { namedBy, type SharingKey, sharingKeyShape } from "../protocol/sharing-key.ts"
 import { accountsShape } from "../protocol/tariff.ts"
+import { isPasswordHash } from "./password.ts"
 import { deviceFor } from "./sources/modbus/devices.ts"
 import { profileNamed, readProfiles, shippedProfiles } from "./sources/modbus/profile.ts"
 import type { Profile } from "./sources/modbus/profile-shape.ts"
@@ -31,7 +32,17 @@ const hex = (bytes: number) =>
 const count = z.int().nonnegative()
 const seconds = z.int().positive()
 const wholeWh = z.union([count, z.string().regex(/^\d+$/)]).transform(BigInt)
-const listener = z.strictObject({ host: z.string(), port: z.int().min(0).max(65535) })
+const listener = z.strictObject({
+  host: z.string(),
+  port: z.int().min(0).max(65535),
+  operatorPassword: z
+    .string()
+    .refine(isPasswordHash, 'must be a scrypt hash: "$scrypt$ln=14,r=8,p=1$salt$hash"')
+    .exactOptional()
+    .describe(
+      "The hash of the password for the operator's page, from `commonwatt provision password`. Left out: nobody sees that page.",
+    ),
+})
 
 const meterShape = z.strictObject({
   name: z.string().min(1),

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Logger } from "pino"
 import { createClock } from "../protocol/clock.ts"
@@ -14,12 +13,20 @@ import { createPlainMeterSigner } from "./sources/modbus/sign.ts"
 import type { MqttSource } from "./sources/mqtt/broker.ts"
 import { startMqtt, usualReadingsPerMinute } from "./sources/mqtt/mqtt.ts"
 import { createResends } from "./sources/mqtt/resends.ts"
+import { localUrl, removeDoor, writeDoor } from "./supervise/door.ts"
+import { createHealth } from "./supervise/health.ts"
+import { clockGood, machineFacts } from "./supervise/machine.ts"
 import { createProgress, type Progress } from "./supervise/progress.ts"
+import { createRareLog } from "./supervise/rare-log.ts"
+import { noteStart } from "./supervise/starts.ts"
+import { watchFindings } from "./supervise/watch.ts"
 import type { WebContext } from "./web/context.ts"
+import { newOperatorToken } from "./web/operator/access.ts"
 import { startWeb } from "./web/server.ts"
 
 const settleEveryMs = 500
 const balancesEveryMs = 2_000
+const healthEveryMs = 60_000
 const stopPatienceMs = 2_000
 const usualHoldSeconds = 60
 /** What may be slow without being stuck: a bus that rests, a disk that is busy, a chain that is away. */
@@ -52,6 +59,11 @@ export async function startGateway(
   const unreachable = new Map<Meter, string>()
   const balances = new Map<Hex, bigint>()
   const holdMs = 1000 * (config.holdSeconds ?? (config.pace ? 0 : usualHoldSeconds))
+  const quarantined = createRareLog((details) => log.info(details, "quarantined"), monotonic)
+  const restarted = createRareLog(
+    (details) => log.warn(details, "a register began anew, or is back"),
+    monotonic,
+  )
   const toJournal = createIntake(
     config.meters,
     journal,
@@ -59,11 +71,10 @@ export async function startGateway(
     clock,
     (outcome) => {
       const name = nameOf(outcome)
-      if (name && name !== "accepted") log.info(describe(outcome), "quarantined")
+      if (name && name !== "accepted") quarantined.line(name, describe(outcome))
       if (outcome.kind === "authentic" && outcome.verdict.accepted) {
         const { meter, signed, verdict, state } = outcome
-        if (verdict.note)
-          log.warn({ meter: meter.name, note: verdict.note }, "a register began anew, or is back")
+        if (verdict.note) restarted.line("register", { meter: meter.name })
         mqtt?.show(meter, { ...signed.reading, ...state.anchor?.registers })
       }
     },
@@ -125,13 +136,24 @@ export async function startGateway(
     balances,
     unreachable,
   }
-  const web = await startWeb(context, config.web, log)
+  const wallClock = () => Math.floor(Date.now() / 1000)
+  noteStart(config.dataDir, wallClock())
+  const health = createHealth(context, () => machineFacts(config, wallClock()), monotonic)
+  const token = newOperatorToken()
+  const access = { passwordHash: config.web.operatorPassword, token, monotonic }
+  const web = await startWeb(context, config.web, log, undefined, { health, access })
+  writeDoor(config.dataDir, { url: localUrl(config.web.host, web.port), token })
+  const tellFindings = watchFindings(log)
 
   const stopping = new AbortController()
   const settled = progress.loop("settlement", settlePatienceMs)
   const settling = every(settleEveryMs, stopping.signal, () => settlement.advance().finally(settled))
   const balancing = every(balancesEveryMs, stopping.signal, async () => {
     for (const { address } of config.households) balances.set(address, await chain.balance(address))
+  })
+  const watching = every(healthEveryMs, stopping.signal, async () => {
+    for (const rare of [quarantined, restarted]) rare.sum()
+    tellFindings(health.look().findings)
   })
   log.info({ site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port }, "the gateway is up")
   return {
@@ -145,10 +167,12 @@ export async function startGateway(
       ].join("; "),
     async stop() {
       stopping.abort()
+      removeDoor(config.dataDir)
       await Promise.all([poller.stop(), mqtt.close(), web.close()])
       await intake.drain()
       // A step of settlement may be waiting for a chain that is away; it may be broken off anywhere.
-      await Promise.race([Promise.all([settling, balancing]), sleep(stopPatienceMs)])
+      await Promise.race([Promise.all([settling, balancing, watching]), sleep(stopPatienceMs)])
+      for (const rare of [quarantined, restarted]) rare.sum(true)
       journal.close()
     },
   }
@@ -169,10 +193,8 @@ function* latestOf(journal: Journal, meters: readonly Meter[]): Iterable<Hex> {
 }
 
 /** Readings of plain meters carry how good the gateway's own clock is. */
-function clockQuality({ pace, timeSync }: Config): ClockQuality {
-  if (pace || timeSync === "trusted") return ClockQuality.synchronised
-  // systemd-timesyncd makes this file once it has set the clock from the network.
-  return existsSync("/run/systemd/timesync/synchronized") ? ClockQuality.synchronised : ClockQuality.unknown
+function clockQuality(config: Config): ClockQuality {
+  return clockGood(config) ? ClockQuality.synchronised : ClockQuality.unknown
 }
 
 /** Runs the work again and again, one at a time; what it throws is its own to report. */
@@ -189,10 +211,11 @@ function nameOf(outcome: Outcome): string | undefined {
   return outcome.verdict.accepted ? "accepted" : outcome.verdict.reason
 }
 
+/** A detail of an authentic reading quotes registers, and a log is no place for a household's load. */
 function describe(outcome: Outcome): Record<string, unknown> {
   if (outcome.kind === "refused")
     return { reason: outcome.reason, detail: outcome.detail, meter: outcome.meterId }
   if (outcome.kind === "authentic" && !outcome.verdict.accepted)
-    return { reason: outcome.verdict.reason, detail: outcome.verdict.detail, meter: outcome.meter.name }
+    return { reason: outcome.verdict.reason, meter: outcome.meter.name }
   return {}
 }

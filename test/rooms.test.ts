@@ -27,7 +27,7 @@ const allowedInGateway: Record<string, readonly string[]> = {
   journal: ["verify"],
   sources: [],
   settlement: ["journal"],
-  web: ["journal", "verify", "settlement"],
+  web: ["journal", "verify", "settlement", "supervise"],
   supervise: ["journal", "verify", "settlement"],
 }
 

@@ -3,6 +3,7 @@ import { Hono, type MiddlewareHandler } from "hono"
 import { compress } from "hono/compress"
 import { secureHeaders } from "hono/secure-headers"
 import type { Logger } from "pino"
+import type { Health } from "../supervise/health.ts"
 import { apiRoutes } from "./api/routes.ts"
 import { assetRoutes } from "./assets.ts"
 import { communityPages } from "./community-pages.ts"
@@ -12,23 +13,33 @@ import { evidenceRoutes } from "./evidence.ts"
 import { homePages } from "./home-pages.ts"
 import { chooseLanguage } from "./language.ts"
 import { createMetrics } from "./metrics.ts"
+import type { OperatorAccess } from "./operator/access.ts"
+import { operatorRoutes } from "./operator/routes.ts"
 import { createPages, nobody } from "./page.ts"
 
 /** Days that are over are worked out one at a time, so that nothing else waits long. */
 const keepDaysEveryMs = 1000
 
+/** What the operator's pages need. */
+export interface Operator {
+  health: Health
+  access: OperatorAccess
+}
+
 /**
  * The gateway's web: pages, API, metrics and evidence.
  * @param session says who is logged in, before any route.
+ * @param operator who may see the operator's pages; without it there are none.
  */
 export function createWeb(
   context: WebContext,
   log: Pick<Logger, "error">,
   session: MiddlewareHandler<WebEnv> = nobody,
   days: Days = createDays(context),
+  operator?: Operator,
 ): Hono<WebEnv> {
   const pages = createPages(context)
-  const metrics = createMetrics(context)
+  const metrics = createMetrics(context, operator?.health)
   const app = new Hono<WebEnv>()
   app.use(
     secureHeaders({
@@ -58,6 +69,7 @@ export function createWeb(
   app.route("/", assetRoutes(context.config))
   app.route("/", communityPages(context, days, pages))
   app.route("/", homePages(context, days, pages))
+  if (operator) app.route("/", operatorRoutes(context, pages, operator.health, operator.access))
   app.notFound((c) => pages.notFound(c))
   app.onError((error, c) => {
     log.error({ error: error.message, path: c.req.path }, "a page could not be made")
@@ -72,9 +84,10 @@ export async function startWeb(
   { host, port }: { host: string; port: number },
   log: Logger,
   session?: MiddlewareHandler<WebEnv>,
+  operator?: Operator,
 ): Promise<{ port: number; close(): Promise<void> }> {
   const days = createDays(context)
-  const app = createWeb(context, log, session, days)
+  const app = createWeb(context, log, session, days, operator)
   const keeping = setInterval(() => {
     try {
       days.keep()

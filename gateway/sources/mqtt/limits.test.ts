@@ -7,7 +7,7 @@ import { curves } from "../../../protocol/ocmf/curves.ts"
 import { testMeter } from "../../intake.test.support.ts"
 import type { Outcome } from "../../intake.ts"
 import { event, listen, plainly, topicOf, until } from "./broker.test.support.ts"
-import { hashPassword } from "./password.ts"
+import { hashPassword } from "../../password.ts"
 import { createReceive, type Publish, WrongTopic } from "./receive.ts"
 import { createResends } from "./resends.ts"
 

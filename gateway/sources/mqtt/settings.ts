@@ -1,6 +1,6 @@
 import { z } from "zod"
 import type { Hex } from "../../../protocol/hex.ts"
-import { isPasswordHash } from "./password.ts"
+import { isPasswordHash } from "../../password.ts"
 
 const port = z.int().min(0).max(65535)
 const passwordHash = z

@@ -7,7 +7,7 @@ import t from "tap"
 import { type TestMeter, testMeter } from "../../intake.test.support.ts"
 import { event, listen, plainly, topicOf, until } from "./broker.test.support.ts"
 import { issuer, lacking, type Pair } from "./certificates.test.support.ts"
-import { hashPassword } from "./password.ts"
+import { hashPassword } from "../../password.ts"
 import { receiptsTopic } from "./topics.ts"
 
 const skip = lacking("openssl", "mosquitto_pub", "mosquitto_sub")
