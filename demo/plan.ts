@@ -271,8 +271,9 @@ function panelsIn(plan: DemoPlan): (home: string) => number {
 }
 
 /** Everyone may know it: the demonstration is served to this machine alone. */
-export const operatorPassword = "sunshine"
-const operatorHash = ""
+export const operatorPassword = "plenty of sunshine"
+const operatorHash =
+  "$scrypt$ln=14,r=8,p=1$Mdm+887Wkjt2ohIBkTDl/Q$+wik4MZ8sGGtAPBTul2I6GFzSUPsduMcztoR9XmFhJM"
 
 /** The gateway's configuration file, as an operator would write it. */
 export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: number): ConfigInput {
