@@ -1,5 +1,5 @@
 import type { Facts, SettlementFacts } from "./facts.ts"
-import { type Finding, howLong } from "./finding.ts"
+import { type Finding, howLong, within } from "./finding.ts"
 
 const day = 86_400
 /** A window for doubts may last days: only what stands longer than that is stuck. */
@@ -54,7 +54,7 @@ function chain({ nodes = [], problem, problemSince }: SettlementFacts, now: numb
             code: "settlement-held",
             severity,
             about: undefined,
-            what: `Settlement cannot go on: ${problem}.`,
+            what: `Settlement cannot go on: ${within(problem)}.`,
             means: waits,
             next: "If it lasts, do what the sentence says; a validator or a node that is away comes back by itself.",
             since: problemSince,
@@ -86,7 +86,7 @@ function stuck({ state, since, batch, doing }: SettlementFacts, every: number, n
       code: "settlement-stuck",
       severity: "alarm",
       about: batch === undefined ? undefined : `batch ${batch}`,
-      what: `Batch ${batch ?? "at hand"} has been ${state} for ${howLong(now - since)}: ${doing}.`,
+      what: `Batch ${batch ?? "at hand"} has been ${state} for ${howLong(now - since)}: ${within(doing)}.`,
       means: waits,
       next: "Compare with the chain: commonwatt audit --help. Ask the validators whether they are up.",
       since,
@@ -138,7 +138,7 @@ function validator({ name, missed, of, refusal }: Facts["validators"][number]): 
         code: "validator-refuses",
         severity: "alarm",
         about: name,
-        what: `The validator ${name} refused the last batch: ${refusal}.`,
+        what: `The validator ${name} refused the last batch: ${within(refusal)}.`,
         means:
           "It recomputed the batch and came to another result. If others refuse too, nothing is settled.",
         next: "Read its reason. If it is right, this gateway must be looked at before anything else.",
@@ -185,7 +185,7 @@ function evidence(found: Facts["evidence"]): Finding[] {
             what:
               missing > 0
                 ? `The evidence of ${missing} proposed ${missing === 1 ? "batch is" : "batches are"} nowhere to be had at the moment.`
-                : `Evidence cannot be kept: ${problem}.`,
+                : `Evidence cannot be kept: ${within(problem ?? "")}.`,
             means: "An auditor cannot recompute it, and validators will not sign what they cannot see.",
             next: "Make room on the disk, see that peers are up, or restore the last back-up (docs/operators.md).",
             since: undefined,
@@ -206,7 +206,7 @@ function backup(found: Facts["backup"], now: number): Finding[] {
       code: "backup-old",
       severity: "warning",
       about: undefined,
-      what: `${age}${found.problem === undefined ? "" : `: ${found.problem}`}.`,
+      what: `${age}${found.problem === undefined ? "" : `: ${within(found.problem)}`}.`,
       means: "If this box were lost, what is not settled yet would be lost with it.",
       next: "See that the place for back-ups is there and has room (docs/operators.md).",
       since: found.newest === 0 ? undefined : found.newest,

@@ -27,6 +27,11 @@ export function inOrder(findings: readonly Finding[]): Finding[] {
   )
 }
 
+/** Another part's words, as they end in the middle of a sentence. */
+export function within(words: string): string {
+  return words.replace(/[.\s]+$/, "")
+}
+
 /** "45 s", "12 min", "3 h", "4 days": no finer than a caretaker needs. */
 export function howLong(seconds: number): string {
   if (seconds < 60) return `${Math.max(0, Math.floor(seconds))} s`

@@ -1,5 +1,5 @@
 import type { CertificateFacts, Facts, MachineFacts } from "./facts.ts"
-import { type Finding, howLong } from "./finding.ts"
+import { type Finding, howLong, within } from "./finding.ts"
 
 const day = 86_400
 const megabyte = 1_000_000
@@ -55,7 +55,7 @@ function cannotStore(problem: string): Finding {
     code: "storage",
     severity: "alarm",
     about: undefined,
-    what: `Readings cannot be stored: ${problem}.`,
+    what: `Readings cannot be stored: ${within(problem)}.`,
     means: "No reading is acknowledged; meters that keep what they could not deliver send it again.",
     next: "Make room on the disk, or replace it and restore the last back-up (docs/operators.md).",
     since: undefined,
@@ -119,7 +119,7 @@ function expiring({ file, notAfter, problem }: CertificateFacts, now: number): F
         code: "certificate",
         severity: "alarm",
         about: file,
-        what: `The certificate ${file} cannot be read: ${problem ?? "it holds none"}.`,
+        what: `The certificate ${file} cannot be read: ${within(problem ?? "it holds none")}.`,
         means: "After the next start no meter that comes with TLS is let in.",
         next: "Put the certificate back, readable by the gateway's user.",
         since: undefined,

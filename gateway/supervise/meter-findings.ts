@@ -1,5 +1,5 @@
 import type { Facts, MeterFacts } from "./facts.ts"
-import { type Finding, howLong } from "./finding.ts"
+import { type Finding, howLong, within } from "./finding.ts"
 
 const catchesUp =
   "Its register counts on, so no energy is lost; none of it is settled until the meter is heard again."
@@ -41,7 +41,7 @@ function busSilent(bus: string, meters: readonly MeterFacts[]): Finding {
     code: "bus-silent",
     severity: "alarm",
     about: bus,
-    what: `No meter on the bus ${bus} answers (${meters.length === 1 ? "its one meter" : `all ${meters.length} meters`}): ${meters[0]!.unreachable}`,
+    what: `No meter on the bus ${bus} answers (${meters.length === 1 ? "its one meter" : `all ${meters.length} meters`}): ${within(meters[0]!.unreachable ?? "")}.`,
     means: catchesUp.replace("Its register counts on", "Their registers count on"),
     next: "Look at the adapter, its cable and its power first; then read the meters by hand: commonwatt read --config FILE.",
     since: heard.length > 0 ? Math.max(...heard) : undefined,
@@ -67,7 +67,7 @@ function meterSilent(meter: MeterFacts, now: number): Finding {
     code: "meter-silent",
     severity: "alarm",
     about: name,
-    what: `Nothing has come from ${name} ${ever}${unreachable === undefined ? "" : `: ${unreachable}`}.`,
+    what: `Nothing has come from ${name} ${ever}${unreachable === undefined ? "" : `: ${within(unreachable)}`}.`,
     means: catchesUp,
     next:
       bus === undefined
@@ -95,7 +95,7 @@ function meterWaits(name: string, waits: string): Finding {
     code: "meter-not-minted",
     severity: "warning",
     about: name,
-    what: `The readings of ${name} count, and nothing is minted for them: ${waits}.`,
+    what: `The readings of ${name} count, and nothing is minted for them: ${within(waits)}.`,
     means: "The household is paid once the restart of its register is registered.",
     next: "Run: commonwatt provision meter restart --help",
     since: undefined,

@@ -45,7 +45,7 @@ ${findings.map(
   }) => html`<div class="warning"><h3>${severity === "alarm" ? "Alarm" : "Warning"}: ${readableTimes(what)}</h3>
 <p>${means}</p>
 <p><b>Next:</b> ${next}</p>
-${since === undefined ? "" : html`<p class="note">Since ${at(since)} (${howLong(facts.now - since)}).</p>`}</div>`,
+${since === undefined || facts.now - since < 60 ? "" : html`<p class="note">Since ${at(since)} (${howLong(facts.now - since)}).</p>`}</div>`,
 )}
 <p class="note">Looked at ${at(facts.now)}. All times here are UTC.</p></section>`
 }
@@ -166,7 +166,7 @@ ${
     : table(
         ["Batch", "Up to", "State", "Signatures"],
         batches.map(({ batch, attestations }) => [
-          String(batch.number),
+          `Batch ${batch.number}`,
           at(batch.time),
           html`${batchStates[batch.state]}${batch.note === undefined ? "" : html`<small class="remark">${batch.note}</small>`}`,
           html`${attestations.filter(({ signature }) => signature !== undefined).length} of ${attestations.length}${attestations.map(
