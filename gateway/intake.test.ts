@@ -1,4 +1,5 @@
 import t from "tap"
+import { Clock as ClockQuality } from "../protocol/reading.ts"
 import { rules, start, testClock, testMeter } from "./intake.test.support.ts"
 import { createIntake, type Outcome } from "./intake.ts"
 import { type Journal, openJournal } from "./journal/journal.ts"
@@ -220,4 +221,22 @@ t.test("a reading that is held keeps the time at which it came", async (t) => {
     [start + 1000, start + 1000],
   )
   journal.close()
+})
+
+t.test("without a good clock a plain meter's readings wait, and a signing meter's count", async (t) => {
+  const [own, plain] = [testMeter("signs itself"), testMeter("plain")]
+  const journal = openJournal(t.testdir(), [own, plain])
+  t.teardown(() => journal.close())
+  const clock = testClock(start + 600)
+  const intake = createIntake([own, plain], journal, rules, clock)
+  const send = (bytes: Uint8Array) => intake.submit({ source: "test", bytes })
+  const unknown = { clock: ClockQuality.unknown }
+  await send(plain.says(1))
+  for (const n of [2, 3]) await send(plain.says(n, unknown))
+  for (const n of [1, 2, 3]) await send(own.says(n))
+  const wh = (meter: typeof own) => journal.readings.lastCounted(meter.key.meterId)?.registers.generatedWh
+  t.equal(wh(own), 150n)
+  t.equal(wh(plain), 50n, "what came under a bad clock is kept and does not count")
+  await send(plain.says(4))
+  t.equal(wh(plain), 200n, "the first one under a good clock carries it all")
 })
