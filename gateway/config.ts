@@ -72,6 +72,14 @@ const configShape = z.strictObject({
     .string()
     .refine(isTimeZone, 'is no time zone of the IANA database, as "Europe/Berlin" is one')
     .default("UTC"),
+  /** Where the roofs are, degrees, north and east positive: tells generation at night. A tenth of a degree is enough. */
+  location: z
+    .strictObject({
+      latitude: z.number().min(-90).max(90).describe("Degrees, north positive."),
+      longitude: z.number().min(-180).max(180).describe("Degrees, east positive."),
+    })
+    .exactOptional()
+    .describe("Where the roofs are, to a tenth of a degree: without it nobody sees generation at night."),
   dataDir: z.string(),
   /** Demonstrations run time at another pace. */
   pace: paceShape.exactOptional(),

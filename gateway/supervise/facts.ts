@@ -1,3 +1,4 @@
+import type { Anomaly } from "../../energy/anomalies.ts"
 import type { Hex } from "../../protocol/hex.ts"
 
 /** What is known of a gateway at one time: plain values, from which alone findings are made. Times are Unix seconds. */
@@ -10,6 +11,8 @@ export interface Facts {
   validators: readonly ValidatorFacts[]
   quarantine: readonly QuarantineFacts[]
   machine: MachineFacts
+  /** What is odd about meters beside each other and the sun. */
+  anomalies: readonly Anomaly[]
   evidence?: EvidenceFacts
   storage?: { problem: string | undefined }
   /** `newest` is 0 where there never was one. */

@@ -29,6 +29,7 @@ function gateway(
     meters: [meter("Roof"), meter("Grid", { bus: "cellar" })],
     settlement: { settledUpTo: now - 3600, doing: "up to date", problem: undefined, challenges: [] },
     settleEverySeconds: 3600,
+    anomalies: [],
     validators: [{ name: "ash", missed: 0, of: 5, refusal: undefined }],
     quarantine: [{ reason: "malformed", total: 4000, lately: 3 }],
     machine: {
@@ -123,6 +124,10 @@ t.test("each thing that goes wrong is named, and nothing else is", async (t) => 
     [
       "warning quarantine-growing",
       gateway({ quarantine: [{ reason: "malformed", total: 100, lately: 100 }] }),
+    ],
+    [
+      "warning twins",
+      gateway({ anomalies: [{ kind: "twins", roofs: ["A", "B"], says: "A and B counted the same" }] }),
     ],
     ["alarm quarantine-growing", gateway({ quarantine: [{ reason: "equivocation", total: 1, lately: 1 }] })],
   ]

@@ -1,3 +1,4 @@
+import type { Anomaly } from "../../energy/anomalies.ts"
 import { chainFindings } from "./chain-findings.ts"
 import type { Facts } from "./facts.ts"
 import { type Finding, howLong, inOrder } from "./finding.ts"
@@ -16,6 +17,7 @@ export function findings(facts: Facts): Finding[] {
     ...machineFindings(facts),
     ...chainFindings(facts),
     ...facts.quarantine.flatMap(quarantineFindings),
+    ...facts.anomalies.map(anomalyFinding),
   ])
 }
 
@@ -32,4 +34,30 @@ function quarantineFindings({ reason, total, lately }: Facts["quarantine"][numbe
       since: undefined,
     },
   ]
+}
+
+const anomaliesInWords: Readonly<Record<Anomaly["kind"], Pick<Finding, "code" | "means" | "next">>> = {
+  "night-generation": {
+    code: "night-generation",
+    means:
+      "What it counted counts: nothing is taken off. A battery behind the meter does this, and so does a meter that is wired or set up wrongly, or somebody who feeds it.",
+    next: "Look at what is behind the meter. If it is not the sun's, validators and the cooperative must hear of it.",
+  },
+  twins: {
+    code: "twins",
+    means:
+      "Both count: nothing is taken off. Two roofs never give the same to the watt-hour; one device under two names does.",
+    next: "Compare the serial numbers of both meters and their displays with their last readings.",
+  },
+  "string-off": {
+    code: "string-off",
+    means: "Nothing is wrong with what is counted; the household generates less than it could.",
+    next: "Look at the roof and the inverter: a string that fell off, a fuse, new shade, dirt or snow.",
+  },
+}
+
+/** An anomaly is told to people and changes no figure. */
+function anomalyFinding({ kind, roofs, says }: Anomaly): Finding {
+  const about = roofs.join(" and ")
+  return { severity: "warning", about, what: `${says}.`, since: undefined, ...anomaliesInWords[kind] }
 }

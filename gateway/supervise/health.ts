@@ -1,3 +1,4 @@
+import { type Anomaly, anomalies } from "../../energy/anomalies.ts"
 import { statedBy } from "../../energy/restart.ts"
 import type { Clock } from "../../protocol/clock.ts"
 import type { Config, Meter } from "../config.ts"
@@ -14,6 +15,7 @@ import type {
 } from "./facts.ts"
 import type { Finding } from "./finding.ts"
 import { findings } from "./findings.ts"
+import { roofsOf } from "./roofs.ts"
 
 /** The parts of a running gateway that are looked at. Those that are left out are not there. */
 export interface Watched {
@@ -41,6 +43,8 @@ const polledPatience = { polls: 10, seconds: 900 }
 const sentPatience = { intervals: 4, seconds: hour }
 /** In a demonstration time runs fast, and what takes a moment takes long. */
 const pacedSlackSeconds = 30
+/** The readings of an hour are in by then. */
+const settledDownSeconds = 600
 const doubtsRead = 200
 const batchesRead = 5
 
@@ -52,6 +56,7 @@ export function createHealth(watched: Watched, machine: () => MachineFacts, mono
   const { config, journal, clock } = watched
   const began = new Map<string, number>()
   const counted: { atMs: number; counts: ReadonlyMap<string, number> }[] = []
+  let odd: { until: number; found: readonly Anomaly[] } = { until: 0, found: [] }
   let last: { atMs: number; facts: Facts; findings: readonly Finding[] } | undefined
 
   function gather(): Facts {
@@ -68,10 +73,19 @@ export function createHealth(watched: Watched, machine: () => MachineFacts, mono
       validators: validatorFacts(config.validators, journal),
       quarantine: quarantineFacts(),
       machine: machine(),
+      anomalies: anomaliesAt(now),
       ...(evidence && { evidence: evidence.status() }),
       ...(storage && { storage }),
       ...(config.pace === undefined && backup && isBackedUp(config) && { backup }),
     }
+  }
+
+  /** Reads some forty places of the journal for each roof: once an hour of the gateway's time. */
+  function anomaliesAt(now: number): readonly Anomaly[] {
+    const until = Math.floor((now - settledDownSeconds) / hour) * hour
+    if (odd.until === until) return odd.found
+    odd = { until, found: anomalies(roofsOf(config, journal, until), until, config.location) }
+    return odd.found
   }
 
   function quarantineFacts(): Facts["quarantine"] {
