@@ -1,8 +1,5 @@
-import { keccak256, type PublicClient, stringToHex } from "viem"
-import { evidenceCid } from "../protocol/block.ts"
-import { type OpenedEvidence, readEvidence } from "../protocol/evidence.ts"
+import type { PublicClient } from "viem"
 import type { Hex } from "../protocol/hex.ts"
-import type { OracleAddress, Proposal } from "../protocol/proposal.ts"
 import type { Identity } from "../protocol/seal.ts"
 import { attestationFindings } from "./attestations.ts"
 import {
@@ -14,13 +11,16 @@ import {
   type ProvenBatch,
   sumOf,
 } from "./books.ts"
+import { batchName } from "./checked-batch.ts"
 import { type CheckName, type CheckResult, checks } from "./checks.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
 import { readHistory } from "./history.ts"
+import { type BatchNotes, type Ledger, ledgerOf, notesOf } from "./ledger.ts"
 import { before } from "./meter-life.ts"
 import { checkPolicies, sharingKeyOf } from "./policies.ts"
-import { emptySite, type MissingReadings, type Recomputed, recompute, type SiteMemory } from "./recompute.ts"
-import { type History, metersAt, type Proposed, rulesOf } from "./record.ts"
+import type { MissingReadings, Recomputed } from "./recompute.ts"
+import type { History, Proposed } from "./record.ts"
+import { type BatchOutcome, checkSite } from "./sites.ts"
 import { checkWindows } from "./windows.ts"
 
 export interface AuditReport {
@@ -49,6 +49,10 @@ export interface AuditReport {
   /** Proposals that were cancelled, and why. */
   cancelled: { where: string; why: string }[]
   gasUsed: bigint
+  /** How many batches were taken from the cache as an earlier audit recomputed them. */
+  fromCache: number
+  /** Every batch, meter and settlement. */
+  ledger: Ledger
 }
 
 export interface AuditOptions {
@@ -101,6 +105,8 @@ export async function audit({
       cancelled === undefined ? [] : [{ where: `site ${site} proposal ${number}`, why: cancelled }],
     ),
     gasUsed: 0n,
+    fromCache: 0,
+    ledger: { batches: [], meters: [], payments: [] },
   }
 
   checkContracts(history, result("contracts"))
@@ -112,9 +118,13 @@ export async function audit({
   Object.assign(result("attestations"), attestations)
 
   const proven = new Map<string, ProvenBatch>()
+  const notes: BatchNotes[] = []
   if (evidence)
     for (const site of new Set(history.proposals.map((p) => p.site)))
-      await recomputeSite(site, history, { evidence, identities, progress }, report, result, proven)
+      await checkSite(site, { history, evidence, identities, progress }, (outcome) => {
+        noteBatch(outcome, history, report, result, proven)
+        notes.push(notesOf(outcome))
+      })
   else
     for (const name of [
       "evidence",
@@ -134,6 +144,7 @@ export async function audit({
   for (const why of changesNotRecomputed(history)) result("meters").skipped.push(why)
   report.auditedWh = accounted
   report.gasUsed = await gasOf(client, history)
+  report.ledger = ledgerOf(history, notes, report.checks)
   const failed = report.checks.some(({ findings }) => findings.length > 0)
   report.ok = !failed && evidence !== undefined && report.auditedWh === report.mintedWh
   return report
@@ -206,104 +217,52 @@ function changesNotRecomputed({ meters }: History): string[] {
   ])
 }
 
-async function recomputeSite(
-  site: number,
+/** Puts what was found out about one batch into the report. */
+function noteBatch(
+  outcome: BatchOutcome,
   history: History,
-  {
-    evidence,
-    identities,
-    progress,
-  }: Required<Pick<AuditOptions, "identities" | "progress">> & { evidence: EvidenceSource },
   report: AuditReport,
   result: (name: CheckName) => CheckResult,
   proven: Map<string, ProvenBatch>,
-): Promise<void> {
-  let memory: SiteMemory = emptySite
-  const proposals = history.proposals.filter((p) => p.site === site)
-  for (const proposal of proposals) {
-    progress(`site ${site}: batch ${proposal.number} of ${proposals.length}`)
-    const where = `site ${site} batch ${proposal.number}`
-    const cid = evidenceCid(proposal.evidence)
-    result("evidence").examined++
-    let opened: OpenedEvidence
-    try {
-      opened = await readEvidence(cid, await evidence(cid), identities)
-    } catch (error) {
-      if (proposal.cancelled !== undefined) {
-        result("evidence").skipped.push(
-          `${where} was cancelled (${proposal.cancelled}), and its evidence is not to be had`,
-        )
-        continue
-      }
-      result("evidence").findings.push({ check: "evidence", where, what: (error as Error).message })
-      memory = { ...memory, evidence: cid, time: Number(proposal.time) }
-      continue
-    }
-    const expected = {
-      chainId: history.chainId,
-      oracle: proposal.oracle,
-      headroomBasisPoints: rulesOf(history, proposal)?.rules.headroom,
-      sharingKey: sharingKeyOf(history, proposal),
-    }
-    const faults = headerFaults(opened, proposal, expected)
-    const recomputed = recompute(opened, memory, metersAt(history, proposal.at))
-    // What is false in a cancelled batch was found out in time: nothing was minted by it. It is outside the chain of
-    // evidence: the next one carries its readings again.
-    if (proposal.cancelled !== undefined) {
-      for (const what of [...faults, ...recomputed.findings.map((finding) => finding.what)])
-        report.cancelled.push({ where, why: `recomputed: ${what}` })
-      continue
-    }
-    for (const what of faults) result("evidence").findings.push({ check: "evidence", where, what })
-    const unprescribed = "the policy prescribes no sharing key: any is taken as it is"
-    if (!expected.sharingKey && !result("evidence").skipped.includes(unprescribed))
-      result("evidence").skipped.push(unprescribed)
-    for (const finding of recomputed.findings) result(finding.check as CheckName).findings.push(finding)
-    for (const { check, why } of recomputed.skipped) {
-      const { skipped } = result(check)
-      if (!skipped.includes(why)) skipped.push(why)
-    }
-    result("meters").examined +=
-      opened.meters.length + opened.households.reduce((n, h) => n + h.meters.length, 0)
-    result("readings").examined += recomputed.readings
-    result("generation").examined += opened.generation.length
-    result("households").examined += opened.households.reduce((n, h) => n + h.records.length, 0)
-    result("statements").examined += opened.statements.length
-    result("root").examined++
-    report.readings += recomputed.readings
-    report.counted += recomputed.counted
-    report.doubtful.push(...recomputed.doubtful)
-    report.missing.push(...recomputed.missing)
-    memory = recomputed.memory
-    if (recomputed.findings.length === 0) {
-      const { statements } = opened
-      proven.set(keyOf(proposal), { statements, unproven: recomputed.unproven })
-    }
+): void {
+  const { proposal } = outcome
+  const where = batchName(proposal)
+  const evidence = result("evidence")
+  evidence.examined++
+  if ("unavailable" in outcome) {
+    if (proposal.cancelled !== undefined)
+      evidence.skipped.push(
+        `${where} was cancelled (${proposal.cancelled}), and its evidence is not to be had`,
+      )
+    else evidence.findings.push({ check: "evidence", where, what: outcome.unavailable })
+    return
   }
-}
-
-/** What the evidence says of itself against what is proposed, and the rules in force. */
-export function headerFaults(
-  evidence: OpenedEvidence,
-  proposal: Proposal,
-  expected: OracleAddress & { headroomBasisPoints: number | undefined; sharingKey: Hex | undefined },
-): string[] {
-  const faults: string[] = []
-  const same = (name: string, claimed: unknown, proposed: unknown) => {
-    if (String(claimed) !== String(proposed)) faults.push(`says ${name} ${claimed}, proposed was ${proposed}`)
+  const { checked, fromCache } = outcome
+  if (fromCache) report.fromCache++
+  // What is false in a cancelled batch was found out in time: nothing was minted by it.
+  if (proposal.cancelled !== undefined) {
+    for (const what of [...checked.faults, ...checked.findings.map((finding) => finding.what)])
+      report.cancelled.push({ where, why: `recomputed: ${what}` })
+    return
   }
-  same("chain", evidence.chainId, expected.chainId)
-  same("oracle", evidence.oracle, expected.oracle)
-  same("site", evidence.site, proposal.site)
-  same("number", evidence.number, proposal.number)
-  same("time", evidence.time, proposal.time)
-  same("root", evidence.root, proposal.root)
-  same("leaf count", evidence.statements.length, proposal.leafCount)
-  same("headroom", evidence.rules.headroomBasisPoints, expected.headroomBasisPoints)
-  const { name } = evidence.rules.sharingKey
-  if (expected.sharingKey && keccak256(stringToHex(name)) !== expected.sharingKey)
-    faults.push(`shares by the key "${name}", which is not the one that the policy prescribes`)
-  return faults
+  for (const what of checked.faults) evidence.findings.push({ check: "evidence", where, what })
+  const unprescribed = "the policy prescribes no sharing key: any is taken as it is"
+  if (!sharingKeyOf(history, proposal) && !evidence.skipped.includes(unprescribed))
+    evidence.skipped.push(unprescribed)
+  for (const finding of checked.findings) result(finding.check as CheckName).findings.push(finding)
+  for (const { check, why } of checked.skipped) {
+    const { skipped } = result(check)
+    if (!skipped.includes(why)) skipped.push(why)
+  }
+  for (const name of ["meters", "readings", "generation", "households", "statements"] as const)
+    result(name).examined += checked.examined[name]
+  result("root").examined++
+  report.readings += checked.examined.readings
+  report.counted += checked.counted
+  report.doubtful.push(...checked.doubtful)
+  report.missing.push(...checked.missing)
+  if (checked.findings.length === 0)
+    proven.set(keyOf(proposal), { statements: checked.statements, unproven: checked.unproven })
 }
 
 function blockTimes(client: PublicClient): (block: bigint) => Promise<number> {

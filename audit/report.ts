@@ -55,7 +55,8 @@ function summary(title: string, reasons: readonly string[]): string[] {
   return text ? [`${title}: ${text}.`] : []
 }
 
-function verdictOf(report: AuditReport): string {
+/** The verdict in a sentence. */
+export function verdictOf(report: AuditReport): string {
   if (report.ok) return "Every minted Wh is accounted for."
   const first = report.checks.flatMap((check) => check.findings)[0]
   if (first) return `Not every minted Wh is accounted for. First: ${first.where}: ${first.what}`

@@ -1,28 +1,33 @@
-import { audit } from "../audit/audit.ts"
+import { writeFileSync } from "node:fs"
+import { type AuditReport, audit } from "../audit/audit.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { connect } from "../audit/history.ts"
+import { reportAsPage } from "../audit/page/page.ts"
 import { reportAsJson, reportAsText } from "../audit/report.ts"
+import { PersonError } from "../protocol/error.ts"
 import { parseAddress } from "../provisioning/operator.ts"
 import { type Command, optional, readGiven, required } from "./command.ts"
+import { showProgress } from "./progress.ts"
 
 export const auditCommand: Command = {
   name: "audit",
   summary: "recompute everything that was minted",
   help: `
-Usage: commonwatt audit --rpc URL --oracle ADDRESS [--evidence URL|DIR] [--key FILE] [--json]
+Usage: commonwatt audit --rpc URL --oracle ADDRESS [--evidence URL|DIR] [--key FILE] [--json] [--html FILE]
 
   --rpc URL            a node of the chain
   --oracle ADDRESS     the ImpactOracle contract
   --evidence URL|DIR   where the evidence is: a gateway's page address, or a directory of CAR files
   --key FILE           an age identity that opens sealed evidence (households' consumption)
   --json               the report as JSON
+  --html FILE          the report as one page for any browser, beside what is printed; it needs no network
 
 Exit code 0 only if every minted Wh is accounted for by the meters' own signatures; 1 if not; 2 if it could not be
 checked at all. Names the first Wh that is not accounted for, and what was skipped.
 
 Example, against a running demo (which prints the addresses):
   commonwatt audit --rpc http://127.0.0.1:8545 --oracle 0xe7f1725e7734ce288f8367e1bb143e90bb3f0512 \\
-    --evidence http://127.0.0.1:8080
+    --evidence http://127.0.0.1:8080 --html audit.html
 `,
   options: {
     rpc: { type: "string" },
@@ -30,19 +35,48 @@ Example, against a running demo (which prints the addresses):
     evidence: { type: "string" },
     key: { type: "string" },
     json: { type: "boolean" },
+    html: { type: "string" },
   },
-  async run(values) {
+  async run(values, positionals) {
+    if (positionals.length > 0)
+      throw new PersonError(`audit does not know "${positionals[0]}".`, { next: "See --help." })
     const evidence = optional(values, "evidence")
     const key = optional(values, "key")
+    const page = optional(values, "html")
+    const rpc = required(values, "rpc", "the address of a node")
     const oracle = parseAddress(required(values, "oracle", "the address of the ImpactOracle contract"))
+    const progress = showProgress(process.stderr, () => performance.now())
     const report = await audit({
-      client: connect(required(values, "rpc", "the address of a node")),
+      client: connect(rpc),
       oracle,
       evidence: evidence === undefined ? undefined : evidenceFrom(evidence),
       identities: key === undefined ? [] : [readGiven(key, "key").trim()],
-      progress: (what) => process.stderr.write(`${what}\n`),
+      progress: progress.say,
     })
+    progress.done()
+    if (page !== undefined) {
+      const place = evidence === undefined ? "" : ` --evidence ${evidence}`
+      const command = `commonwatt audit --rpc ${withoutSecrets(rpc)} --oracle ${oracle}${place}${key === undefined ? "" : " --key KEYFILE"}`
+      writePage(page, report, { madeAt: Math.floor(Date.now() / 1000), evidence, command })
+    }
     process.stdout.write(values.json ? `${reportAsJson(report)}\n` : reportAsText(report))
     return report.ok ? 0 : 1
   },
+}
+
+function writePage(file: string, report: AuditReport, notes: Parameters<typeof reportAsPage>[1]): void {
+  try {
+    writeFileSync(file, reportAsPage(report, notes))
+  } catch (cause) {
+    throw new PersonError(`The report cannot be written to ${file}.`, {
+      context: [(cause as Error).message],
+      cause,
+    })
+  }
+  process.stderr.write(`The report is in ${file}\n`)
+}
+
+/** A node's address often carries its owner's key in the path or before the host. */
+function withoutSecrets(rpc: string): string {
+  return URL.canParse(rpc) ? new URL(rpc).origin : rpc
 }
