@@ -20,7 +20,7 @@ import { before } from "./meter-life.ts"
 import { checkPolicies, sharingKeyOf } from "./policies.ts"
 import type { MissingReadings, Recomputed } from "./recompute.ts"
 import type { History, Proposed } from "./record.ts"
-import { type BatchOutcome, checkSite } from "./sites.ts"
+import { type BatchOutcome, checkSite, type Reader } from "./sites.ts"
 import { checkWindows } from "./windows.ts"
 
 export interface AuditReport {
@@ -62,6 +62,8 @@ export interface AuditOptions {
   evidence: EvidenceSource | undefined
   identities: readonly Identity[]
   progress: (what: string) => void
+  /** Makes someone who looks into the evidence of some batches as they are checked. */
+  reader?: (history: History) => Reader
 }
 
 /** Recomputes everything that an oracle ever minted, from the chain and the evidence alone. */
@@ -71,6 +73,7 @@ export async function audit({
   evidence,
   identities,
   progress,
+  reader: readerOf,
 }: AuditOptions): Promise<AuditReport> {
   const history = await readHistory(client, oracle, (block, of) => progress(`chain: block ${block} of ${of}`))
   const results = new Map<CheckName, CheckResult>(
@@ -119,9 +122,10 @@ export async function audit({
 
   const proven = new Map<string, ProvenBatch>()
   const notes: BatchNotes[] = []
+  const reader = readerOf?.(history)
   if (evidence)
     for (const site of new Set(history.proposals.map((p) => p.site)))
-      await checkSite(site, { history, evidence, identities, progress }, (outcome) => {
+      await checkSite(site, { history, evidence, identities, progress, reader }, (outcome) => {
         noteBatch(outcome, history, report, result, proven)
         notes.push(notesOf(outcome))
       })

@@ -63,8 +63,8 @@ export function verdictOf(report: AuditReport): string {
   return "Not every minted Wh was accounted for: part of it could not be checked (see skipped)."
 }
 
-/** The report as JSON; energies and blocks are strings of whole numbers. */
-export function reportAsJson(report: AuditReport): string {
+/** A report or an explanation as JSON; energies and blocks are strings of whole numbers. */
+export function asJson(report: object): string {
   return JSON.stringify(
     report,
     (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),

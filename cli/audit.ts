@@ -1,11 +1,14 @@
 import { writeFileSync } from "node:fs"
 import { type AuditReport, audit } from "../audit/audit.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
+import { createExplainer } from "../audit/explain.ts"
+import { explanationAsText } from "../audit/explain-text.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsPage } from "../audit/page/page.ts"
-import { reportAsJson, reportAsText } from "../audit/report.ts"
+import { asJson, reportAsText } from "../audit/report.ts"
 import { PersonError } from "../protocol/error.ts"
 import { parseAddress } from "../provisioning/operator.ts"
+import { questionOf } from "./audit-explain.ts"
 import { type Command, optional, readGiven, required } from "./command.ts"
 import { showProgress } from "./progress.ts"
 
@@ -14,6 +17,9 @@ export const auditCommand: Command = {
   summary: "recompute everything that was minted",
   help: `
 Usage: commonwatt audit --rpc URL --oracle ADDRESS [--evidence URL|DIR] [--key FILE] [--json] [--html FILE]
+       commonwatt audit explain … --household ADDRESS --day DAY
+       commonwatt audit explain … --batch N [--site N]
+       commonwatt audit explain … --mint TRANSACTION
 
   --rpc URL            a node of the chain
   --oracle ADDRESS     the ImpactOracle contract
@@ -22,12 +28,21 @@ Usage: commonwatt audit --rpc URL --oracle ADDRESS [--evidence URL|DIR] [--key F
   --json               the report as JSON
   --html FILE          the report as one page for any browser, beside what is printed; it needs no network
 
+explain answers "why did this home get 3.214 kWh on that day", after the same audit: each settlement, what it minted and
+by which rule, the statement, the root, the transactions, and the signed reading with its digest and bytes.
+
+  --household ADDRESS  with --day 2026-06-14 (UTC): all that was paid for energy of that day
+  --batch N            all that was paid by a batch; --site N where there are several sites
+  --mint TRANSACTION   all that was minted in a transaction
+
 Exit code 0 only if every minted Wh is accounted for by the meters' own signatures; 1 if not; 2 if it could not be
 checked at all. Names the first Wh that is not accounted for, and what was skipped.
 
 Example, against a running demo (which prints the addresses):
   commonwatt audit --rpc http://127.0.0.1:8545 --oracle 0xe7f1725e7734ce288f8367e1bb143e90bb3f0512 \\
     --evidence http://127.0.0.1:8080 --html audit.html
+  commonwatt audit explain --rpc http://127.0.0.1:8545 --oracle 0xe7f1725e7734ce288f8367e1bb143e90bb3f0512 \\
+    --evidence http://127.0.0.1:8080 --batch 1
 `,
   options: {
     rpc: { type: "string" },
@@ -36,10 +51,18 @@ Example, against a running demo (which prints the addresses):
     key: { type: "string" },
     json: { type: "boolean" },
     html: { type: "string" },
+    household: { type: "string" },
+    day: { type: "string" },
+    batch: { type: "string" },
+    site: { type: "string" },
+    mint: { type: "string" },
   },
-  async run(values, positionals) {
-    if (positionals.length > 0)
-      throw new PersonError(`audit does not know "${positionals[0]}".`, { next: "See --help." })
+  async run(values, [action, ...more]) {
+    if ((action !== undefined && action !== "explain") || more.length > 0)
+      throw new PersonError(`There is no "audit ${[action, ...more].join(" ")}".`, {
+        next: "There is audit, and audit explain. See --help.",
+      })
+    const explainer = action === "explain" ? createExplainer(questionOf(values)) : undefined
     const evidence = optional(values, "evidence")
     const key = optional(values, "key")
     const page = optional(values, "html")
@@ -52,6 +75,7 @@ Example, against a running demo (which prints the addresses):
       evidence: evidence === undefined ? undefined : evidenceFrom(evidence),
       identities: key === undefined ? [] : [readGiven(key, "key").trim()],
       progress: progress.say,
+      ...(explainer && { reader: explainer.reader }),
     })
     progress.done()
     if (page !== undefined) {
@@ -59,7 +83,10 @@ Example, against a running demo (which prints the addresses):
       const command = `commonwatt audit --rpc ${withoutSecrets(rpc)} --oracle ${oracle}${place}${key === undefined ? "" : " --key KEYFILE"}`
       writePage(page, report, { madeAt: Math.floor(Date.now() / 1000), evidence, command })
     }
-    process.stdout.write(values.json ? `${reportAsJson(report)}\n` : reportAsText(report))
+    if (explainer) {
+      const explanation = explainer.explain(report)
+      process.stdout.write(values.json ? `${asJson(explanation)}\n` : explanationAsText(explanation))
+    } else process.stdout.write(values.json ? `${asJson(report)}\n` : reportAsText(report))
     return report.ok ? 0 : 1
   },
 }

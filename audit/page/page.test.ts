@@ -113,7 +113,9 @@ t.test("the page tells the verdict, each mint with its reason, each meter and ea
 
 t.test("the first Wh that is not accounted for stands above everything else", async (t) => {
   const report = reportOf({ ok: false, auditedWh: 0n })
-  report.checks.at(-3)!.findings.push({ check: "mints", where: "transaction 0x1", what: "Wh 1 has no origin" })
+  report.checks
+    .at(-3)!
+    .findings.push({ check: "mints", where: "transaction 0x1", what: "Wh 1 has no origin" })
   const page = reportAsPage(report, notes)
   t.match(page, /The first that is not: <b>transaction 0x1<\/b>: Wh 1 has no origin/)
   t.ok(page.indexOf("has no origin") < page.indexOf("What was checked"))

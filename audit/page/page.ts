@@ -134,7 +134,14 @@ function meterLife(line: MeterLine): Markup {
   return html`<details><summary><code>${short(line.meterId)}</code> <b>${kWh(line.mintedWh)} minted</b> <span class="note">${line.counted} of ${line.readings} readings count${missing > 0 ? `, ${missing} missing` : ""}</span>${line.findings.length > 0 ? html` <span class="found">${line.findings.length} finding(s)</span>` : ""}</summary>
 <dl class="facts"><dt>Meter</dt><dd><code>${line.meterId}</code></dd><dt>Household</dt><dd><code>${line.household}</code></dd><dt>Signed by</dt><dd>${line.assurance === "meter" ? "the meter itself" : "the gateway, for a plain meter on its wire"}</dd><dt>Register</dt><dd>commissioned at ${line.startWh} Wh (${moment(line.startTime)}), paid up to ${line.paidUpToWh} Wh</dd>
 <dt>In doubt</dt><dd>${doubts.length === 0 ? "nothing" : doubts.map(([reason, n]) => `${reason}: ${n}`).join(", ")}</dd>
-<dt>Missing sequences</dt><dd>${line.missing.length === 0 ? "none" : line.missing.slice(0, 50).map(({ after, until }) => (until - after === 2 ? `${after + 1}` : `${after + 1} to ${until - 1}`)).join(", ")}${line.missing.length > 50 ? `, and ${line.missing.length - 50} more gaps` : ""}</dd></dl>
+<dt>Missing sequences</dt><dd>${
+    line.missing.length === 0
+      ? "none"
+      : line.missing
+          .slice(0, 50)
+          .map(({ after, until }) => (until - after === 2 ? `${after + 1}` : `${after + 1} to ${until - 1}`))
+          .join(", ")
+  }${line.missing.length > 50 ? `, and ${line.missing.length - 50} more gaps` : ""}</dd></dl>
 <ul>${line.events.map(({ what, time, block, transaction }) => html`<li>${time === undefined ? "" : `${moment(time)}: `}${what} <span class="note">block ${block}, <code>${short(transaction)}</code></span></li>`)}</ul>
 ${line.findings.length > 0 ? html`<ul class="found">${line.findings.map((what) => html`<li>${what}</li>`)}</ul>` : ""}</details>`
 }
