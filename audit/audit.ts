@@ -20,7 +20,7 @@ import { before } from "./meter-life.ts"
 import { checkPolicies, sharingKeyOf } from "./policies.ts"
 import type { MissingReadings, Recomputed } from "./recompute.ts"
 import type { History, Proposed } from "./record.ts"
-import { type BatchOutcome, checkSite, type Reader } from "./sites.ts"
+import { type BatchOutcome, checkSite, type KeptChecks, type Reader } from "./sites.ts"
 import { checkWindows } from "./windows.ts"
 
 export interface AuditReport {
@@ -62,6 +62,8 @@ export interface AuditOptions {
   evidence: EvidenceSource | undefined
   identities: readonly Identity[]
   progress: (what: string) => void
+  /** What earlier audits checked; `client` and `evidence` are best its own, too. */
+  kept?: ((history: History) => KeptChecks) | undefined
   /** Makes someone who looks into the evidence of some batches as they are checked. */
   reader?: (history: History) => Reader
 }
@@ -73,6 +75,7 @@ export async function audit({
   evidence,
   identities,
   progress,
+  kept: keptOf,
   reader: readerOf,
 }: AuditOptions): Promise<AuditReport> {
   const history = await readHistory(client, oracle, (block, of) => progress(`chain: block ${block} of ${of}`))
@@ -123,9 +126,10 @@ export async function audit({
   const proven = new Map<string, ProvenBatch>()
   const notes: BatchNotes[] = []
   const reader = readerOf?.(history)
+  const kept = keptOf?.(history)
   if (evidence)
     for (const site of new Set(history.proposals.map((p) => p.site)))
-      await checkSite(site, { history, evidence, identities, progress, reader }, (outcome) => {
+      await checkSite(site, { history, evidence, identities, progress, kept, reader }, (outcome) => {
         noteBatch(outcome, history, report, result, proven)
         notes.push(notesOf(outcome))
       })

@@ -27,7 +27,7 @@ export interface CheckedBatch {
 }
 
 /** Nothing was found that does not hold. */
-export function holds({ faults, findings }: CheckedBatch): boolean {
+export function holds({ faults, findings }: Pick<CheckedBatch, "faults" | "findings">): boolean {
   return faults.length === 0 && findings.length === 0
 }
 

@@ -5,11 +5,10 @@ import { readSigned } from "../protocol/signed-reading.ts"
 import { leafOf, type MeterStatement } from "../protocol/statement.ts"
 import { buildTree, proofOf } from "../protocol/tree.ts"
 import type { AuditReport } from "./audit.ts"
-import type { CheckedBatch } from "./checked-batch.ts"
 import type { BatchLine, Payment } from "./ledger.ts"
 import { inForce, type MeterLife, meterAt } from "./meter-life.ts"
 import { type History, type Proposed, proposalOf } from "./record.ts"
-import type { Reader } from "./sites.ts"
+import type { KeptBatch, Reader } from "./sites.ts"
 
 /** What somebody wants explained. Times are Unix seconds, the end is not included. */
 export type Question =
@@ -104,7 +103,7 @@ interface Opened {
   readings: Map<Hex, ShownReading>
 }
 
-function extract(evidence: OpenedEvidence, checked: CheckedBatch): Opened {
+function extract(evidence: OpenedEvidence, checked: KeptBatch): Opened {
   const doubts = new Map(
     checked.doubtful.map((d) => [`${d.meterId} ${d.sequence}`, `${d.reason}: ${d.detail}`]),
   )

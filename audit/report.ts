@@ -20,6 +20,9 @@ export function reportAsText(report: AuditReport): string {
     ...lines,
     "",
     `${report.batches} batches, ${report.readings} readings: ${report.counted} counted, ${report.doubtful.length} in doubt and not counted, ${missing} missing in the sequences.`,
+    ...(report.fromCache > 0
+      ? [`${report.fromCache} of the batches were recomputed by an earlier audit of the same cache.`]
+      : []),
     ...summary(
       "In doubt",
       report.doubtful.map(({ reason }) => reason),

@@ -2,20 +2,32 @@ import { type OpenedEvidence, readEvidence } from "../protocol/evidence.ts"
 import type { Identity } from "../protocol/seal.ts"
 import { batchName, type CheckedBatch, checkBatch, evidenceOf, holds } from "./checked-batch.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
-import type { KeptChecks } from "./kept-checks.ts"
 import { emptySite, type SiteMemory } from "./recompute.ts"
 import type { History, Proposed } from "./record.ts"
 
+/** What is kept of each checked batch; the memory only of the last. */
+export type KeptBatch = Omit<CheckedBatch, "memory">
+
 /** A batch that was recomputed, now or in an earlier audit, or that could not be. */
 export type BatchOutcome = { proposal: Proposed } & (
-  | { checked: CheckedBatch; fromCache: boolean }
+  | { checked: KeptBatch; fromCache: boolean }
   | { unavailable: string }
 )
 
 /** Someone who wants to look into the evidence of some batches, once they were checked. */
 export interface Reader {
   wants(proposal: Proposed): boolean
-  read(proposal: Proposed, opened: OpenedEvidence, checked: CheckedBatch): void
+  read(proposal: Proposed, opened: OpenedEvidence, checked: KeptBatch): void
+}
+
+/** What earlier audits checked, and this one need not. */
+export interface KeptChecks {
+  /** Of a site's proposals, those from the first on that held; and the memory that the last of them left. */
+  before(
+    proposals: readonly Proposed[],
+  ): Promise<{ checks: ReadonlyMap<Proposed, KeptBatch>; memory?: SiteMemory }>
+  /** Of the next batch of its site behind those. */
+  put(proposal: Proposed, checked: CheckedBatch): Promise<void>
 }
 
 export interface SiteOptions {
@@ -39,7 +51,7 @@ export async function checkSite(
     const cid = evidenceOf(proposal)
     return readEvidence(cid, await evidence(cid), identities)
   }
-  const known = kept ? await kept.before(proposals) : { checks: new Map<Proposed, CheckedBatch>() }
+  const known = kept ? await kept.before(proposals) : { checks: new Map<Proposed, KeptBatch>() }
   let memory: SiteMemory = known.memory ?? emptySite
   // The key of what is kept contains all keys before it: behind a batch that is not kept nothing is.
   let chained = kept !== undefined

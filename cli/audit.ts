@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs"
 import { type AuditReport, audit } from "../audit/audit.ts"
+import { openCache } from "../audit/cache/cache.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { createExplainer } from "../audit/explain.ts"
 import { explanationAsText } from "../audit/explain-text.ts"
@@ -16,7 +17,8 @@ export const auditCommand: Command = {
   name: "audit",
   summary: "recompute everything that was minted",
   help: `
-Usage: commonwatt audit --rpc URL --oracle ADDRESS [--evidence URL|DIR] [--key FILE] [--json] [--html FILE]
+Usage: commonwatt audit --rpc URL --oracle ADDRESS [--evidence URL|DIR] [--key FILE] [--cache DIR] [--json]
+                        [--html FILE]
        commonwatt audit explain … --household ADDRESS --day DAY
        commonwatt audit explain … --batch N [--site N]
        commonwatt audit explain … --mint TRANSACTION
@@ -25,6 +27,9 @@ Usage: commonwatt audit --rpc URL --oracle ADDRESS [--evidence URL|DIR] [--key F
   --oracle ADDRESS     the ImpactOracle contract
   --evidence URL|DIR   where the evidence is: a gateway's page address, or a directory of CAR files
   --key FILE           an age identity that opens sealed evidence (households' consumption)
+  --cache DIR          keeps there what was checked, so that the next audit checks only what is new. Made if it is not there;
+                       say where it is yours alone. A chain that was rewritten, or another version of this program, is
+                       checked anew
   --json               the report as JSON
   --html FILE          the report as one page for any browser, beside what is printed; it needs no network
 
@@ -49,6 +54,7 @@ Example, against a running demo (which prints the addresses):
     oracle: { type: "string" },
     evidence: { type: "string" },
     key: { type: "string" },
+    cache: { type: "string" },
     json: { type: "boolean" },
     html: { type: "string" },
     household: { type: "string" },
@@ -69,14 +75,20 @@ Example, against a running demo (which prints the addresses):
     const rpc = required(values, "rpc", "the address of a node")
     const oracle = parseAddress(required(values, "oracle", "the address of the ImpactOracle contract"))
     const progress = showProgress(process.stderr, () => performance.now())
+    const identities = key === undefined ? [] : [readGiven(key, "key").trim()]
+    const directory = optional(values, "cache")
+    const say = (what: string) => process.stderr.write(`${what}\n`)
+    const cache = directory === undefined ? undefined : await openCache(directory, connect(rpc), say)
     const report = await audit({
-      client: connect(rpc),
+      client: cache?.client ?? connect(rpc),
       oracle,
-      evidence: evidence === undefined ? undefined : evidenceFrom(evidence),
-      identities: key === undefined ? [] : [readGiven(key, "key").trim()],
+      evidence: evidence === undefined ? undefined : (cache?.evidence ?? evidenceFrom)(evidence),
+      identities,
+      kept: cache && ((history) => cache.checks(history, identities)),
       progress: progress.say,
       ...(explainer && { reader: explainer.reader }),
     })
+    await cache?.save()
     progress.done()
     if (page !== undefined) {
       const place = evidence === undefined ? "" : ` --evidence ${evidence}`
