@@ -8,6 +8,9 @@ import type { Hex } from "../protocol/hex.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
 import { type Command, readGiven, required, untilStopped, whenAborted } from "./command.ts"
 
+/** Loaded where there is a broker: a validator without one starts without it. */
+const overMqtt = async () => (await import("../audit/validator-mqtt.ts")).answerOverMqtt
+
 export const validate: Command = {
   name: "validate",
   summary: "a validator",
@@ -17,7 +20,8 @@ Usage: commonwatt validate --config FILE
   --config FILE   the validator's configuration (YAML)
 
 A validator recomputes each batch from its evidence and signs its root, or refuses and says why. It keeps what it
-signed, and never signs two roots for one number.
+signed, and never signs two roots for one number. What it refused, with the reasons, is at its address in a browser, and
+at /refusals for programs. With "mqtt: {url: …}" in its configuration it is asked over a broker too.
 
 Example:
   commonwatt validate --config validator.yaml
@@ -38,9 +42,12 @@ Example:
       log: (what, details) => log.info(details, what),
     })
     const server = await serveValidator(validator, config.listen)
+    const broker =
+      config.mqtt && (await overMqtt())(validator, config.mqtt, (what, details) => log.info(details, what))
     log.info({ validator: validator.address, port: server.port }, "the validator is up")
     process.send?.({ port: server.port })
     await whenAborted(signal)
+    await broker?.close()
     await server.close()
     return 0
   },
