@@ -1,4 +1,5 @@
 import type { PublicClient } from "viem"
+import { judgeReadings, type TwinReadings } from "../protocol/equivocation.ts"
 import type { Hex } from "../protocol/hex.ts"
 import type { Identity } from "../protocol/seal.ts"
 import { attestationFindings } from "./attestations.ts"
@@ -21,6 +22,7 @@ import { checkPolicies, sharingKeyOf } from "./policies.ts"
 import type { MissingReadings, Recomputed } from "./recompute.ts"
 import type { History, Proposed } from "./record.ts"
 import { type BatchOutcome, checkSite, type KeptChecks, type Reader } from "./sites.ts"
+import { findTwins } from "./twins.ts"
 import { checkWindows } from "./windows.ts"
 
 export interface AuditReport {
@@ -49,6 +51,8 @@ export interface AuditReport {
   /** Proposals that were cancelled, and why. */
   cancelled: { where: string; why: string }[]
   gasUsed: bigint
+  /** Two readings that a meter signed with one sequence number, found in the evidence. */
+  twins: TwinReadings[]
   /** How many batches were taken from the cache as an earlier audit recomputed them. */
   fromCache: number
   /** Every batch, meter and settlement. */
@@ -111,6 +115,7 @@ export async function audit({
       cancelled === undefined ? [] : [{ where: `site ${site} proposal ${number}`, why: cancelled }],
     ),
     gasUsed: 0n,
+    twins: [],
     fromCache: 0,
     ledger: { batches: [], meters: [], payments: [] },
   }
@@ -127,13 +132,16 @@ export async function audit({
   const notes: BatchNotes[] = []
   const reader = readerOf?.(history)
   const kept = keptOf?.(history)
-  if (evidence)
+  if (evidence) {
     for (const site of new Set(history.proposals.map((p) => p.site)))
       await checkSite(site, { history, evidence, identities, progress, kept, reader }, (outcome) => {
         noteBatch(outcome, history, report, result, proven)
         notes.push(notesOf(outcome))
       })
-  else
+    report.twins = (await findTwins(notes, evidence, identities)).filter(
+      (twins) => judgeReadings(twins).proven,
+    )
+  } else
     for (const name of [
       "evidence",
       "meters",

@@ -86,7 +86,7 @@ export interface Ledger {
 export interface BatchNotes {
   line: BatchLine
   readingsOf: readonly { meterId: Hex; readings: number }[]
-  doubtful: readonly { meterId: Hex; reason: string }[]
+  doubtful: readonly { meterId: Hex; sequence: number; reason: string }[]
   missing: readonly { meterId: Hex; after: number; until: number }[]
 }
 

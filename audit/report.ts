@@ -27,6 +27,11 @@ export function reportAsText(report: AuditReport): string {
       "In doubt",
       report.doubtful.map(({ reason }) => reason),
     ),
+    ...(report.twins.length > 0
+      ? [
+          `${report.twins.length} time(s) a meter signed two different readings with one sequence number: the proofs are in the JSON report, and --proofs writes each to a file.`,
+        ]
+      : []),
     ...doubts(report),
     `Minted ${report.mintedWh} Wh${report.certificatesWh > 0n ? ` (${report.certificatesWh} Wh of it as certificates)` : ""}, accounted for by the meters' signatures ${report.auditedWh} Wh. Retired ${report.retiredWh} Wh.`,
     verdictOf(report),

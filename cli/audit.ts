@@ -12,13 +12,14 @@ import { parseAddress } from "../provisioning/operator.ts"
 import { questionOf } from "./audit-explain.ts"
 import { type Command, optional, readGiven, required } from "./command.ts"
 import { showProgress } from "./progress.ts"
+import { writeProofs } from "./proof.ts"
 
 export const auditCommand: Command = {
   name: "audit",
   summary: "recompute everything that was minted",
   help: `
 Usage: commonwatt audit --rpc URL --oracle ADDRESS [--evidence URL|DIR] [--key FILE] [--cache DIR] [--json]
-                        [--html FILE]
+                        [--html FILE] [--proofs DIR]
        commonwatt audit explain … --household ADDRESS --day DAY
        commonwatt audit explain … --batch N [--site N]
        commonwatt audit explain … --mint TRANSACTION
@@ -32,6 +33,9 @@ Usage: commonwatt audit --rpc URL --oracle ADDRESS [--evidence URL|DIR] [--key F
                        checked anew
   --json               the report as JSON
   --html FILE          the report as one page for any browser, beside what is printed; it needs no network
+
+  --proofs DIR         writes what proves by itself that a meter signed two readings with one sequence number, a file for
+                       each, for commonwatt verify and commonwatt challenge
 
 explain answers "why did this home get 3.214 kWh on that day", after the same audit: each settlement, what it minted and
 by which rule, the statement, the root, the transactions, and the signed reading with its digest and bytes.
@@ -57,6 +61,7 @@ Example, against a running demo (which prints the addresses):
     cache: { type: "string" },
     json: { type: "boolean" },
     html: { type: "string" },
+    proofs: { type: "string" },
     household: { type: "string" },
     day: { type: "string" },
     batch: { type: "string" },
@@ -95,6 +100,8 @@ Example, against a running demo (which prints the addresses):
       const command = `commonwatt audit --rpc ${withoutSecrets(rpc)} --oracle ${oracle}${place}${key === undefined ? "" : " --key KEYFILE"}`
       writePage(page, report, { madeAt: Math.floor(Date.now() / 1000), evidence, command })
     }
+    const proofs = optional(values, "proofs")
+    if (proofs !== undefined) await writeProofs(proofs, report.twins)
     if (explainer) {
       const explanation = explainer.explain(report)
       process.stdout.write(values.json ? `${asJson(explanation)}\n` : explanationAsText(explanation))

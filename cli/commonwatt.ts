@@ -17,6 +17,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "recompute everything that was minted",
     load: async () => (await import("./audit.ts")).auditCommand,
   },
+  challenge: {
+    summary: "doubt a statement on chain, or show a proof of fraud",
+    load: async () => (await import("./challenge.ts")).challenge,
+  },
   provision: {
     summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
     load: async () => (await import("./provision.ts")).provision,

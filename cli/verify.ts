@@ -3,6 +3,7 @@ import { readSnapshotLines } from "../protocol/bsm/lines.ts"
 import { MalformedBsm } from "../protocol/bsm/malformed.ts"
 import { readingFromBsm } from "../protocol/bsm/reading.ts"
 import { parseBsm, verifyBsm } from "../protocol/bsm/snapshot.ts"
+import { isEquivocation, judgeEquivocation } from "../protocol/equivocation.ts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, toHex } from "../protocol/hex.ts"
 import { type MeterKey, meterIdOf, meterKey, nativeScheme, Scheme } from "../protocol/meter.ts"
@@ -17,6 +18,7 @@ import { parseOcmf, verifyOcmf } from "../protocol/ocmf/record.ts"
 import { Clock, decodeReading, MalformedReading, type Reading, readingDigest } from "../protocol/reading.ts"
 import { verifySignature } from "../protocol/signature.ts"
 import { type Command, optional } from "./command.ts"
+import { proofIn } from "./proof.ts"
 
 const clocks = ["unknown", "informative", "synchronised", "relative"]
 
@@ -37,6 +39,9 @@ Usage: commonwatt verify FILE [--format cose|ocmf|bsm] [--key HEX]
            cose  32 bytes Ed25519, or 64 bytes P-256 (x and y)
            ocmf, bsm  SubjectPublicKeyInfo in DER, or the point with or without its 04; base64 is read too
                  Without --key a record in XML is checked with the key beside it, which proves nothing: usable is null.
+
+A proof of fraud (a JSON file, as audit, gateways and validators write them) is judged too: {"proven": …} says whether
+one meter signed two readings with one sequence number, or one validator two roots with one number.
 
 Prints a JSON line for each record. It gives two answers and the reasons for each that is not true, as
 {"about":"valid"|"usable","reason":"..."}:
@@ -61,6 +66,8 @@ Examples:
         context: [`Also given: ${rest.join(" ")}`],
       })
     const bytes = withoutMark(readBytes(file))
+    const text = Buffer.from(bytes.subarray(0, mostProofBytes)).toString("utf8")
+    if (isEquivocation(text)) return verifyProof(text, file)
     const format = optional(values, "format") ?? detectFormat(bytes)
     const examine = examiners[format as Format]
     if (!Object.hasOwn(examiners, format) || !examine)
@@ -76,6 +83,24 @@ Examples:
     }
     return allValid ? 0 : 1
   },
+}
+
+/** Two records of the longest format, in hexadecimal. */
+const mostProofBytes = 128 * 1024
+
+/** A proof of fraud holds its own signatures: it is judged by them alone. */
+async function verifyProof(text: string, file: string): Promise<number> {
+  const proof = proofIn(text, file)
+  const { proven, by, number, ...more } = await judgeEquivocation(proof)
+  const shown = {
+    proven,
+    kind: proof.kind,
+    by,
+    ...more,
+    ...(number !== undefined && { number: `${number}` }),
+  }
+  process.stdout.write(`${JSON.stringify(shown)}\n`)
+  return proven ? 0 : 1
 }
 
 /** One record as examined on its own, and what is shown of it beside the answers. */

@@ -36,6 +36,7 @@ function reportOf(over: Partial<AuditReport> = {}): AuditReport {
     slashed: [],
     cancelled: [],
     gasUsed: 1n,
+    twins: [],
     fromCache: 0,
     ledger: {
       batches: [

@@ -168,10 +168,11 @@ ${
 }</section>`
 }
 
-function doubts({ challenges, cancelled, slashed }: AuditReport): Markup {
+function doubts({ challenges, cancelled, slashed, twins }: AuditReport): Markup {
   const { made, answered, unanswered } = challenges
   return html`<section id="doubts"><h2>Doubted and cancelled</h2>
 <p>${made === 0 ? "No statement was doubted on chain." : `${made} statement(s) were doubted on chain: ${answered} answered, ${unanswered} not.`}</p>
+${twins.length > 0 ? html`<p class="found">${twins.length} time(s) a meter signed two different readings with one sequence number. Meters: ${[...new Set(twins.map(({ meterId }) => meterId))].join(", ")}.</p>` : ""}
 ${slashed.length > 0 ? html`<ul>${slashed.map(({ whose, wei }) => html`<li>${whose} lost ${wei} wei</li>`)}</ul>` : ""}
 ${cancelled.length > 0 ? html`<ul>${cancelled.slice(0, mostRows).map(({ where, why }) => html`<li>${where} was cancelled and minted nothing: ${why}</li>`)}</ul>${leftOut(cancelled.length)}` : ""}</section>`
 }
