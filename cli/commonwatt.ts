@@ -17,6 +17,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "recompute everything that was minted",
     load: async () => (await import("./audit.ts")).auditCommand,
   },
+  claim: {
+    summary: "what a household's energy meant, as a credential that anyone can verify",
+    load: async () => (await import("./claim.ts")).claim,
+  },
   challenge: {
     summary: "doubt a statement on chain, or show a proof of fraud",
     load: async () => (await import("./challenge.ts")).challenge,

@@ -3,6 +3,7 @@ import { readSnapshotLines } from "../protocol/bsm/lines.ts"
 import { MalformedBsm } from "../protocol/bsm/malformed.ts"
 import { readingFromBsm } from "../protocol/bsm/reading.ts"
 import { parseBsm, verifyBsm } from "../protocol/bsm/snapshot.ts"
+import { type Credential, isCredential, judgeCredential } from "../protocol/credential.ts"
 import { isEquivocation, judgeEquivocation } from "../protocol/equivocation.ts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, toHex } from "../protocol/hex.ts"
@@ -41,7 +42,8 @@ Usage: commonwatt verify FILE [--format cose|ocmf|bsm] [--key HEX]
                  Without --key a record in XML is checked with the key beside it, which proves nothing: usable is null.
 
 A proof of fraud (a JSON file, as audit, gateways and validators write them) is judged too: {"proven": …} says whether
-one meter signed two readings with one sequence number, or one validator two roots with one number.
+one meter signed two readings with one sequence number, or one validator two roots with one number. So is a claim
+(vc+jwt): {"valid": …} says whether its issuer signed it.
 
 Prints a JSON line for each record. It gives two answers and the reasons for each that is not true, as
 {"about":"valid"|"usable","reason":"..."}:
@@ -68,6 +70,7 @@ Examples:
     const bytes = withoutMark(readBytes(file))
     const text = Buffer.from(bytes.subarray(0, mostProofBytes)).toString("utf8")
     if (isEquivocation(text)) return verifyProof(text, file)
+    if (isCredential(text)) return verifyCredential(text)
     const format = optional(values, "format") ?? detectFormat(bytes)
     const examine = examiners[format as Format]
     if (!Object.hasOwn(examiners, format) || !examine)
@@ -101,6 +104,15 @@ async function verifyProof(text: string, file: string): Promise<number> {
   }
   process.stdout.write(`${JSON.stringify(shown)}\n`)
   return proven ? 0 : 1
+}
+
+/** A claim that `commonwatt claim` made: its issuer's key is in its name. Whether to trust the issuer is yours to say. */
+function verifyCredential(text: string): number {
+  const { credential, reasons } = judgeCredential(text)
+  const { issuer, validFrom, credentialSubject, evidence } = credential ?? ({} as Partial<Credential>)
+  const shown = { valid: reasons.length === 0, reasons, issuer, validFrom, credentialSubject, evidence }
+  process.stdout.write(`${JSON.stringify(shown)}\n`)
+  return reasons.length === 0 ? 0 : 1
 }
 
 /** One record as examined on its own, and what is shown of it beside the answers. */

@@ -1,11 +1,13 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { compactVerify, importJWK } from "jose"
 import t from "tap"
 import { encodeFunctionData, keccak256 } from "viem"
 import { type AuditReport, audit } from "../audit/audit.ts"
 import { certificateId } from "../audit/books.ts"
 import type { CheckName } from "../audit/checks.ts"
+import { createClaimant } from "../audit/claim.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { createExplainer, type Question } from "../audit/explain.ts"
 import { explanationAsText } from "../audit/explain-text.ts"
@@ -17,7 +19,9 @@ import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
 import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
 import { retirementsAbi } from "../contracts/generated/retirements.ts"
 import { accounts } from "../demo/plan.ts"
+import { readEmissionFactors } from "../energy/emission-factors.ts"
 import type { StoredReading } from "../gateway/journal/readings.ts"
+import { issuerOf, signCredential } from "../protocol/credential.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { leafOf } from "../protocol/statement.ts"
 import { buildTree, proofOf, rootFromProof } from "../protocol/tree.ts"
@@ -131,6 +135,67 @@ t.test("an honest history is accounted for to the Wh", async (t) => {
     })
     t.match(explanationAsText(stranger), /Minted: 0\.000 kWh.*Not shown: nothing was settled for it/s)
   })
+
+  t.test(
+    "what it meant is claimed only for what the audit holds, and a standard library verifies it",
+    async (t) => {
+      const household = community.households[0]!
+      const claimed = async (over: { identities?: string[]; household?: Hex; from?: number } = {}) => {
+        const period = { household, from: start, to: start + 2 * hour, ...over }
+        const claimant = createClaimant(period)
+        const report = await audit({
+          client: connect(chain.rpc),
+          oracle: community.deployment.oracle,
+          evidence: evidenceFrom(community.evidenceUrl),
+          identities: over.identities ?? [community.auditor.identity],
+          progress: () => {},
+          reader: claimant.reader,
+        })
+        return { claimant, report }
+      }
+      const table = "# grid: DE\n# source: made up\n# version: 1\nhour,grams_per_kwh\n2026-06-01T00:00Z,400\n"
+      const factors = readEmissionFactors(new TextEncoder().encode(table))
+      const secret = community.meters[0]!.secret
+      const { claimant, report } = await claimed()
+      const credential = claimant.claim(report, factors, issuerOf(secret), start)
+      t.match(credential.credentialSubject, {
+        id: `did:pkh:eip155:31337:${household}`,
+        generatedWh: "2000",
+        avoidedGrams: "400",
+        intervals: "8",
+        withoutFactor: "4",
+        emissionFactors: { sha256: factors.sha256 },
+      })
+      const last = community.journal.batches.newest(1)[0]!
+      t.match(credential.evidence, {
+        oracle: community.deployment.oracle,
+        sites: [
+          {
+            batches: 2,
+            lastBatch: { number: "2", root: last.root, evidenceRoot: `ipfs://${last.evidence}` },
+          },
+        ],
+      })
+      const jwk = JSON.parse(Buffer.from(issuerOf(secret).slice("did:jwk:".length), "base64url").toString())
+      const { payload } = await compactVerify(
+        signCredential(credential, secret),
+        await importJWK(jwk, "EdDSA"),
+      )
+      t.same(JSON.parse(Buffer.from(payload).toString()), credential)
+
+      t.throws(() => claimant.claim({ ...report, ok: false }, factors, issuerOf(secret), start), {
+        message: /The audit does not hold, so nothing is claimed/,
+      })
+      const blind = await claimed({ identities: [] })
+      t.throws(() => blind.claimant.claim(blind.report, factors, issuerOf(secret), start), {
+        message: /sealed in 2/,
+      })
+      const nobody = await claimed({ household: `0x${"99".repeat(20)}` })
+      t.throws(() => nobody.claimant.claim(nobody.report, factors, issuerOf(secret), start), {
+        message: /no records/,
+      })
+    },
+  )
 
   t.test("without a key the households stay sealed, and the audit says that it skipped them", async (t) => {
     const report = await auditOf(community, { key: false })
