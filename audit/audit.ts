@@ -44,6 +44,8 @@ export interface AuditReport {
   auditedWh: bigint
   /** GREEN and certificates that were retired, Wh. */
   retiredWh: bigint
+  /** Where each site's accounts stand, as its last batch that states them says, in whole token units. */
+  credits: { site: number; household: Hex; credit: bigint }[]
   /** Statements that were doubted on chain, and what became of it. */
   challenges: { made: number; answered: number; unanswered: number }
   /** Stakes that were lost: whose, and how much of the chain's smallest coin. */
@@ -105,6 +107,7 @@ export async function audit({
     certificatesWh: sumOf(history.minted.filter(({ id }) => id !== undefined)),
     auditedWh: 0n,
     retiredWh: sumOf(history.retired),
+    credits: [],
     challenges: {
       made: history.challenges.length,
       answered: history.challenges.filter(({ closed }) => closed?.how === "answered").length,
@@ -149,6 +152,7 @@ export async function audit({
       "generation",
       "households",
       "statements",
+      "accounts",
       "root",
     ] as const)
       result(name).skipped.push("no --evidence was given")
@@ -270,15 +274,21 @@ function noteBatch(
     const { skipped } = result(check)
     if (!skipped.includes(why)) skipped.push(why)
   }
-  for (const name of ["meters", "readings", "generation", "households", "statements"] as const)
+  for (const name of ["meters", "readings", "generation", "households", "statements", "accounts"] as const)
     result(name).examined += checked.examined[name]
   result("root").examined++
   report.readings += checked.examined.readings
   report.counted += checked.counted
   report.doubtful.push(...checked.doubtful)
   report.missing.push(...checked.missing)
-  if (checked.findings.length === 0)
-    proven.set(keyOf(proposal), { statements: checked.statements, unproven: checked.unproven })
+  if (checked.findings.length > 0) return
+  const { statements, accounts, unproven } = checked
+  proven.set(keyOf(proposal), { statements, accounts, unproven })
+  if (accounts.length > 0)
+    report.credits = [
+      ...report.credits.filter(({ site }) => site !== proposal.site),
+      ...accounts.map(({ household, credit }) => ({ site: proposal.site, household, credit })),
+    ]
 }
 
 function blockTimes(client: PublicClient): (block: bigint) => Promise<number> {

@@ -1,7 +1,12 @@
 import { evidenceCid } from "../protocol/block.ts"
 import type { OpenedEvidence } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
-import type { MeterStatement } from "../protocol/statement.ts"
+import {
+  type AccountStatement,
+  isAccountStatement,
+  isMeterStatement,
+  type MeterStatement,
+} from "../protocol/statement.ts"
 import { headerFaults } from "./header.ts"
 import { sharingKeyOf } from "./policies.ts"
 import { type MissingReadings, type Recomputed, recompute, type SiteMemory } from "./recompute.ts"
@@ -15,13 +20,21 @@ export interface CheckedBatch {
   skipped: Recomputed["skipped"]
   /** Where its intervals begin, Unix seconds. */
   from: number
-  examined: { meters: number; readings: number; generation: number; households: number; statements: number }
+  examined: {
+    meters: number
+    readings: number
+    generation: number
+    households: number
+    statements: number
+    accounts: number
+  }
   counted: number
   /** How many readings of each meter are in it; of sealed households only where they could be opened. */
   readingsOf: { meterId: Hex; readings: number }[]
   doubtful: Recomputed["doubtful"]
   missing: MissingReadings[]
   statements: readonly MeterStatement[]
+  accounts: readonly AccountStatement[]
   unproven: ReadonlySet<Hex>
   memory: SiteMemory
 }
@@ -45,6 +58,8 @@ export function checkBatch(
     sharingKey: sharingKeyOf(history, proposal),
   })
   const recomputed = recompute(opened, memory, metersAt(history, proposal.at))
+  const statements = opened.statements.filter(isMeterStatement)
+  const accounts = opened.statements.filter(isAccountStatement)
   const everyMeter = [...opened.meters, ...opened.households.flatMap(({ meters }) => meters)]
   return {
     faults,
@@ -56,13 +71,15 @@ export function checkBatch(
       readings: recomputed.readings,
       generation: opened.generation.length,
       households: opened.households.reduce((n, { records }) => n + records.length, 0),
-      statements: opened.statements.length,
+      statements: statements.length,
+      accounts: accounts.length,
     },
     counted: recomputed.counted,
     readingsOf: everyMeter.map(({ meterId, readings }) => ({ meterId, readings: readings.length })),
     doubtful: recomputed.doubtful,
     missing: recomputed.missing,
-    statements: opened.statements,
+    statements,
+    accounts,
     unproven: recomputed.unproven,
     memory: recomputed.memory,
   }

@@ -2,7 +2,7 @@ import type { OpenedEvidence } from "../protocol/evidence.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
 import { readingDigest } from "../protocol/reading.ts"
 import { readSigned } from "../protocol/signed-reading.ts"
-import { leafOf, type MeterStatement } from "../protocol/statement.ts"
+import { isMeterStatement, leafOf, type MeterStatement } from "../protocol/statement.ts"
 import { buildTree, proofOf } from "../protocol/tree.ts"
 import type { AuditReport } from "./audit.ts"
 import type { BatchLine, Payment } from "./ledger.ts"
@@ -239,8 +239,10 @@ function explainPayment(
   const proposal = proposalOf(history, settled)
   const here = proposal && opened.get(proposal)
   const statements = here?.evidence.statements ?? []
-  const at = statements.findIndex((s) => s.meterId === settled.meterId && s.time === settled.toTime)
-  const statement = statements[at]
+  const at = statements.findIndex(
+    (s) => isMeterStatement(s) && s.meterId === settled.meterId && s.time === settled.toTime,
+  )
+  const statement = statements[at] as MeterStatement | undefined
   const life = history.meters.find(({ meterId }) => meterId === settled.meterId)
   const set =
     proposal &&

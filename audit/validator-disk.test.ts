@@ -3,6 +3,7 @@ import { join } from "node:path"
 import t from "tap"
 import { cborBlock } from "../protocol/block.ts"
 import type { Hex } from "../protocol/hex.ts"
+import { write } from "./cache/kept.ts"
 import { emptySite } from "./recompute.ts"
 import { openMemories } from "./validator-memory.ts"
 import { openRefusals } from "./validator-refusals.ts"
@@ -48,7 +49,7 @@ t.test("a site's memory is there after a restart, and one that was damaged is no
   const other = cborBlock({ batch: 2 }).cid
   const memory = { ...emptySite, evidence: cid, time: 900, meters: new Map() }
   openMemories(directory).set(3, [memory])
-  t.same(openMemories(directory).get(3, cid), memory)
+  t.equal(write(openMemories(directory).get(3, cid)), write(memory))
   t.equal(openMemories(directory).get(3, other), undefined)
   t.equal(openMemories(directory).get(4, cid), undefined, "another site's is its own")
   const file = join(directory, "memory-3.json")
@@ -63,13 +64,15 @@ t.test("refusals are kept with their reasons, once each, and never more than a d
   refusals.add({ time: 5, ...refusal })
   refusals.add({ time: 6, ...refusal })
   t.equal(refusals.newest().length, 1)
-  for (let i = 0; i < 1500; i++)
+  for (let i = 0; i < 1100; i++)
     refusals.add({ ...refusal, time: 7 + i, root: word(i + 2), reasons: ["x".repeat(10_000)] })
   t.equal(refusals.newest().length, 500)
-  t.equal(refusals.newest()[0]!.time, 7 + 1499, "newest first")
+  t.equal(refusals.newest()[0]!.time, 7 + 1099, "newest first")
   t.ok(statSync(join(directory, "refusals.jsonl")).size < 1_000_000)
   appendFileSync(join(directory, "refusals.jsonl"), '{"time":')
   const again = openRefusals(directory)
-  t.equal(again.newest()[0]!.time, 7 + 1499)
+  t.equal(again.newest()[0]!.time, 7 + 1099)
   t.same(again.newest(2), [])
+  again.add({ ...refusal, time: 9999 })
+  t.equal(openRefusals(directory).newest()[0]!.time, 9999, "a torn line tears no other")
 })

@@ -22,25 +22,31 @@ const mostReasonCharacters = 500
 export function openRefusals(dataDir: string) {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const file = join(dataDir, "refusals.jsonl")
-  let refusals = existsSync(file) ? readFileSync(file, "utf8").split("\n").flatMap(parse) : []
-  let lines = refusals.length
-  const lineOf = (refusal: Refusal) => `${JSON.stringify(refusal)}\n`
+  const text = existsSync(file) ? readFileSync(file, "utf8") : ""
+  let refusals = text.split("\n").flatMap(parse)
+  const contentOf = ({ time: _, ...content }: Refusal) => JSON.stringify(content)
+  let known = new Set(refusals.map(contentOf))
+  const linesOf = (list: readonly Refusal[]) => list.map((one) => `${JSON.stringify(one)}\n`).join("")
+  if (text !== "" && !text.endsWith("\n")) putFile(file, linesOf(refusals))
   return {
     add(refusal: Refusal) {
       const reasons = refusal.reasons.map((reason) => reason.slice(0, mostReasonCharacters))
       const entry = { ...refusal, reasons }
-      const same = ({ time: _, ...rest }: Refusal) => JSON.stringify(rest)
-      if (refusals.some((earlier) => same(earlier) === same(entry))) return
-      refusals = [...refusals, entry].slice(-mostRefusals)
-      if (++lines <= 2 * mostRefusals) appendFileSync(file, lineOf(entry), { mode: 0o600 })
-      else {
-        putFile(file, refusals.map(lineOf).join(""))
-        lines = refusals.length
-      }
+      const content = contentOf(entry)
+      if (known.has(content)) return
+      known.add(content)
+      refusals.push(entry)
+      if (refusals.length <= 2 * mostRefusals) return appendFileSync(file, linesOf([entry]), { mode: 0o600 })
+      refusals = refusals.slice(-mostRefusals)
+      known = new Set(refusals.map(contentOf))
+      putFile(file, linesOf(refusals))
     },
     /** Newest first. */
     newest: (site?: number): Refusal[] =>
-      refusals.filter((refusal) => site === undefined || refusal.site === site).toReversed(),
+      refusals
+        .slice(-mostRefusals)
+        .filter((refusal) => site === undefined || refusal.site === site)
+        .toReversed(),
   }
 }
 

@@ -10,6 +10,7 @@ import { PersonError } from "../protocol/error.ts"
 import { readEvidence } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
+import { isMeterStatement } from "../protocol/statement.ts"
 import { doubt, proveTwinReadings, proveTwinRoots } from "../provisioning/challenge.ts"
 import {
   type Act,
@@ -127,10 +128,11 @@ async function doubtOf(values: Values, rpc: string, oracle: Hex): Promise<Act> {
   if (!proposal) throw new PersonError(`Batch ${number} of site ${site} was not proposed to this oracle.`)
   const cid = evidenceCid(proposal.evidence)
   const { statements } = await readEvidence(cid, await source(cid), [])
-  const which = statements.find(({ meterId }) => meterId === meter)
+  const stated = statements.filter(isMeterStatement)
+  const which = stated.find(({ meterId }) => meterId === meter)
   if (!which)
     throw new PersonError(`Batch ${number} of site ${site} states nothing of meter ${meter}.`, {
-      context: [`It states something of: ${statements.map(({ meterId }) => meterId).join(", ")}`],
+      context: [`It states something of: ${stated.map(({ meterId }) => meterId).join(", ")}`],
     })
   const bond = gwei(rulesOf(history, proposal)?.rules.bond ?? 0)
   return doubt(oracle, { site, number, bond }, statements, which)

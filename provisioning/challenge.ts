@@ -3,7 +3,7 @@ import { stakesAbi } from "../contracts/generated/stakes.ts"
 import type { SignedProposal, TwinReadings, TwinRoots } from "../protocol/equivocation.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { readSigned } from "../protocol/signed-reading.ts"
-import { leafOf, type MeterStatement } from "../protocol/statement.ts"
+import { leafOf, type MeterStatement, type Statement } from "../protocol/statement.ts"
 import { buildTree, proofOf } from "../protocol/tree.ts"
 import type { Act } from "./operator.ts"
 
@@ -41,7 +41,7 @@ export function proveTwinRoots(stakes: Hex, { a, b }: TwinRoots): Act {
 export function doubt(
   oracle: Hex,
   { site, number, bond }: { site: number; number: bigint; bond: bigint },
-  statements: readonly MeterStatement[],
+  statements: readonly Statement[],
   which: MeterStatement,
 ): Act {
   const { kind: _, time, ...statement } = which

@@ -32,6 +32,7 @@ function reportOf(over: Partial<AuditReport> = {}): AuditReport {
     certificatesWh: 0n,
     auditedWh: 3214n,
     retiredWh: 0n,
+    credits: [{ site: 1, household: account, credit: -250n }],
     challenges: { made: 0, answered: 0, unanswered: 0 },
     slashed: [],
     cancelled: [],
@@ -108,7 +109,15 @@ const notes = { madeAt: noon, evidence: "http://127.0.0.1:8080", command: "commo
 t.test("the page tells the verdict, each mint with its reason, each meter and each batch", async (t) => {
   const page = reportAsPage(reportOf(), notes)
   t.match(page, /Every minted Wh is accounted for/)
-  for (const part of ["3.214 kWh", "register-fell: 1", "5 to 7", "bafyexample", "was registered", word(7)])
+  for (const part of [
+    "3.214 kWh",
+    "register-fell: 1",
+    "5 to 7",
+    "bafyexample",
+    "was registered",
+    "-250",
+    word(7),
+  ])
     t.ok(page.includes(part), part)
 })
 

@@ -41,6 +41,7 @@ ${skippedList(report)}
 ${payments(report.ledger.payments)}
 ${meters(report)}
 ${batches(report.ledger.batches)}
+${accounts(report)}
 ${doubts(report)}
 ${again(notes)}
 </main><footer><p>Times are UTC. Energy is exact to the Wh. This file holds everything it shows and loads nothing.</p></footer></body></html>
@@ -166,6 +167,16 @@ ${
           html`<tr><th scope="row" data-label="Batch"><span>site ${line.site} batch ${line.number}</span></th><td data-label="Verdict"><div><span class="mark ${verdictKinds[line.verdict]}">${line.verdict}</span>${line.fromCache ? html`<small>checked by an earlier audit</small>` : ""}${line.reasons.map((why) => html`<small>${why}</small>`)}</div></td><td data-label="Up to"><span>${moment(line.time)}</span></td><td class="number" data-label="Readings"><span>${line.readings}${line.doubtful > 0 ? html`<small>${line.doubtful} in doubt</small>` : ""}</span></td><td data-label="Root"><span><code>${line.root}</code><small><code>${line.evidence}</code></small></span></td><td data-label="Proposed"><span><code>${short(line.transaction)}</code><small>block ${line.block}, ${line.leaves} statements</small></span></td></tr>`,
       )}</tbody></table>`
 }</section>`
+}
+
+function accounts({ credits }: AuditReport): Markup {
+  if (credits.length === 0) return html``
+  return html`<section id="accounts"><h2>What neighbours owe each other</h2>
+<p class="note">As each site's last batch that states accounts says, in whole token units; below zero is owed.</p>
+<table class="cards"><thead><tr><th>Household</th><th>Site</th><th class="number">Credit</th></tr></thead><tbody>${credits.map(
+    ({ site, household, credit }) =>
+      html`<tr><th scope="row" data-label="Household"><code>${household}</code></th><td data-label="Site">${site}</td><td class="number" data-label="Credit">${credit}</td></tr>`,
+  )}</tbody></table></section>`
 }
 
 function doubts({ challenges, cancelled, slashed, twins }: AuditReport): Markup {
