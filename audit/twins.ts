@@ -1,6 +1,6 @@
 import { CID } from "../protocol/block.ts"
 import type { TwinReadings } from "../protocol/equivocation.ts"
-import { type MeterReadings, readEvidence } from "../protocol/evidence.ts"
+import { type MeterReadings, type OpenedEvidence, readEvidence } from "../protocol/evidence.ts"
 import { equalBytes, toHex } from "../protocol/hex.ts"
 import type { Identity } from "../protocol/seal.ts"
 import { readSigned } from "../protocol/signed-reading.ts"
@@ -31,9 +31,14 @@ export async function findTwins(
   const first = new Map<string, { message: Uint8Array; bytes: Uint8Array }>()
   const twins: TwinReadings[] = []
   for (const { line } of notes) {
-    if (line.verdict === "not to be had") continue
     const cid = CID.parse(line.evidence)
-    const opened = await readEvidence(cid, await evidence(cid), identities)
+    let opened: OpenedEvidence
+    try {
+      opened = await readEvidence(cid, await evidence(cid), identities)
+    } catch {
+      // That it is not to be had is a finding of its own.
+      continue
+    }
     for (const meter of [...opened.meters, ...opened.households.flatMap(({ meters }) => meters)])
       for (const { sequence, message, bytes } of signedIn(meter)) {
         const key = `${meter.meterId} ${sequence}`
