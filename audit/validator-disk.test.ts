@@ -6,7 +6,7 @@ import type { Hex } from "../protocol/hex.ts"
 import { write } from "./cache/kept.ts"
 import { emptySite } from "./recompute.ts"
 import { openMemories } from "./validator-memory.ts"
-import { openRefusals } from "./validator-refusals.ts"
+import { openRefusals, reasonOf } from "./validator-refusals.ts"
 import { openSigned } from "./validator-signed.ts"
 
 const word = (n: number) => `0x${n.toString(16).padStart(64, "0")}` as Hex
@@ -75,4 +75,14 @@ t.test("refusals are kept with their reasons, once each, and never more than a d
   t.same(again.newest(2), [])
   again.add({ ...refusal, time: 9999 })
   t.equal(openRefusals(directory).newest()[0]!.time, 9999, "a torn line tears no other")
+})
+
+t.test("why a batch was refused never tells what a household used", async (t) => {
+  const where = "site 1 batch 2"
+  const what = 'entry 3: claimed ["0xab",900,["750","0"]], the readings give ["0xab",900,["749","0"]]'
+  t.equal(
+    reasonOf({ check: "households", where, what }),
+    "site 1 batch 2: entry 3: what is claimed is not what the readings give; the figures are sealed",
+  )
+  t.match(reasonOf({ check: "generation", where, what }), /"750".*"749"/, "generation is public")
 })

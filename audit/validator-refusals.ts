@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Hex } from "../protocol/hex.ts"
 import { putFile } from "./cache/kept.ts"
+import type { Finding } from "./recompute.ts"
 
 /** Why a validator did not sign. */
 export interface Refusal {
@@ -12,6 +13,18 @@ export interface Refusal {
   root: Hex
   evidence: Hex
   reasons: string[]
+}
+
+/**
+ * A finding as it is told to whoever asks. What a household's records say stays with those who can open them: of an entry
+ * of theirs only the place is told.
+ */
+export function reasonOf({ check, where, what }: Finding): string {
+  const told =
+    check === "households"
+      ? what.replace(/claimed .*$/s, "what is claimed is not what the readings give; the figures are sealed")
+      : what
+  return `${where}: ${told}`
 }
 
 /** Anyone may ask, so that what is kept of it is bounded: the newest, and of each reason its beginning. */

@@ -13,7 +13,7 @@ import { sharingKeyOf } from "./policies.ts"
 import { emptySite, recompute, type SiteMemory } from "./recompute.ts"
 import { type History, metersAt } from "./record.ts"
 import { openMemories } from "./validator-memory.ts"
-import { openRefusals } from "./validator-refusals.ts"
+import { openRefusals, reasonOf } from "./validator-refusals.ts"
 import { openSigned } from "./validator-signed.ts"
 
 export type Answer = { signature: Hex } | { refused: string[] }
@@ -125,7 +125,7 @@ export function createValidator(options: ValidatorOptions) {
       sharingKey: sharingKeyOf(history, { oracle, at: latest }),
     }
     faults.push(...headerFaults(opened, proposal, expected))
-    faults.push(...findings.map(({ where, what }) => `${where}: ${what}`))
+    faults.push(...findings.map(reasonOf))
     if (faults.length === 0) memories.set(proposal.site, [memory, after])
     return faults
   }
@@ -144,7 +144,7 @@ export function createValidator(options: ValidatorOptions) {
       log("following", { site: proposal.site, number: Number(number) })
       const result = recompute(await read(evidenceCid(digest)), memory, metersAt(history, at))
       if (result.findings.length > 0)
-        throw new CannotJudge(`batch ${number} before it does not hold: ${result.findings[0]!.what}`)
+        throw new CannotJudge(`batch ${number} before it does not hold: ${reasonOf(result.findings[0]!)}`)
       memory = result.memory
     }
     // One is enough: the next proposal follows this one.

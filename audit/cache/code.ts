@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
 /**
@@ -7,9 +7,11 @@ import { fileURLToPath } from "node:url"
  * dist/audit/cache, two folders below the rooms.
  */
 export function codeHash(): string {
-  const hash = createHash("sha256")
+  const hash = createHash("sha256").update(readFileSync(fileURLToPath(import.meta.url)))
   for (const room of ["audit", "energy", "protocol"]) {
     const folder = fileURLToPath(new URL(`../../${room}/`, import.meta.url))
+    // Bundled into one file there are no rooms: then this file is all of it.
+    if (!existsSync(folder)) continue
     const files = readdirSync(folder, { recursive: true, encoding: "utf8" })
     for (const file of files.filter((name) => /(?<!\.test)\.[jt]s$/.test(name)).sort())
       hash.update(`${room}/${file}\0`).update(readFileSync(`${folder}${file}`))
