@@ -3,7 +3,7 @@ export const style = `:root{color-scheme:light dark;--paper:#f6f5f0;--surface:#f
 @media (prefers-color-scheme:dark){:root{--paper:#111614;--surface:#19201d;--ink:#e6ebe8;--soft:#a2afa9;--line:#2f3935;--link:#74d3ae;--good:#6fd3a8;--good-paper:#16291f;--bad:#ff9d80;--bad-paper:#331a13;--open:#f0c46a;--open-paper:#2a2212}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
-body{margin:0 auto;padding:0 1rem 3rem;max-width:76rem;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+body{margin:0 auto;padding:0 1rem 3rem;max-width:76rem;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums;overflow-wrap:break-word}
 h1,h2,h3,p,ul,dl,dd{margin:0}
 h1{font-size:1.5rem;line-height:1.2;letter-spacing:-.01em}
 h2{font-size:1.2rem;line-height:1.3}
@@ -22,16 +22,16 @@ small{display:block}
 .verdict.bad{color:var(--bad);background:var(--bad-paper)}
 .verdict.open{color:var(--open);background:var(--open-paper)}
 .verdict p{color:var(--ink)}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.25rem,1fr));gap:.75rem}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.75rem,1fr));gap:.75rem}
 .figures>div{padding:.75rem .9rem;background:var(--surface);border:1px solid var(--line);border-radius:12px}
 .figures dt{color:var(--soft);font-size:.875rem}
-.figures dd{font-size:1.2rem;font-weight:600;letter-spacing:-.01em}
+.figures dd{white-space:nowrap;font-size:1.1rem;font-weight:600;letter-spacing:-.01em}
 section{margin-top:1rem;padding:1.1rem 1rem;background:var(--surface);border:1px solid var(--line);border-radius:14px;display:grid;gap:.7rem;grid-template-columns:minmax(0,1fr);scroll-margin-top:.5rem}
 ul{padding-left:1.15rem;display:grid;grid-template-columns:minmax(0,1fr);gap:.3rem}
 table{border-collapse:collapse;width:100%;font-size:.9375rem}
 caption{text-align:left;padding-bottom:.4rem}
 th{text-align:left;font-weight:600}
-thead th{font-size:.8125rem;color:var(--soft);vertical-align:bottom}
+thead th{font-size:.8125rem;color:var(--soft);vertical-align:bottom;white-space:nowrap}
 td,th{padding:.5rem .6rem;vertical-align:top;border-bottom:1px solid var(--line)}
 td:first-child,th:first-child{padding-left:0}
 td:last-child,th:last-child{padding-right:0}
