@@ -21,6 +21,14 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "show an hour of a household to somebody, with a proof",
     load: async () => (await import("./disclose.ts")).disclose,
   },
+  claim: {
+    summary: "what a household's energy meant, as a credential that anyone can verify",
+    load: async () => (await import("./claim.ts")).claim,
+  },
+  challenge: {
+    summary: "doubt a statement on chain, or show a proof of fraud",
+    load: async () => (await import("./challenge.ts")).challenge,
+  },
   provision: {
     summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
     load: async () => (await import("./provision.ts")).provision,

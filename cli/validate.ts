@@ -13,6 +13,9 @@ import { type Command, readGiven, required, untilStopped, whenAborted } from "./
 /** A first batch after a long absence is recomputed from the site's beginning. */
 const judgePatienceMs = 60 * 60_000
 
+/** Loaded where there is a broker: a validator without one starts without it. */
+const overMqtt = async () => (await import("../audit/validator-mqtt.ts")).answerOverMqtt
+
 export const validate: Command = {
   name: "validate",
   summary: "a validator",
@@ -22,7 +25,8 @@ Usage: commonwatt validate --config FILE
   --config FILE   the validator's configuration (YAML)
 
 A validator recomputes each batch from its evidence and signs its root, or refuses and says why. It keeps what it
-signed, and never signs two roots for one number.
+signed, and never signs two roots for one number. What it refused, with the reasons, is at its address in a browser, and
+at /refusals for programs. With "mqtt: {url: …}" in its configuration it is asked over a broker too.
 
 Example:
   commonwatt validate --config validator.yaml
@@ -49,12 +53,15 @@ Example:
         progress.within("judging a batch", judgePatienceMs, validator.attest(at, proposal)),
     }
     const server = await serveValidator(watched, config.listen)
+    const broker =
+      config.mqtt && (await overMqtt())(watched, config.mqtt, (what, details) => log.info(details, what))
     log.info({ validator: validator.address, port: server.port }, "the validator is up")
     process.send?.({ port: server.port })
     const status = () => `${config.sites.length} sites watched as ${validator.address}`
     const leave = await superviseUnder(serviceManager(), { progress, status, log })
     await whenAborted(signal)
     await leave()
+    await broker?.close()
     await server.close()
     return 0
   },
