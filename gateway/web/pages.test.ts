@@ -180,9 +180,9 @@ t.test(
     })
     batches.putTransaction({ hash: "0x01", number: 2n, kind: "propose", raw: "0x", sent: 1 })
     batches.putTransaction({ hash: "0x02", number: 2n, kind: "settle", raw: "0x", sent: 2 })
-    batches.setGasUsed("0x01", 118_423n)
-    batches.setState(1n, "superseded", "another proposal took its number")
-    batches.setState(2n, "proposed")
+    batches.setOutcome("0x01", "mined", { gasUsed: 118_423n, paidWei: 1n })
+    batches.setState(1n, "superseded", 3, "another proposal took its number")
+    batches.setState(2n, "mined", 4)
     const html = await page(village, "/fragment/batches")
     const text = textOf(html)
     t.match(
