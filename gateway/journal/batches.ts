@@ -155,7 +155,8 @@ export function batchStore(db: Db) {
   )
   const attestations = db.prepare("SELECT * FROM attestations WHERE number = ? ORDER BY validator")
   const putTransaction = db.prepare(
-    "INSERT INTO transactions (hash, number, kind, raw, sent) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    `INSERT INTO transactions (hash, number, kind, raw, sent) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET outcome = NULL`,
   )
   const transactions = db.prepare("SELECT * FROM transactions WHERE number = ? ORDER BY sent, rowid")
   const openTransactions = db.prepare("SELECT * FROM transactions WHERE outcome IS NULL ORDER BY sent, rowid")
@@ -290,7 +291,7 @@ export function batchStore(db: Db) {
       }))
     },
 
-    /** Written before a transaction is sent, so that it can be sent again after a crash. */
+    /** Written before a transaction is sent, so that it can be sent again after a crash. One that was lost is open again. */
     putTransaction({
       hash,
       number,
