@@ -100,7 +100,13 @@ export function connectChain({ rpc, chainId, oracle, keyFile, site, timeoutMs = 
 
   /** With a fifth more gas than it would use now: the state may be another when it is mined. */
   async function withGas(to: Hex, data: Hex): Promise<Call> {
-    const gas = ((await client.estimateGas({ account, to, data })) * 6n) / 5n
+    // Not of the pending block: a replacement would run after what it replaces.
+    const now = await client.estimateGas({
+      ...{ account, to, data },
+      blockTag: "latest",
+      prepare: false,
+    })
+    const gas = (now * 6n) / 5n
     return { to, data, gas: gas < mostGas ? gas : mostGas }
   }
 

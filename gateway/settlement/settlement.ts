@@ -210,11 +210,13 @@ export function createSettlement(options: SettlementOptions) {
       log.warn({ batch: Number(batch.number), problem }, "a validator did not sign")
     if (batch.state !== "submitted") moveTo(batch, "attested")
     status.doing = `proposing ${nameOf(batch)}`
-    const passage = await lane.transact(batch.number, "propose", async () => {
-      const call = await chain.proposeCall(proposal, signatures.signers, signatures.packed)
-      moveTo(batch, "submitted")
-      return call
-    })
+    const passage = await lane
+      .transact(batch.number, "propose", () =>
+        chain.proposeCall(proposal, signatures.signers, signatures.packed),
+      )
+      .finally(() => {
+        if (isSubmitted(batch)) moveTo(batch, "submitted")
+      })
     return passage === "mined" || waitFor(`proposing ${nameOf(batch)}`)
   }
 
@@ -280,6 +282,12 @@ export function createSettlement(options: SettlementOptions) {
 
   function showState({ number, state }: Batch): void {
     Object.assign(status, { state, batch: Number(number), since: batches.history(number).at(-1)?.time })
+  }
+
+  function isSubmitted({ number }: Batch): boolean {
+    return batches
+      .transactions(number)
+      .some(({ kind, outcome }) => kind === "propose" && (outcome === undefined || outcome === "mined"))
   }
 
   function waitFor(what: string): false {
