@@ -39,8 +39,7 @@ const chainShape = z
   .strictObject({
     /** One node of the chain, or several: they are compared, and one takes over where another fails. */
     rpc: z
-      .union([nodeAddress, z.array(nodeAddress).min(1)])
-      .transform((one) => (Array.isArray(one) ? one : [one]))
+      .preprocess((one) => (Array.isArray(one) ? one : [one]), z.array(nodeAddress).min(1))
       .refine((all) => new Set(all).size === all.length, "must name each node once"),
     chainId: z.int().positive(),
     oracle: hex(20),

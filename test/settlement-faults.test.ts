@@ -185,7 +185,9 @@ t.test("through three nodes, one that fails and one that lies, everything is min
   const all = [failing!, lying!, good!]
   t.teardown(() => Promise.all(all.map((node) => node.close())))
   const nodes = { ...config.chain, site, rpc: all.map(({ url }) => url), timeoutMs: 5000 }
-  failing!.behaviour = chaotic(7)
+  const chaos = chaotic(7)
+  let dropped = 0
+  failing!.behaviour = (question) => (dropped++ === 0 ? dead(question) : chaos(question))
   // It says that nothing was ever proposed.
   lying!.behaviour = async ({ method, ask }) =>
     method === "eth_call" ? { result: `0x${"00".repeat(128)}` } : ask()

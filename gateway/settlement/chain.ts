@@ -300,7 +300,8 @@ export function connectChain({ rpc, chainId, oracle, keyFile, site, timeoutMs = 
       try {
         const receipt = await client.getTransactionReceipt({ hash })
         const { status, gasUsed, effectiveGasPrice } = receipt
-        return { succeeded: status === "success", gasUsed, paidWei: gasUsed * effectiveGasPrice }
+        // Some nodes leave the price out.
+        return { succeeded: status === "success", gasUsed, paidWei: gasUsed * (effectiveGasPrice ?? 0n) }
       } catch (error) {
         if (error instanceof TransactionReceiptNotFoundError) return undefined
         throw error

@@ -111,9 +111,9 @@ function world() {
     restart() {
       lane = newLane()
     },
-    async work() {
-      if (isDone()) return "done"
-      return lane.transact(1n, "propose", async () => call).catch((error: Error) => error.message)
+    async work(kind: "propose" | "answer" = "propose") {
+      if (isDone() && kind === "propose") return "done"
+      return lane.transact(1n, kind, async () => call).catch((error: Error) => error.message)
     },
     waitsFor: () => lane.waitsFor(),
     close: () => journal.close(),
@@ -218,6 +218,29 @@ t.test("what a reorganisation undid is sent again, the same bytes", async (t) =>
   w.mine()
   t.equal(w.isDone(), true)
   t.equal(w.signed.length, 1)
+})
+
+t.test("a statement that is doubted again after it was answered is answered again", async (t) => {
+  const w = world()
+  t.teardown(w.close)
+  await w.work("answer")
+  w.mine()
+  await w.work("answer")
+  w.mine()
+  t.equal(w.mined.length, 2)
+})
+
+t.test("an answer, on which a stake depends, may cost ten times as much", async (t) => {
+  const w = world()
+  t.teardown(w.close)
+  w.state.baseFee = 9000n
+  await w.work("answer")
+  t.equal(w.signed.length, 1)
+  w.state.baseFee = 10_000n
+  w.pool.clear()
+  w.foreign(true)
+  await w.work("answer")
+  t.equal(w.signed.length, 1, "and no more")
 })
 
 const event = fc.oneof(

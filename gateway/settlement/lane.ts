@@ -3,7 +3,7 @@ import { parseTransaction } from "viem"
 import type { Clock } from "../../protocol/clock.ts"
 import type { Transaction } from "../journal/batches.ts"
 import type { Journal } from "../journal/journal.ts"
-import type { Call, Chain } from "./chain.ts"
+import type { Call, Chain, SignedTransaction } from "./chain.ts"
 import { coins, costOf, gwei } from "./fees.ts"
 import { nextInLane, type OpenTransaction } from "./nonce.ts"
 import { reasonOf } from "./reason.ts"
@@ -24,7 +24,7 @@ export interface LaneOptions {
   clock: Clock
   /** Milliseconds of a clock that never steps. */
   monotonic: () => number
-  /** Most wei that may be paid for a unit of gas. */
+  /** Most wei that may be paid for a unit of gas; for an answer to a challenge, on which a stake depends, ten times that. */
   ceiling: bigint
   patience: LanePatience
   log: Logger
@@ -42,7 +42,15 @@ interface Version extends OpenTransaction {
  * sent. What is written down is a claim and not a fact: whether it was mined is asked anew each time, so that neither a
  * crash, nor a reorganisation, nor somebody else with the same key leaves it in a wrong belief.
  */
-export function createLane({ journal, chain, clock, monotonic, ceiling, patience, log }: LaneOptions) {
+export function createLane({
+  journal,
+  chain,
+  clock,
+  monotonic,
+  ceiling: usualCeiling,
+  patience,
+  log,
+}: LaneOptions) {
   const { batches } = journal
   const firstSeen = new Map<string, number>()
   let dearSince: number | undefined
@@ -55,60 +63,65 @@ export function createLane({ journal, chain, clock, monotonic, ceiling, patience
     callOf: () => Promise<Call>,
   ): Promise<Passage> {
     waitsFor = undefined
-    const { mined } = await chain.nonces()
-    const earlier = await lookAt(batches.openTransactions(), mined)
+    const ceiling = kind === "answer" ? 10n * usualCeiling : usualCeiling
+    const earlier = await lookAt(batches.openTransactions(), (await chain.nonces()).mined)
     // Of answers there may be several; of the others the caller reads anew what is left to do.
     if (kind !== "answer" && earlier.some((one) => one.number === number && one.kind === kind)) return "mined"
     const call = await callOf()
     const does = (transaction: Transaction) => doesTheSame(transaction, number, kind, call)
-    // What was mined once and is wanted again is on a branch that the chain has left, or about to be seen.
-    for (const one of batches.transactions(number).filter((t) => t.outcome === "mined" && does(t))) {
-      if (await chain.receipt(one.hash)) return stay(`transaction ${one.hash} to have its effect`)
-      log.warn({ hash: one.hash, kind }, "a transaction that was mined is not on the chain any more")
-      batches.setOutcome(one.hash, undefined)
-    }
+    const unseen = await reopenVanished(batches.transactions(number).filter(does))
+    // A statement may be doubted again after it was answered; everything else is done once.
+    if (unseen && kind !== "answer") return stay(`transaction ${unseen.hash} to have its effect`)
 
     const open = batches.openTransactions().map(versionOf)
     const [nonces, price] = await Promise.all([chain.nonces(), chain.price()])
     const step = nextInLane({ ...nonces, open, price, ceiling, patienceMs: patience.replaceMs })
-    const dear = step.do === "save" || (step.do === "send" && step.tooDear)
-    dearSince = dear ? (dearSince ?? clock.now()) : undefined
-    const asked = `since ${iso(dearSince ?? 0)}: ${gwei(costOf(price))} are asked for a unit, the limit is ${gwei(ceiling)}, and to ${kind} batch ${number} would cost about ${coins(costOf(price) * call.gas)}`
-    if (step.do === "save") return stay(`cheaper gas ${asked}`)
+    const isDear = step.do === "save" || (step.do === "send" && step.tooDear)
+    dearSince = isDear ? (dearSince ?? clock.now()) : undefined
+    const forCheaperGas = `cheaper gas since ${iso(dearSince ?? 0)}: ${gwei(costOf(price))} are asked for a unit, the limit is ${gwei(ceiling)}, and to ${kind} batch ${number} would cost about ${coins(costOf(price) * call.gas)}`
+    if (step.do === "save") return stay(forCheaperGas)
     if (step.do === "wait")
       return stay(`a transaction with an earlier nonce, which somebody else sent from ${chain.account}`)
 
-    let transaction: Transaction
-    if (step.do === "sign") {
-      const signed = await chain.sign(call, step.nonce, step.fees)
-      transaction = {
-        ...signed,
-        number,
-        kind,
-        sent: clock.now(),
-        gasUsed: undefined,
-        paidWei: undefined,
-        outcome: undefined,
-      }
-      batches.putTransaction(transaction)
-      if (step.replaces)
-        log.warn(
-          { replaced: step.replaces.transaction.hash, hash: signed.hash, nonce: step.nonce },
-          "a transaction that nobody mines is replaced",
-        )
-    } else transaction = step.transaction.transaction
+    const transaction =
+      step.do === "send"
+        ? step.transaction.transaction
+        : writeDown(await chain.sign(call, step.nonce, step.fees), number, kind)
+    if (step.do === "sign" && step.replaces)
+      log.warn(
+        { replaced: step.replaces.transaction.hash, hash: transaction.hash, nonce: step.nonce },
+        "a transaction that nobody mines is replaced",
+      )
     // Each process waits anew for what it finds: how long it was off counts for nothing.
     if (!firstSeen.has(transaction.hash)) firstSeen.set(transaction.hash, monotonic())
     // "Already known" and "nonce too low" are answers here too: the receipt tells.
     const refusal = await chain.send(transaction.raw).then(() => undefined, reasonOf)
-    if (refusal) log.debug({ hash: transaction.hash, refusal }, "not sent")
     const found = await untilMined()
     if (found.length > 0) return found.some(does) ? "mined" : stay("its turn")
-    return stay(
-      dear
-        ? `transaction ${transaction.hash} to be mined, and for cheaper gas ${asked}`
-        : `transaction ${transaction.hash} to be mined${refusal ? ` (${refusal})` : ""}`,
-    )
+    const reason = isDear ? `, and for ${forCheaperGas}` : refusal ? ` (${refusal})` : ""
+    return stay(`transaction ${transaction.hash} to be mined${reason}`)
+  }
+
+  function writeDown({ hash, raw }: SignedTransaction, number: bigint, kind: Transaction["kind"]) {
+    batches.putTransaction({ hash, raw, number, kind, sent: clock.now() })
+    return { hash, raw }
+  }
+
+  /**
+   * Of transactions that were mined once and are wanted again: those on a branch that the chain has left may be sent
+   * again. @returns one that is on chain all the same.
+   */
+  async function reopenVanished(once: readonly Transaction[]): Promise<Transaction | undefined> {
+    let present: Transaction | undefined
+    for (const transaction of once.filter(({ outcome }) => outcome === "mined")) {
+      const { hash, kind } = transaction
+      if (await chain.receipt(hash)) present = transaction
+      else {
+        log.warn({ hash, kind }, "a transaction that was mined is not on the chain any more")
+        batches.setOutcome(hash, undefined)
+      }
+    }
+    return present
   }
 
   function stay(what: string): Passage {
