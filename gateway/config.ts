@@ -33,31 +33,23 @@ const wholeWh = z.union([count, z.string().regex(/^\d+$/)]).transform(BigInt)
 const nodeAddress = z.url({ protocol: /^https?$/ })
 const listener = z.strictObject({ host: z.string(), port: z.int().min(0).max(65535) })
 
-/** The largest fee that is read from a configuration as wei: whatever is above is a slip of the pen. */
+/** Whatever is above is a slip of the pen. */
 const mostGwei = 1_000_000
-const chainShape = z
-  .strictObject({
-    /** One node of the chain, or several: they are compared, and one takes over where another fails. */
-    rpc: z
-      .preprocess((one) => (Array.isArray(one) ? one : [one]), z.array(nodeAddress).min(1))
-      .refine((all) => new Set(all).size === all.length, "must name each node once"),
-    chainId: z.int().positive(),
-    oracle: hex(20),
-    keyFile: z.string(),
-    /** How deep in the chain something must be before it counts as there to stay; 1 is the last block. */
-    confirmations: z.int().min(1).max(1000).default(3),
-    /** Most that is paid for a unit of gas, gwei: while the chain asks more, settlement waits. */
-    maxFeeGwei: z.number().positive().max(mostGwei).default(200),
-    /** With gas money for fewer batches than this there is a warning. */
-    warnBelowBatches: count.default(50),
-  })
-  .transform(({ maxFeeGwei, ...chain }) => ({ ...chain, maxFeeWei: weiOf(maxFeeGwei) }))
-
-/** To the wei. */
-function weiOf(gwei: number): bigint {
-  const [whole = "", part = ""] = gwei.toFixed(9).split(".")
-  return BigInt(whole + part)
-}
+const chainShape = z.strictObject({
+  /** One node of the chain, or several: they are compared, and one takes over where another fails. */
+  rpc: z
+    .preprocess((one) => (Array.isArray(one) ? one : [one]), z.array(nodeAddress).min(1))
+    .refine((all) => new Set(all).size === all.length, "must name each node once"),
+  chainId: z.int().positive(),
+  oracle: hex(20),
+  keyFile: z.string(),
+  /** How deep in the chain something must be before it counts as there to stay; 1 is the last block. */
+  confirmations: z.int().min(1).max(1000).default(3),
+  /** Most that is paid for a unit of gas, gwei: while the chain asks more, settlement waits. */
+  maxFeeGwei: z.number().positive().max(mostGwei).default(200),
+  /** With gas money for fewer batches than this there is a warning. */
+  warnBelowBatches: count.default(50),
+})
 
 const meterShape = z.strictObject({
   name: z.string().min(1),

@@ -76,7 +76,7 @@ t.test(
   "above the limit for gas nothing is sent, and it is said what it would cost and since when",
   async (t) => {
     await anotherHour()
-    const poor = { ...config, chain: { ...config.chain, maxFeeWei: 1n } }
+    const poor = { ...config, chain: { ...config.chain, maxFeeGwei: 0.000000001 } }
     const settlement = community.settlement({ config: poor })
     await settlement.advance()
     t.match(settlement.status, { state: "attested", problem: undefined })

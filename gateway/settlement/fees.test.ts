@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import t from "tap"
-import { coins, gwei, offer, raisedOffer } from "./fees.ts"
+import { coins, gwei, offer, raisedOffer, weiOf } from "./fees.ts"
 
 const wei = fc.bigInt({ min: 0n, max: 10n ** 13n })
 const price = fc.record({ baseFee: wei, tip: wei })
@@ -49,6 +49,13 @@ t.test("nothing is replaced above the ceiling", async (t) => {
   t.equal(raisedOffer(before, { baseFee: 10n, tip: 1n }, 100n), undefined)
   t.ok(raisedOffer(before, { baseFee: 10n, tip: 1n }, 102n))
   t.equal(raisedOffer(before, { baseFee: 200n, tip: 1n }, 200n), undefined)
+})
+
+t.test("a limit in gwei is taken to the wei", async (t) => {
+  t.equal(weiOf(0.1), 100_000_000n)
+  t.equal(weiOf(0.000000001), 1n)
+  t.equal(weiOf(31.41592653), 31_415_926_530n)
+  t.equal(weiOf(1_000_000), 10n ** 15n)
 })
 
 t.test("amounts are shown as people read them", async (t) => {

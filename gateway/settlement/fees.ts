@@ -47,6 +47,11 @@ export function raisedOffer(before: Fees, price: Price, ceiling: bigint): Fees |
 
 const anEighthMore = (wei: bigint) => larger((wei * 9n + 7n) / 8n, wei + 1n)
 
+/** A fee from a configuration, to the wei. */
+export function weiOf(gwei: number): bigint {
+  return BigInt(gwei.toFixed(9).replace(".", ""))
+}
+
 /** Wei of whatever a chain calls its coin, for people: four digits that count. */
 export function coins(wei: bigint): string {
   const text = wei.toString().padStart(19, "0")

@@ -13,6 +13,7 @@ import type { Chain, Head } from "./chain.ts"
 import { beyondChallenge, createAnswers } from "./challenges.ts"
 import { depthOf, stands } from "./depth.ts"
 import { writeProofs } from "./double-signature.ts"
+import { weiOf } from "./fees.ts"
 import { createGathering } from "./gather.ts"
 import { createLane, type LanePatience, usualLanePatience } from "./lane.ts"
 import { nextStep } from "./next.ts"
@@ -54,11 +55,12 @@ export interface SettlementOptions {
 export function createSettlement(options: SettlementOptions) {
   const { config, journal, chain, clock, monotonic, patience = usualPatience, log } = options
   const { site, settlement } = config
-  const { confirmations, maxFeeWei, warnBelowBatches } = config.chain
+  const { confirmations, maxFeeGwei, warnBelowBatches } = config.chain
   const { batches } = journal
   const at = { chainId: config.chain.chainId, oracle: config.chain.oracle }
   const status: SettlementStatus = { ...statusAtStart(), beyondChallenge: beyondChallenge(config) }
-  const lane = createLane({ journal, chain, clock, monotonic, ceiling: maxFeeWei, patience, log })
+  const ceiling = weiOf(maxFeeGwei)
+  const lane = createLane({ journal, chain, clock, monotonic, ceiling, patience, log })
   const answers = createAnswers({ config, journal, chain, lane, log })
   const gathering = createGathering({ config, at, journal, clock, graceMs: patience.graceMs, log })
   let checked = false

@@ -64,7 +64,7 @@ export function openVillage() {
       oracle: `0x${"0".repeat(40)}`,
       keyFile: "key",
       confirmations: 1,
-      maxFeeWei: 1n,
+      maxFeeGwei: 1,
       warnBelowBatches: 1,
     },
     settlement: { everySeconds: 3600, waitSeconds: 60 },
