@@ -206,6 +206,21 @@ t.test("behind somebody else's transaction it waits its turn, and says so", asyn
   t.equal(w.isDone(), true)
 })
 
+t.test("when what was before it vanishes, it is made anew where the chain goes on", async (t) => {
+  const w = world()
+  t.teardown(w.close)
+  w.foreign(false)
+  await w.work()
+  w.pool.clear()
+  await w.work()
+  w.mine()
+  t.equal(w.isDone(), true)
+  t.same(
+    w.signed.map(({ nonce }) => nonce),
+    [1, 0],
+  )
+})
+
 t.test("what a reorganisation undid is sent again, the same bytes", async (t) => {
   const w = world()
   t.teardown(w.close)

@@ -204,10 +204,12 @@ export function createSettlement(options: SettlementOptions) {
       batches.remove(batch.number)
       throw new Error(`${nameOf(batch)} was refused and is given up: ${problems.join("; ")}`)
     }
-    if (!signatures)
+    if (!signatures) {
+      if (batch.state === "attested") moveTo(batch, "built", "other validators are in force")
       throw new Error(
         `${nameOf(batch)} lacks signatures (${set.threshold} are needed): ${problems.join("; ")}`,
       )
+    }
     for (const problem of problems)
       log.warn({ batch: Number(batch.number), problem }, "a validator did not sign")
     if (batch.state !== "submitted") moveTo(batch, "attested")
@@ -307,9 +309,17 @@ export function createSettlement(options: SettlementOptions) {
   function noteDoubleSignatures(): void {
     const proofs = batches.doubleSignatures(site)
     if (proofs.length === status.doubleSignatures.length) return
-    const files = writeProofs(config.dataDir, at, proofs)
-    log.error({ files }, "a validator signed two batches with one number")
     status.doubleSignatures = proofs
+    try {
+      const files = writeProofs(config.dataDir, at, proofs)
+      log.error({ files }, "a validator signed two batches with one number")
+    } catch (error) {
+      // They are in the journal all the same, and a full disk is no reason not to settle.
+      log.error(
+        { reason: reasonOf(error) },
+        "the proof that a validator signed two batches cannot be written",
+      )
+    }
   }
 
   function nameOfMeter(meterId: Hex): string {

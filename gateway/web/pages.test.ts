@@ -59,6 +59,7 @@ t.test("a gap, a silent meter and a held-up settlement are said in words", async
       meter === "The Old Bakery grid",
   )
   village.settlement.problem = "batch 3 (2026-06-21T06:00:00Z) lacks signatures"
+  village.settlement.warnings = ["the node two.example is not used: behind (400 s behind)"]
   village.unreachable.set(village.meterNamed("Mill Lane 3 roof"), "no answer within 1000 ms")
   const text = textOf(await page(village))
   t.match(text, /Mill Lane 4 A gap: 4 intervals are missing \(1 h\) and not in these figures/)
@@ -68,6 +69,7 @@ t.test("a gap, a silent meter and a held-up settlement are said in words", async
   t.match(text, /The Old Bakery No reading that counts yet from The Old Bakery grid\./)
   t.match(text, /the sum of 4 of 6 homes/)
   t.match(text, /Settlement is held up: batch 3 \(21 Jun, 06:00 UTC\) lacks signatures/)
+  t.match(text, /Mind that the node two\.example is not used: behind \(400 s behind\)\./)
 })
 
 t.test("names and details are text and never markup", async (t) => {

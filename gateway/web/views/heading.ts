@@ -6,7 +6,7 @@ import { type Html, html, time } from "./html.ts"
 
 /** The gateway's time and how settlement is, in a line each. */
 export function headingView(now: number, settlement: SettlementStatus, pace: Config["pace"]): Html {
-  const { settledUpTo, doing, problem, challenges, beyondChallenge } = settlement
+  const { settledUpTo, doing, problem, warnings, challenges, beyondChallenge } = settlement
   const settled =
     settledUpTo > 0
       ? html`Settled up to ${time(settledUpTo, `${dayAndTime(settledUpTo)} UTC`)}`
@@ -20,7 +20,7 @@ export function headingView(now: number, settlement: SettlementStatus, pace: Con
     problem
       ? html`<strong>Settlement is held up:</strong> ${readableTimes(problem)}. ${settled}.`
       : html`${settled} · ${readableTimes(doing)}`
-  }</p>${challenges.map(challengeView)}${
+  }</p>${warnings.map((what) => html`<p class="note">Mind that ${readableTimes(what)}.</p>`)}${challenges.map(challengeView)}${
     beyondChallenge.length === 0
       ? ""
       : html`<p class="note">${beyondChallenge.join(", ")}: signed in a format of the maker, which the chain cannot read; a statement of it can be checked by auditors and cannot be doubted on chain.</p>`
