@@ -1,6 +1,6 @@
 import type { Hex } from "../../protocol/hex.ts"
-import { leafOf, type MeterStatement } from "../../protocol/statement.ts"
-import { buildTree, multiProofOf } from "../../protocol/tree.ts"
+import type { MeterStatement } from "../../protocol/statement.ts"
+import { multiProofOf, type Tree } from "../../protocol/tree.ts"
 import type { Chain, SettlePart } from "./chain.ts"
 import type { Lane, Passage } from "./lane.ts"
 
@@ -19,6 +19,7 @@ export interface Payment {
 /**
  * Settles those statements of a valid proposal that are not paid yet. Who is paid is asked of the contract each time,
  * which pays a watt-hour once, so that it makes no difference who sent what before.
+ * @param statements the batch's meter statements, which are the first leaves of its tree.
  */
 export async function pay(
   chain: Chain,
@@ -26,8 +27,8 @@ export async function pay(
   site: number,
   number: bigint,
   statements: readonly MeterStatement[],
+  tree: Tree,
 ): Promise<Payment> {
-  const tree = buildTree(statements.map(leafOf))
   const partOf = (leaves: readonly number[]): SettlePart => {
     const { order, proof, flags } = multiProofOf(tree, leaves)
     return { statements: order.map((leaf) => statements[leaf]!), proof, flags }

@@ -2,9 +2,10 @@ import type { Logger } from "pino"
 import { boundaryAt } from "../../energy/intervals.ts"
 import { evidenceDigest } from "../../protocol/block.ts"
 import type { Clock } from "../../protocol/clock.ts"
-import type { Rules } from "../../protocol/evidence.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import type { Proposal } from "../../protocol/proposal.ts"
+import { leafOf } from "../../protocol/statement.ts"
+import { buildTree } from "../../protocol/tree.ts"
 import type { Config } from "../config.ts"
 import type { Batch, BatchState } from "../journal/batches.ts"
 import type { Journal } from "../journal/journal.ts"
@@ -157,7 +158,8 @@ export function createSettlement(options: SettlementOptions) {
   async function settle(batch: Batch): Promise<boolean> {
     status.doing = `settling ${nameOf(batch)}`
     const statements = batches.statements(batch.number)
-    const { passage, refused } = await pay(chain, lane, site, batch.number, statements)
+    const tree = buildTree(batches.leaves(batch.number).map(leafOf))
+    const { passage, refused } = await pay(chain, lane, site, batch.number, statements, tree)
     if (passage === "waiting") return waitFor(`settling ${nameOf(batch)}`)
     if (passage === "mined") return true
     const depth = await depthOf(journal, chain, batch.number, "paid")
@@ -193,7 +195,7 @@ export function createSettlement(options: SettlementOptions) {
       root: batch.root,
       evidence: evidenceDigest(batch.evidence),
       time: BigInt(batch.time),
-      leafCount: batches.statements(batch.number).length,
+      leafCount: batches.leaves(batch.number).length,
       validatorSet: set.version,
     }
     const { signatures, problems, hopeless } = await gathering.gather(batch.number, proposal, set)
@@ -243,13 +245,13 @@ export function createSettlement(options: SettlementOptions) {
       throw new Error(
         `the contract allows ${headroomBasisPoints} basis points of headroom, the configuration says ${config.rules.headroomBasisPoints}`,
       )
-    const rules: Rules = { version: 1, sharingKey: config.sharingKey, ...config.rules }
     const batch = await buildBatch(journal, {
       ...at,
       site,
       number: head.number + 1n,
       time,
-      rules,
+      rules: { sharingKey: config.sharingKey, ...config.rules },
+      accounts: config.accounts,
       meters: config.meters,
       recipientsOf: (household) => {
         const own = config.households.find(({ address }) => address === household)?.recipient
