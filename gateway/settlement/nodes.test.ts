@@ -60,6 +60,15 @@ t.test("a node that stands still is left out, and one without the old state has 
   t.same(states(pruned, node("b")), ["good", "good"])
 })
 
+t.test(
+  "of three, one that runs ahead alone is left out: its last blocks are compared with nobody's",
+  async (t) => {
+    const ahead = node("a", { number: 1_000_000n, time: now + 3600 })
+    t.same(states(ahead, node("b"), node("c")), ["disagrees", "good", "good"])
+    t.same(states(ahead, node("b")), ["good", "behind"], "of two, the newer is believed")
+  },
+)
+
 t.test("when none answers, it is said of each why", async (t) => {
   const verdicts = judgeNodes(
     [

@@ -31,7 +31,7 @@ export interface NodeVerdict {
   detail: string | undefined
 }
 
-/** A node whose last block is older than another's by this is behind, seconds. */
+/** A node whose last block is older than the others' by this is behind, seconds. */
 const behindSeconds = 90
 /** Nodes may differ for a moment about the last blocks; they are compared this far below. */
 const comparedBelow = 3
@@ -59,7 +59,7 @@ export function judgeNodes(answers: readonly NodeAnswer[], chainId: number): Nod
   const present = answers.filter((node) => isOnChain(node, chainId))
   const byHash = majority(present, ({ hash }) => hash)
   const agreed = majority(byHash, ({ state }) => state)
-  const newest = Math.max(...agreed.map(({ tip }) => tip!.time))
+  const current = currentTime(agreed.map(({ tip }) => tip!.time))
   const alone = agreed.length === 0
   return answers.map((node): NodeVerdict => {
     const { name } = node
@@ -72,10 +72,18 @@ export function judgeNodes(answers: readonly NodeAnswer[], chainId: number): Nod
       const what = byHash.includes(node) ? `the site's state is ${short(node.state)}` : blockSaid(node)
       return is("disagrees", `says that ${what}, and ${others}`)
     }
-    const late = newest - node.tip!.time
+    const late = current - node.tip!.time
     if (late > behindSeconds) return is("behind", `${late} s behind`)
+    // Its last blocks would be compared with nobody's.
+    if (-late > behindSeconds) return is("disagrees", `shows a block ${-late} s ahead of most others`)
     return is("good")
   })
+}
+
+/** What time the chain has: the newest of two, since a node that stands still is common; of more, the middle one. */
+function currentTime(times: readonly number[]): number {
+  const sorted = times.toSorted((a, b) => a - b)
+  return sorted.length < 3 ? Math.max(...sorted) : sorted[Math.floor(sorted.length / 2)]!
 }
 
 const blockSaid = ({ hash }: NodeAnswer) => `the block's hash is ${short(hash)}`
