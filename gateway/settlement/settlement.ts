@@ -59,7 +59,11 @@ export function createSettlement(options: SettlementOptions) {
   const { confirmations, maxFeeGwei, warnBelowBatches } = config.chain
   const { batches } = journal
   const at = { chainId: config.chain.chainId, oracle: config.chain.oracle }
-  const status: SettlementStatus = { ...statusAtStart(), beyondChallenge: beyondChallenge(config) }
+  const status: SettlementStatus = {
+    ...statusAtStart(),
+    settledUpTo: batches.newest(10).find(({ state }) => state === "settled")?.time ?? 0,
+    beyondChallenge: beyondChallenge(config),
+  }
   const ceiling = weiOf(maxFeeGwei)
   const lane = createLane({ journal, chain, clock, monotonic, ceiling, patience, log })
   const answers = createAnswers({ config, journal, chain, lane, log })
@@ -121,7 +125,7 @@ export function createSettlement(options: SettlementOptions) {
       return tip
     } catch (error) {
       awaySince ??= clock.now()
-      throw new Error(`${reasonOf(error)} (since ${iso(awaySince)}; everything is settled when it is back)`)
+      throw new Error(`${reasonOf(error)} (since ${iso(awaySince)})`)
     } finally {
       status.nodes = chain.nodes()
     }
