@@ -287,6 +287,8 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
       chainId,
       oracle: deployment.oracle,
       keyFile: "gateway.key",
+      // It is the only node, and what it has mined stays.
+      confirmations: 1,
     },
     settlement: { everySeconds: plan.batchSeconds, waitSeconds: 20 },
     rules: { intervalSeconds: 900, headroomBasisPoints, clockToleranceSeconds: 120 },

@@ -75,6 +75,7 @@ t.test(
     t.equal(config.dataDir, "/etc/commonwatt/data")
     t.equal(config.chain.keyFile, "/etc/keys/gateway.key")
     t.equal(config.chain.oracle, "0xabcdef0123456789abcdef0123456789abcdef01")
+    t.match(config.chain, { rpc: ["https://rpc.example.org"], confirmations: 3, maxFeeGwei: 200 })
     t.same(config.rules, { intervalSeconds: 900, headroomBasisPoints: 1000, clockToleranceSeconds: 120 })
     t.same(config.settlement, { everySeconds: 3600, waitSeconds: 120 })
     t.equal(config.timeSync, "systemd")
@@ -125,6 +126,12 @@ t.test(
     t.match(byBroker.mqtt.broker, { ...broker, passwordFile: "/etc/commonwatt/broker.password" })
   },
 )
+
+t.test("several nodes keep their order", async (t) => {
+  const rpc = ["https://two.example", "https://one.example/key"]
+  const config = { ...good(), chain: { ...good().chain, rpc } }
+  t.same(checkConfig(stringify(config), "gateway.yaml").chain.rpc, rpc)
+})
 
 /** Each bad configuration: what is changed in a good one, and what the operator is told. */
 type Input = ReturnType<typeof good>
@@ -181,7 +188,20 @@ const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = 
     (c) => Object.assign(c.chain, { oracle: "0x12" }),
     /^chain\.oracle: must be 20 bytes of hexadecimal$/,
   ],
-  "an rpc that is no URL": [(c) => Object.assign(c.chain, { rpc: "example" }), /^chain\.rpc: Invalid URL$/],
+  "an rpc that is no URL": [
+    (c) => Object.assign(c.chain, { rpc: "example" }),
+    /^chain\.rpc\.0: Invalid URL$/,
+  ],
+  "a second node that is no web address": [
+    (c) => Object.assign(c.chain, { rpc: ["https://one.example", "ftp://two.example"] }),
+    /^chain\.rpc\.1: Invalid URL$/,
+  ],
+  "a node that is named twice": [
+    (c) => Object.assign(c.chain, { rpc: ["https://one.example", "https://one.example"] }),
+    /^chain\.rpc: must name each node once$/,
+  ],
+  "no depth at all": [(c) => Object.assign(c.chain, { confirmations: 0 }), /^chain\.confirmations: .*>=1$/],
+  "gas for nothing": [(c) => Object.assign(c.chain, { maxFeeGwei: 0 }), /^chain\.maxFeeGwei: .*>0$/],
   "a clock that nobody keeps": [
     (c) => Object.assign(c, { timeSync: "ntp" }),
     /^timeSync: .*"systemd"\|"trusted"/,

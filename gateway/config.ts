@@ -31,7 +31,26 @@ const hex = (bytes: number) =>
 const count = z.int().nonnegative()
 const seconds = z.int().positive()
 const wholeWh = z.union([count, z.string().regex(/^\d+$/)]).transform(BigInt)
+const nodeAddress = z.url({ protocol: /^https?$/ })
 const listener = z.strictObject({ host: z.string(), port: z.int().min(0).max(65535) })
+
+/** Whatever is above is a slip of the pen. */
+const mostGwei = 1_000_000
+const chainShape = z.strictObject({
+  /** One node of the chain, or several: they are compared, and one takes over where another fails. */
+  rpc: z
+    .preprocess((one) => (Array.isArray(one) ? one : [one]), z.array(nodeAddress).min(1))
+    .refine((all) => new Set(all).size === all.length, "must name each node once"),
+  chainId: z.int().positive(),
+  oracle: hex(20),
+  keyFile: z.string(),
+  /** How deep in the chain something must be before it counts as there to stay; 1 is the last block. */
+  confirmations: z.int().min(1).max(1000).default(3),
+  /** Most that is paid for a unit of gas, gwei: while the chain asks more, settlement waits. */
+  maxFeeGwei: z.number().positive().max(mostGwei).default(200),
+  /** With gas money for fewer batches than this there is a warning. */
+  warnBelowBatches: count.default(50),
+})
 
 const meterShape = z.strictObject({
   name: z.string().min(1),
@@ -68,7 +87,7 @@ const configShape = z.strictObject({
   timeSync: z.enum(["systemd", "trusted"]).default("systemd"),
   mqtt: mqttShape,
   web: listener,
-  chain: z.strictObject({ rpc: z.url(), chainId: z.int().positive(), oracle: hex(20), keyFile: z.string() }),
+  chain: chainShape,
   settlement: z.strictObject({
     /** A batch is made at every multiple of this, Unix seconds. */
     everySeconds: seconds,

@@ -18,8 +18,9 @@ import { createProgress, type Progress } from "./supervise/progress.ts"
 import type { WebContext } from "./web/context.ts"
 import { startWeb } from "./web/server.ts"
 
-const settleEveryMs = 500
-const balancesEveryMs = 2_000
+/** Every look at the chain costs traffic: nothing there is in a hurry, but for a demonstration that runs time faster. */
+const settleEveryMs = { usual: 20_000, paced: 500 }
+const balancesEveryMs = { usual: 300_000, paced: 2_000 }
 const stopPatienceMs = 2_000
 const usualHoldSeconds = 60
 /** What may be slow without being stuck: a bus that rests, a disk that is busy, a chain that is away. */
@@ -114,7 +115,7 @@ export async function startGateway(
   })
   // viem is the largest part of the program and wanted only where the chain is: loaded once the meters are being heard.
   const { connectChain } = await import("./settlement/chain.ts")
-  const chain = connectChain(config.chain)
+  const chain = connectChain({ ...config.chain, site: config.site })
   const settlement = createSettlement({ config, journal, chain, clock, monotonic, log })
 
   const context: WebContext = {
@@ -128,9 +129,10 @@ export async function startGateway(
   const web = await startWeb(context, config.web, log)
 
   const stopping = new AbortController()
+  const rhythm = config.pace ? "paced" : "usual"
   const settled = progress.loop("settlement", settlePatienceMs)
-  const settling = every(settleEveryMs, stopping.signal, () => settlement.advance().finally(settled))
-  const balancing = every(balancesEveryMs, stopping.signal, async () => {
+  const settling = every(settleEveryMs[rhythm], stopping.signal, () => settlement.advance().finally(settled))
+  const balancing = every(balancesEveryMs[rhythm], stopping.signal, async () => {
     for (const { address } of config.households) balances.set(address, await chain.balance(address))
   })
   log.info({ site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port }, "the gateway is up")

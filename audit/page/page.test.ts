@@ -33,6 +33,7 @@ function reportOf(over: Partial<AuditReport> = {}): AuditReport {
     auditedWh: 3214n,
     retiredWh: 0n,
     credits: [{ site: 1, household: account, credit: -250n }],
+    pools: [],
     challenges: { made: 0, answered: 0, unanswered: 0 },
     slashed: [],
     cancelled: [],

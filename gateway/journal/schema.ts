@@ -147,4 +147,44 @@ export const migrations: readonly string[] = [
     used INTEGER, shared INTEGER, to_grid INTEGER, from_grid INTEGER
   ) STRICT;
   `,
+  `
+  -- "proposed" said neither how deep in the chain a proposal was nor since when. Where it is, is found again.
+  UPDATE batches SET state = 'mined' WHERE state = 'proposed';
+  -- When a batch came into each state, and why.
+  CREATE TABLE batch_history (
+    id INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL REFERENCES batches(number) ON DELETE CASCADE,
+    time INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    note TEXT
+  ) STRICT;
+  CREATE INDEX batch_history_by_number ON batch_history (number, id);
+  -- The block in which something was first seen on chain: while the chain has that block, it is that deep in it.
+  CREATE TABLE sightings (
+    number INTEGER NOT NULL REFERENCES batches(number) ON DELETE CASCADE,
+    what TEXT NOT NULL,
+    block INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (number, what)
+  ) STRICT, WITHOUT ROWID;
+  -- Null while it may still be mined; mined, reverted, or lost to another with its nonce.
+  ALTER TABLE transactions ADD COLUMN outcome TEXT;
+  ALTER TABLE transactions ADD COLUMN paid_wei TEXT;
+  UPDATE transactions SET outcome = 'mined' WHERE gas_used IS NOT NULL;
+  CREATE INDEX transactions_open ON transactions (sent) WHERE outcome IS NULL;
+  -- Everything that a validator ever signed, also for batches that were given up: two for one number are a proof.
+  CREATE TABLE signed_proposals (
+    number INTEGER NOT NULL,
+    signer TEXT NOT NULL,
+    root TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    leaf_count INTEGER NOT NULL,
+    validator_set INTEGER NOT NULL,
+    signature TEXT NOT NULL,
+    source TEXT NOT NULL,
+    seen INTEGER NOT NULL,
+    PRIMARY KEY (number, signer, root, evidence, time, leaf_count)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

@@ -22,7 +22,7 @@ async function aVillage(t: { teardown(work: () => void): void }, options = { int
   await village.live(midnight - 13 * 3600, midnight, 3600)
   addBatch(village, 1n)
   await village.live(midnight + 3600, midnight + 33 * 3600, 3600)
-  addBatch(village, 2n, "proposed")
+  addBatch(village, 2n, "mined")
   village.setTime(midnight + 33 * 3600 + 12)
   const days = createDays(village.context)
   while (days.keep());
@@ -118,9 +118,10 @@ t.test("pages", async (t) => {
       village.journal.batches.setState(
         1n,
         "settled",
+        midnight,
         "Mill Lane 1 roof: MeterSuspended(); Mill Lane 3 roof: Other()",
       )
-      t.teardown(() => village.journal.batches.setState(1n, "settled"))
+      t.teardown(() => village.journal.batches.setState(1n, "settled", midnight))
       const first = await get("/home/green", as(0))
       t.match(first, /MeterSuspended/)
       t.notMatch(first, /Mill Lane 3/)

@@ -14,8 +14,15 @@ export function statusOf({ config, journal, clock, settlement }: WebContext) {
     quarantinedByReason: Object.fromEntries([...doubtful, ...refused]),
     settledUpTo: settlement.settledUpTo,
     settlement: {
+      state: settlement.state,
+      batch: settlement.batch,
+      since: settlement.since,
       doing: settlement.doing,
       problem: settlement.problem,
+      problemSince: settlement.problemSince,
+      warnings: settlement.warnings,
+      nodes: settlement.nodes,
+      account: settlement.account && { ...settlement.account, wei: settlement.account.wei.toString() },
       // Meters by their public ids: a name may say whose home it is.
       challenges: settlement.challenges.map(({ batch, meterId, deadline, answered, problem }) => ({
         batch: Number(batch),

@@ -1,3 +1,4 @@
+import { stageOf } from "../stage.ts"
 import type { Hex } from "../../../protocol/hex.ts"
 import type { Config } from "../../config.ts"
 import type { Challenge } from "../../settlement/challenges.ts"
@@ -55,7 +56,7 @@ function batchTable(batches: readonly LedgerEntry[], locale: Locale): Html {
     const signed = attestations.filter(({ signature }) => signature).length
     const cells: [string, Html | string][] = [
       [words.upTo, time(at, locale.moment(at))],
-      [words.state, green.states[state]],
+      [words.state, green.states[stageOf(state)]],
       [words.stated, figure(statedWh, locale.kWh, locale)],
       [words.signed, locale.count(signed)],
       [words.root, html`<code title="${root}">${root.slice(0, 10)}…</code>`],
