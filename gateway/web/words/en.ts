@@ -35,7 +35,7 @@ export const en = {
   energy: {
     generated: "Generated",
     used: "Used",
-    own: "From the own roof",
+    own: "From your roof",
     received: "From neighbours",
     fromGrid: "From the grid",
     given: "To neighbours",
