@@ -83,6 +83,7 @@ t.test("pages", async (t) => {
       String(days.sums(households[0]!.address, "2026-06-21", "2026-06-21")[0]!.energy!.generated),
     )
     t.match(textOf(await get("/home/day/1999-01-01", as(0))), /There are no figures yet/)
+    t.notMatch(textOf(await get("/home", as(1))), /Your roof/, "a home without a roof is told nothing of one")
     for (const path of ["/home/day/2026-02-30", "/home/month/2026-13", "/home/year/banana", "/home/green/99"])
       t.equal((await app.request(path, as(0))).status, 404, path)
   })
