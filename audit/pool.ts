@@ -141,8 +141,8 @@ function totalsOf(accounts: ReadonlyMap<Hex, PoolAccount>) {
     if (position >= 0n) totals.owed += position
     else {
       totals.debt -= position
-      const within = -position < account.limit
-      totals.backed += within ? -position : account.limit
+      const isGood = -position <= account.limit
+      totals.backed += isGood ? -position : account.limit
     }
   }
   return totals
