@@ -7,11 +7,10 @@ import {
   openSync,
   readdirSync,
   renameSync,
-  rmSync,
   writeSync,
 } from "node:fs"
 import { join } from "node:path"
-import { type Block, type BlockSource, BrokenBlock, CID, checkBlock, fetchBlock } from "../protocol/block.ts"
+import { type Block, type BlockSource, BrokenBlock, CID, checkBlock } from "../protocol/block.ts"
 import { linksOf, placeOf } from "./batch-links.ts"
 import {
   carHeader,
@@ -74,7 +73,7 @@ export function evidenceFolder(directory: string) {
     /**
      * Takes a batch from a source: block by block, each checked, and only those that are not here yet.
      * @returns how many blocks and bytes came.
-     * @throws BrokenBlock what the source has is not the batch; what came before stays for the next attempt.
+     * @throws BrokenBlock when the source lacks some of it, or gives something else; what came stays for the next attempt.
      */
     async take(root: CID, source: BlockSource): Promise<{ blocks: number; bytes: number }> {
       const came = { blocks: 0, bytes: 0 }
@@ -82,13 +81,22 @@ export function evidenceFolder(directory: string) {
       mkdirSync(directory, { recursive: true, mode: 0o700 })
       const part = openPart(partial(root), root)
       try {
-        for (let wanted = part.missing(); wanted.length > 0; wanted = part.missing())
-          for (const cid of wanted) {
-            const bytes = await fetchBlock(source, cid)
+        const absent = new Set<CID>()
+        for (let wanted = part.missing(); wanted.length > 0; wanted = part.missing()) {
+          const hopeful = wanted.filter((cid) => !absent.has(cid))
+          if (hopeful.length === 0) throw new BrokenBlock(wanted[0]!, "is missing")
+          for (const cid of hopeful) {
+            const bytes = await source(cid)
+            if (!bytes) {
+              absent.add(cid)
+              continue
+            }
+            checkBlock(cid, bytes)
             part.add({ cid, bytes })
             came.blocks++
             came.bytes += bytes.length
           }
+        }
         part.sync()
       } finally {
         part.close()
@@ -125,7 +133,7 @@ function openPart(file: string, root: CID) {
     have.add(cid.toString())
     wanted.delete(cid.toString())
     for (const link of linksOf(cid, bytes, root))
-      if (!have.has(link.toString())) wanted.set(link.toString(), link)
+      if (!have.has(link.toString()) && !wanted.has(link.toString())) wanted.set(link.toString(), link)
   }
 
   try {
@@ -221,9 +229,4 @@ export function syncDirectory(directory: string): void {
   } finally {
     closeSync(handle)
   }
-}
-
-/** Removes what is left of batches that nobody waits for any more. */
-export function forgetUnfinished(folder: EvidenceFolder, root: CID): void {
-  rmSync(join(folder.directory, `${root}.part`), { force: true })
 }

@@ -71,6 +71,9 @@ export function batchStore(db: Db) {
        WHERE m.meter = ? AND m.number < ? AND b.state <> 'superseded' ORDER BY m.number DESC LIMIT 1`,
     )
     .pluck()
+  const setLastReading = db.prepare(
+    "INSERT INTO batch_meters (number, meter, last_reading) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+  )
   const standing = db.prepare(
     `${selectBatches} WHERE number < ? AND state <> 'superseded' ORDER BY number DESC LIMIT 1`,
   )
@@ -89,6 +92,10 @@ export function batchStore(db: Db) {
   )
   const transactions = db.prepare("SELECT * FROM transactions WHERE number = ? ORDER BY sent")
   const setGas = db.prepare("UPDATE transactions SET gas_used = ? WHERE hash = ?")
+  const withEvidence = db.prepare(
+    `SELECT number, evidence FROM batches WHERE number > ? AND state NOT IN ('collected', 'built')
+     ORDER BY number`,
+  )
   const countStates = db.prepare("SELECT state, count(*) AS n FROM batches GROUP BY state")
 
   return {
@@ -131,6 +138,11 @@ export function batchStore(db: Db) {
     /** The last reading of a meter's row that a standing batch before `number` holds; 0 if none does. */
     lastReading(meter: bigint, number: bigint): bigint {
       return (lastReading.get(meter, number) as bigint | undefined) ?? 0n
+    },
+
+    /** What a batch that was taken over from its evidence held of a meter. */
+    setLastReading(number: bigint, meter: bigint, reading: bigint): void {
+      setLastReading.run(number, meter, reading)
     },
 
     statements(number: bigint): MeterStatement[] {
@@ -188,6 +200,12 @@ export function batchStore(db: Db) {
 
     setGasUsed(hash: Hex, gasUsed: bigint): void {
       setGas.run(gasUsed, hash)
+    },
+
+    /** Evidence roots of the batches above a number that validators have signed. */
+    signedRoots(above: bigint): { number: bigint; root: CID }[] {
+      const rows = withEvidence.all(above) as { number: bigint; evidence: string }[]
+      return rows.map(({ number, evidence }) => ({ number, root: CID.parse(evidence) }))
     },
 
     countsByState(): Map<BatchState, number> {

@@ -15,6 +15,8 @@ export function openJournal(directory: string, meters: readonly Meter[]) {
 export function journalIn(db: Db, meters: readonly Meter[]) {
   const quarantine = quarantineStore(db)
   const readings = readingStore(db, meters)
+  const addRecovery = db.prepare("INSERT INTO recoveries (time, report) VALUES (?, ?)")
+  const lastRecovery = db.prepare("SELECT time, report FROM recoveries ORDER BY id DESC LIMIT 1")
   return {
     readings,
     quarantine,
@@ -35,6 +37,19 @@ export function journalIn(db: Db, meters: readonly Meter[]) {
         readings.forget()
         throw error
       }
+    },
+    /** How this journal came back after a loss, as JSON; the newest time alone is of interest to most. */
+    noteRecovery(time: number, report: string): void {
+      addRecovery.run(time, report)
+    },
+    lastRecovery(): { time: number; report: string } | undefined {
+      const row = lastRecovery.get() as { time: bigint; report: string } | undefined
+      return row && { time: Number(row.time), report: row.report }
+    },
+    /** What the journal holds on the disk, bytes; what was deleted and is free for new rows is left out. */
+    usedBytes(): number {
+      const read = (what: string) => Number(db.pragma(what, { simple: true }))
+      return (read("page_count") - read("freelist_count")) * read("page_size")
     },
     close(): void {
       try {

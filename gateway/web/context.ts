@@ -2,6 +2,7 @@ import type { Clock } from "../../protocol/clock.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import type { Config, Meter } from "../config.ts"
 import type { Journal } from "../journal/journal.ts"
+import type { EvidenceKeeping } from "../evidence.ts"
 import type { SettlementStatus } from "../settlement/settlement.ts"
 
 /** What the web may read. It writes nothing. */
@@ -12,6 +13,10 @@ export interface WebContext {
   settlement: SettlementStatus
   /** GREEN of each household as last read from the chain, Wh; empty before the first time. */
   balances: ReadonlyMap<Hex, bigint>
+  /** The evidence on disk and how many places have it. */
+  evidence?: EvidenceKeeping | undefined
+  /** Why readings cannot be stored at the moment; undefined when they can. */
+  storage?: { problem: string | undefined }
   /** Meters whose last poll failed, with the reason. */
   unreachable: ReadonlyMap<Meter, string>
 }

@@ -36,7 +36,7 @@ export async function startWeb(
     c.body(await metrics.metrics(), 200, { "content-type": metrics.contentType }),
   )
   app.get("/api/status", (c) => c.json(statusOf(context)))
-  app.route("/", evidenceRoutes(context))
+  app.route("/", evidenceRoutes({ journal: context.journal, evidence: context.evidence?.store }))
   app.route("/", pageRoutes(context))
   app.notFound((c) => c.text("There is no such page here.\n", 404))
   app.onError((error, c) => {
