@@ -3,7 +3,7 @@ import { join } from "node:path"
 import type { Logger } from "pino"
 import { blocksAt } from "../evidence/peer.ts"
 import { createReplication, type ReplicationStatus } from "../evidence/replicate.ts"
-import { type EvidenceStore, openEvidenceStore } from "../evidence/store.ts"
+import type { EvidenceStore } from "../evidence/store.ts"
 import { BrokenBlock, type CID } from "../protocol/block.ts"
 import type { Config } from "./config.ts"
 import type { Journal } from "./journal/journal.ts"
@@ -39,12 +39,14 @@ export type EvidenceKeeping = ReturnType<typeof createEvidenceKeeping>
 /** The gateway's evidence: written from the journal, kept by others too where the configuration says so. */
 export function createEvidenceKeeping({
   config,
+  store,
   journal,
   proposedRoots,
   now,
   log,
 }: {
   config: Config
+  store: EvidenceStore
   journal: Journal
   /** Roots of the newest batch of each site, as the chain names them. */
   proposedRoots: () => Promise<CID[]>
@@ -52,8 +54,6 @@ export function createEvidenceKeeping({
   now: () => number
   log: Logger
 }) {
-  const store = openEvidenceStore(evidenceDirectory(config.dataDir))
-  store.sync()
   const at = { chainId: config.chain.chainId, oracle: config.chain.oracle }
   const urls = [...new Set(config.replicate?.peers ?? [])]
   const replication = createReplication({
@@ -87,12 +87,19 @@ export function createEvidenceKeeping({
         problem = why
       }
     },
+    /** Gets a batch from whoever has it. @returns whether it is here. */
+    async fetch(root: CID): Promise<boolean> {
+      for (const url of new Set([...urls, ...config.validators])) {
+        if (store.has(root)) break
+        await store.take(root, blocksAt(url)).catch(() => {})
+      }
+      return store.has(root)
+    },
     /** Looks at everything: files, peers, chain. Never throws. */
     async round(): Promise<void> {
       await replication.round()
       // What was damaged and set aside is written again from the journal, if it is still there.
       keptUpTo = -1n
     },
-    close: store.close,
   }
 }

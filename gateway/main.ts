@@ -1,12 +1,20 @@
 import { existsSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Logger } from "pino"
+import { openEvidenceStore } from "../evidence/store.ts"
 import { createClock } from "../protocol/clock.ts"
 import type { Hex } from "../protocol/hex.ts"
+import { readAccountKey } from "../protocol/key-file.ts"
 import { Clock as ClockQuality, readingDigest } from "../protocol/reading.ts"
+import { createBackups } from "./backups.ts"
 import type { Config, Meter } from "./config.ts"
+import { createEvidenceKeeping, evidenceDirectory } from "./evidence.ts"
+import { forgetSettled } from "./housekeeping.ts"
 import { createIntake, type Outcome } from "./intake.ts"
 import { type Journal, openJournal } from "./journal/journal.ts"
+import { saysDamage, watched } from "./journal/watched.ts"
+import { noteLoss } from "./recovery/marker.ts"
+import { noticeLoss } from "./recovery/notice.ts"
 import { createSettlement } from "./settlement/settlement.ts"
 import { startPoller } from "./sources/modbus/poller.ts"
 import { deviceOf } from "./sources/modbus/reader.ts"
@@ -21,20 +29,56 @@ const settleEveryMs = 500
 const balancesEveryMs = 2_000
 const stopPatienceMs = 2_000
 const usualHoldSeconds = 60
+const keepEveryMs = 5_000
+const usualLookSeconds = 600
+const backupLookMs = 60_000
 
 export interface Gateway {
   /** Of the plain listener, and of the one with TLS. */
   mqttPort: number | undefined
   mqttTlsPort: number | undefined
   webPort: number
+  /** Resolves, with the reason, when it cannot go on and must be stopped and started again. */
+  failed: Promise<string>
   stop(): Promise<void>
 }
 
+export interface GatewayOptions {
+  /** The file that the configuration was read from: it goes into back-ups. */
+  configFile?: string
+  /** Ends a start that waits. */
+  stopping?: AbortSignal
+}
+
 /** Puts the gateway's parts together and starts them: sources → verify → journal → settlement; the web reads. */
-export async function startGateway(config: Config, log: Logger): Promise<Gateway> {
+export async function startGateway(
+  config: Config,
+  log: Logger,
+  { configFile, stopping = new AbortController().signal }: GatewayOptions = {},
+): Promise<Gateway> {
   const clock = createClock(config.pace, Date.now)
   const monotonic = () => performance.now()
-  const journal = openJournal(config.dataDir, config.meters)
+  const wallClock = () => Math.floor(Date.now() / 1000)
+  const store = openEvidenceStore(evidenceDirectory(config.dataDir))
+  store.sync()
+  const loss = noticeLoss(config, store, wallClock())
+  if (loss) {
+    const { bringBack } = await import("./recovery/bring-back.ts")
+    await bringBack(loss, { config, store, now: wallClock, stopping, log })
+  }
+  let fail: (why: string) => void = () => {}
+  let lost = false
+  const failed = new Promise<string>((resolve) => {
+    fail = resolve
+  })
+  const lose = (why: string) => {
+    if (lost) return
+    lost = true
+    noteLoss(config.dataDir, { why, since: wallClock(), aside: [] })
+    log.fatal({ why }, "the gateway ends, and brings its journal back when it starts again")
+    fail(why)
+  }
+  const { journal, storage } = watched(openJournal(config.dataDir, config.meters), lose)
   const unreachable = new Map<Meter, string>()
   const balances = new Map<Hex, bigint>()
   const intake = createIntake(
@@ -87,7 +131,29 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   // viem is the largest part of the program and wanted only where the chain is: loaded once the meters are being heard.
   const { connectChain } = await import("./settlement/chain.ts")
   const chain = connectChain(config.chain)
-  const settlement = createSettlement({ config, journal, chain, clock, monotonic, log })
+  const { siteIdentity } = await import("../protocol/site-identity.ts")
+  const { recipient } = await siteIdentity(readAccountKey(config.chain.keyFile, "The site's key"))
+  const settlement = createSettlement({
+    // What the site sealed it can open again, should its journal be lost.
+    config: { ...config, auditors: [...config.auditors, recipient] },
+    journal,
+    chain,
+    clock,
+    monotonic,
+    log,
+  })
+  const { createProposedHeads } = await import("../evidence/proposed.ts")
+  const proposed = createProposedHeads(config.chain)
+  const evidence = createEvidenceKeeping({
+    config,
+    store,
+    journal,
+    proposedRoots: async () => (await proposed()).map(({ root }) => root),
+    now: wallClock,
+    log,
+  })
+
+  const backups = createBackups({ config, configFile, recipient, now: wallClock, log })
 
   const context: WebContext = {
     config,
@@ -95,27 +161,50 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     clock,
     settlement: settlement.status,
     balances,
+    evidence,
+    storage,
+    backup: backups.status,
     unreachable,
   }
   const web = await startWeb(context, config.web, log)
 
-  const stopping = new AbortController()
-  const settling = every(settleEveryMs, stopping.signal, () => settlement.advance())
-  const balancing = every(balancesEveryMs, stopping.signal, async () => {
+  const ending = new AbortController()
+  const { signal } = ending
+  const settling = every(settleEveryMs, signal, async () => {
+    await settlement.advance()
+    if (saysDamage(settlement.status.problem)) lose(`the journal is damaged: ${settlement.status.problem}`)
+  })
+  const balancing = every(balancesEveryMs, signal, async () => {
     for (const { address } of config.households) balances.set(address, await chain.balance(address))
   })
+  const keeping = every(keepEveryMs, signal, async () => {
+    await evidence.keep()
+    await forgetSettled(config, journal, evidence, clock.now())
+  })
+  const replicating = every(1000 * (config.replicate?.everySeconds ?? usualLookSeconds), signal, async () => {
+    await evidence.round()
+    const [head] = await proposed([config.site])
+    if (head && !journal.batches.get(head.number) && (await evidence.fetch(head.root)))
+      lose(`the chain has batch ${head.number} of this site, and the journal does not know it`)
+  })
+  const backingUp = every(backupLookMs, signal, () => backups.look())
   log.info({ site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port }, "the gateway is up")
   return {
+    failed,
     mqttPort: mqtt.port,
     mqttTlsPort: mqtt.tlsPort,
     webPort: web.port,
     async stop() {
-      stopping.abort()
+      ending.abort()
       await Promise.all([poller.stop(), mqtt.close(), web.close()])
       await intake.drain()
       // A step of settlement may be waiting for a chain that is away; it may be broken off anywhere.
-      await Promise.race([Promise.all([settling, balancing]), sleep(stopPatienceMs)])
+      await Promise.race([
+        Promise.all([settling, balancing, keeping, replicating, backingUp]),
+        sleep(stopPatienceMs),
+      ])
       journal.close()
+      store.close()
     },
   }
 }

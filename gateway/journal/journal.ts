@@ -1,6 +1,7 @@
 import type { Meter } from "../config.ts"
 import { batchStore } from "./batches.ts"
 import { type Db, openDatabase } from "./database.ts"
+import { forgetting } from "./forget.ts"
 import { quarantineStore } from "./quarantine.ts"
 import { readingStore } from "./readings.ts"
 
@@ -21,6 +22,7 @@ export function journalIn(db: Db, meters: readonly Meter[]) {
     readings,
     quarantine,
     batches: batchStore(db),
+    settled: forgetting(db),
     /** Runs the work in one transaction: all of it is on the disk when this returns, or none of it. */
     commit<T>(work: () => T): T {
       quarantine.begin()

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import Database from "better-sqlite3"
 import { syncDirectory } from "../../evidence/folder.ts"
@@ -14,7 +14,7 @@ import { contentDamage, isDamage, pagesDamage } from "../journal/health.ts"
 import { type Journal, openJournal } from "../journal/journal.ts"
 import { createAdoption, OtherHistory } from "./adopt.ts"
 import { backupsIn, stamp, unpackBackup } from "./backup.ts"
-import { forgetLoss, type Loss, noteLoss, readLoss } from "./marker.ts"
+import { forgetLoss, type Loss, noteLoss } from "./marker.ts"
 import { salvage } from "./salvage.ts"
 
 /** What came back and what did not, for people. */
@@ -50,50 +50,17 @@ const rebuilding = "rebuilding"
 const skippedSequences = 1_000_000
 
 /**
- * Opens the journal; where it is damaged, gone or behind the chain, brings it back first: from the last back-up, the
- * site's evidence, and whatever the damaged file still gives away. Nothing that was damaged is deleted.
+ * Brings a journal back that is damaged, gone or behind the chain: from itself where it is whole, from the last back-up,
+ * the site's evidence, and whatever a damaged file still gives away. Nothing that was damaged is deleted.
  */
-export async function openOrRecover(options: RecoveryOptions): Promise<{
-  journal: Journal
-  report: RecoveryReport | undefined
-}> {
-  const { config, store, log, now } = options
-  const { dataDir, meters } = config
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const noticed = readLoss(dataDir) ?? notice(config, store, now())
-  if (!noticed) return { journal: openJournal(dataDir, meters), report: undefined }
-  log("the journal needs to be brought back", { why: noticed.why })
-  noteLoss(dataDir, noticed)
-  const report = await rebuild(noticed, options)
+export async function recover(loss: Loss, options: RecoveryOptions): Promise<RecoveryReport> {
+  const { config, log } = options
+  log("the journal needs to be brought back", { why: loss.why })
+  noteLoss(config.dataDir, loss)
+  const report = await rebuild(loss, options)
   log("the journal is back", { ...report })
-  return { journal: openJournal(dataDir, meters), report }
+  return report
 }
-
-/** Looks at the journal before it is used. After an end that was not in order, at all of its pages. */
-function notice({ dataDir, chain, site }: Config, store: EvidenceStore, now: number): Loss | undefined {
-  const file = join(dataDir, "journal.sqlite")
-  const loss = (why: string): Loss => ({ why, since: now, aside: [] })
-  if (!existsSync(file)) {
-    const { chainId, oracle } = chain
-    if (store.batches({ chainId, oracle, site }).length === 0) return undefined
-    return loss("the journal is gone")
-  }
-  const endedInOrder = !existsSync(`${file}-wal`) || statSync(`${file}-wal`).size === 0
-  let db: Database.Database | undefined
-  try {
-    db = new Database(file)
-    const damage = endedInOrder && statSync(file).size > checkedAlwaysBytes ? undefined : pagesDamage(db)
-    return damage === undefined ? undefined : loss(`the journal is damaged: ${damage}`)
-  } catch (error) {
-    if (isDamage(error)) return loss(`the journal is damaged: ${(error as Error).message}`)
-    return undefined
-  } finally {
-    db?.close()
-  }
-}
-
-/** A journal of this size is looked at in a second, from an SD card too. */
-const checkedAlwaysBytes = 32 * 1024 * 1024
 
 async function rebuild(loss: Loss, options: RecoveryOptions): Promise<RecoveryReport> {
   const { config, now, log } = options

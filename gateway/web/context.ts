@@ -17,6 +17,8 @@ export interface WebContext {
   evidence?: EvidenceKeeping | undefined
   /** Why readings cannot be stored at the moment; undefined when they can. */
   storage?: { problem: string | undefined }
+  /** When the newest back-up was made, Unix seconds, 0 for never; and why none can be made. */
+  backup?: { newest: number; problem: string | undefined }
   /** Meters whose last poll failed, with the reason. */
   unreachable: ReadonlyMap<Meter, string>
 }
