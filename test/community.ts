@@ -227,6 +227,10 @@ export async function startCommunity(
     setTime(time: number) {
       now = time
     },
+    /** Puts another journal behind the evidence's address. */
+    serve(other: Journal) {
+      web.routes = evidenceRoutes({ journal: other })
+    },
     settlement: newSettlement,
     sign,
     report,

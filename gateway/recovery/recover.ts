@@ -198,7 +198,7 @@ async function adoptAll(
     const { number, time, sealed } = evidence
     if (sealed.length > 0) {
       unopened.push({ number, time, households: new Set(sealed) })
-      lost.push(`batch ${number}: readings of ${sealed.length} households are not sealed to this site's key`)
+      lost.push(`batch ${number}: readings of ${sealed.length} household(s) are not sealed to this site's key`)
     }
     lost.push(...adopt(evidence, head && root.equals(head) ? "proposed" : "settled"))
   }
