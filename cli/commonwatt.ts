@@ -17,6 +17,18 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "recompute everything that was minted",
     load: async () => (await import("./audit.ts")).auditCommand,
   },
+  evidence: {
+    summary: "carry evidence on a stick: export, import, check",
+    load: async () => (await import("./evidence.ts")).evidence,
+  },
+  backup: {
+    summary: "an encrypted copy of the gateway, made while it runs",
+    load: async () => (await import("./backup.ts")).backup,
+  },
+  restore: {
+    summary: "put a back-up onto a new board, or try whether one could",
+    load: async () => (await import("./backup.ts")).restoreCommand,
+  },
   provision: {
     summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
     load: async () => (await import("./provision.ts")).provision,
