@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { parse } from "yaml"
 import { z } from "zod"
+import { replicateShape } from "../evidence/settings.ts"
 import { paceShape } from "../protocol/clock.ts"
 import { PersonError } from "../protocol/error.ts"
 
@@ -16,6 +17,8 @@ const configShape = z.strictObject({
   identityFile: z.string(),
   /** The sites that this validator watches, and where the evidence of each is. */
   sites: z.array(z.strictObject({ site: z.int().positive(), evidence: z.string() })).min(1),
+  /** Who else keeps this community's evidence, and in how many places each batch should be. */
+  replicate: replicateShape.exactOptional(),
   /** Demonstrations run time at another pace. */
   pace: paceShape.exactOptional(),
 })

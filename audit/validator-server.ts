@@ -29,6 +29,8 @@ const requestShape = z.strictObject({
 export async function serveValidator(
   validator: Validator,
   { host, port }: { host: string; port: number },
+  /** The evidence that it keeps. */
+  evidence?: Hono,
 ): Promise<{ port: number; close(): Promise<void> }> {
   const app = new Hono()
   app.get("/", (c) => c.json({ validator: validator.address }))
@@ -45,6 +47,7 @@ export async function serveValidator(
     const answer = await validator.attest(at, proposal)
     return c.json(answer, "refused" in answer ? 409 : 200)
   })
+  if (evidence) app.route("/", evidence)
   app.onError((error, c) => c.json({ error: `it cannot judge now: ${error.message.split("\n")[0]}` }, 503))
   return new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, hostname: host, port }, (info) =>

@@ -1,5 +1,5 @@
 import pino from "pino"
-import { evidenceFrom } from "../audit/evidence-source.ts"
+import { keepEvidence } from "../audit/validator-evidence.ts"
 import { createValidator } from "../audit/validator.ts"
 import { readValidatorConfig } from "../audit/validator-config.ts"
 import { serveValidator } from "../audit/validator-server.ts"
@@ -27,21 +27,23 @@ Example:
     const signal = untilStopped()
     const config = readValidatorConfig(required(values, "config", "the validator's configuration"))
     const log = pino({ base: null }, pino.destination(2))
+    const kept = keepEvidence(config, (what, details) => log.info(details, what))
     const validator = createValidator({
       rpc: config.rpc,
       oracle: config.oracle as Hex,
       privateKey: readAccountKey(config.keyFile, "The validator's key"),
       identities: [readGiven(config.identityFile, "age identity").trim()],
-      evidence: new Map(config.sites.map(({ site, evidence }) => [site, evidenceFrom(evidence)])),
+      evidence: new Map(config.sites.map(({ site, evidence }) => [site, kept.from(evidence)])),
       dataDir: config.dataDir,
       clock: createClock(config.pace, Date.now),
       log: (what, details) => log.info(details, what),
     })
-    const server = await serveValidator(validator, config.listen)
+    const server = await serveValidator(validator, config.listen, kept.routes)
     log.info({ validator: validator.address, port: server.port }, "the validator is up")
     process.send?.({ port: server.port })
     await whenAborted(signal)
     await server.close()
+    await kept.close()
     return 0
   },
 }

@@ -22,6 +22,9 @@ import {
   withFile,
 } from "./car-file.ts"
 
+/** A day of 100 meters at one reading a second has about 1 GB, a day at 5 minutes 4 MB. */
+const largestBatch = 2 * 1024 ** 3
+
 /**
  * A directory of evidence: a CAR file for each batch, named by its root (`{root}.car`). What is on its way stands in
  * `{root}.part`, which is a CAR file too, of the blocks that have come so far: it is only ever added to, so that a torn
@@ -93,6 +96,8 @@ export function evidenceFolder(directory: string) {
             }
             checkBlock(cid, bytes)
             part.add({ cid, bytes })
+            if (part.bytes() > largestBatch)
+              throw new BrokenBlock(root, `names more than ${largestBatch} bytes`)
             came.blocks++
             came.bytes += bytes.length
           }
@@ -160,6 +165,7 @@ function openPart(file: string, root: CID) {
       end += section.length
       note(block)
     },
+    bytes: (): number => end,
     sync: (): void => fsyncSync(handle),
     close: (): void => closeSync(handle),
   }

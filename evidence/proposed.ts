@@ -1,4 +1,4 @@
-import { createPublicClient, http, type PublicClient } from "viem"
+import { createPublicClient, fallback, http, type PublicClient } from "viem"
 import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
 import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
 import { type CID, evidenceCid } from "../protocol/block.ts"
@@ -27,8 +27,11 @@ const nobody = `0x${"0".repeat(40)}`
  * Looks back from the newest block only as far as it must.
  */
 export function createProposedHeads(
-  { rpc, chainId, oracle }: { rpc: string; chainId: number; oracle: Hex },
-  client: PublicClient = createPublicClient({ cacheTime: 0, transport: http(rpc, { retryCount: 1, timeout: 10_000 }) }),
+  { rpc, chainId, oracle }: { rpc: string | readonly string[]; chainId?: number; oracle: Hex },
+  client: PublicClient = createPublicClient({
+    cacheTime: 0,
+    transport: fallback([rpc].flat().map((url) => http(url, { retryCount: 1, timeout: 10_000 }))),
+  }),
 ) {
   const found = new Map<number, ProposedBatch & Found>()
   let oracles: Hex[] | undefined
@@ -36,7 +39,7 @@ export function createProposedHeads(
 
   async function setUp(): Promise<void> {
     const id = await client.getChainId()
-    if (id !== chainId) throw new Error(`the node is on chain ${id}, not ${chainId}`)
+    if (chainId !== undefined && id !== chainId) throw new Error(`the node is on chain ${id}, not ${chainId}`)
     const all: Hex[] = []
     for (let address: Hex = oracle; all.length < mostPredecessors && address !== nobody; ) {
       all.push(address)

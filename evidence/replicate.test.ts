@@ -23,7 +23,7 @@ function keeper(t: Test, name: string, over: Partial<ReplicationOptions> = {}) {
   const logged: string[] = []
   const replication = createReplication({
     store,
-    at,
+    oracle: at.oracle,
     factor: 2,
     peers: [],
     sites: [1],

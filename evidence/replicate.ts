@@ -28,7 +28,7 @@ export interface ReplicationStatus {
 
 export interface ReplicationOptions {
   store: EvidenceStore
-  at: { chainId: number; oracle: Hex }
+  oracle: Hex
   factor: number
   peers: readonly { url: string; source: BlockSource }[]
   /** The sites whose copies are counted. */
@@ -54,7 +54,7 @@ const looksPerRound = 32
  * make anyone keep anything.
  */
 export function createReplication(options: ReplicationOptions) {
-  const { store, at, factor, peers, sites, heads, now, random, log } = options
+  const { store, oracle, factor, peers, sites, heads, now, random, log } = options
   const status: ReplicationStatus = {
     factor,
     kept: 0,
@@ -158,7 +158,7 @@ export function createReplication(options: ReplicationOptions) {
   }
 
   function watched(): KeptBatch[] {
-    return sites.flatMap((site) => store.batches({ ...at, site }))
+    return sites.flatMap((site) => store.batches({ oracle, site }))
   }
 
   /** Copies of a batch that can be counted on. */

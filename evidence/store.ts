@@ -38,7 +38,7 @@ export function openEvidenceStore(directory: string) {
   const known = db.prepare("SELECT root FROM batches").pluck()
   const byRoot = db.prepare("SELECT * FROM batches WHERE root = ?")
   const ofSite = db.prepare(
-    "SELECT * FROM batches WHERE chain = ? AND oracle = ? AND site = ? ORDER BY number, time",
+    "SELECT * FROM batches WHERE oracle = ? AND site = ? ORDER BY number, time",
   )
   const all = db.prepare("SELECT * FROM batches ORDER BY site, number")
   const longestUnchecked = db.prepare("SELECT * FROM batches ORDER BY checked, id LIMIT 1")
@@ -127,8 +127,8 @@ export function openEvidenceStore(directory: string) {
       return row && fromRow(row)
     },
 
-    batches(of?: { chainId: number; oracle: Hex; site: number }): KeptBatch[] {
-      const rows = of ? ofSite.all(of.chainId, of.oracle, of.site) : all.all()
+    batches(of?: { oracle: Hex; site: number }): KeptBatch[] {
+      const rows = of ? ofSite.all(of.oracle, of.site) : all.all()
       return (rows as BatchRow[]).map(fromRow)
     },
 
@@ -210,7 +210,7 @@ const schema = `
     bytes INTEGER NOT NULL,
     checked INTEGER NOT NULL
   ) STRICT;
-  CREATE INDEX batches_of_site ON batches (chain, oracle, site, number);
+  CREATE INDEX batches_of_site ON batches (oracle, site, number);
   CREATE TABLE blocks (
     digest BLOB NOT NULL,
     batch INTEGER NOT NULL REFERENCES batches(id) ON DELETE CASCADE,

@@ -54,11 +54,10 @@ export function createEvidenceKeeping({
   now: () => number
   log: Logger
 }) {
-  const at = { chainId: config.chain.chainId, oracle: config.chain.oracle }
   const urls = [...new Set(config.replicate?.peers ?? [])]
   const replication = createReplication({
     store,
-    at,
+    oracle: config.chain.oracle,
     factor: config.replicate?.factor ?? 1,
     peers: urls.map((url) => ({ url, source: blocksAt(url) })),
     sites: [config.site],

@@ -24,8 +24,7 @@ export function noticeLoss(
   const file = join(dataDir, "journal.sqlite")
   const loss = (why: string): Loss => ({ why, since: now, aside: [] })
   if (!existsSync(file)) {
-    const { chainId, oracle } = chain
-    return store.batches({ chainId, oracle, site }).length > 0 ? loss("the journal is gone") : undefined
+    return store.batches({ oracle: chain.oracle, site }).length > 0 ? loss("the journal is gone") : undefined
   }
   const closedInOrder = !existsSync(`${file}-wal`) || statSync(`${file}-wal`).size === 0
   if (closedInOrder && statSync(file).size > checkedAlwaysBytes) return undefined

@@ -165,7 +165,7 @@ async function findHead({ config, store, proposed, log, pause }: RecoveryOptions
     try {
       return (await proposed())?.root
     } catch (error) {
-      const own = store.batches({ chainId: chain.chainId, oracle: chain.oracle, site }).at(-1)
+      const own = store.batches({ oracle: chain.oracle, site }).at(-1)
       if (own) return own.root
       log("waiting for the chain, to learn what was settled; nothing is read meanwhile", {
         why: (error as Error).message.split("\n")[0],
