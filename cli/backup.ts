@@ -93,7 +93,8 @@ Example:
         : await restore(file, identities, to, Math.floor(Date.now() / 1000))
     for (const what of restored.lacking) process.stderr.write(`to be put there by hand: ${what}\n`)
     process.stdout.write(`${JSON.stringify(restored)}\n`)
-    if (to !== undefined) process.stderr.write(`Start it with: commonwatt run --config ${join(to, "gateway.yaml")}\n`)
+    if (to !== undefined)
+      process.stderr.write(`Start it with: commonwatt run --config ${join(to, "gateway.yaml")}\n`)
     return restored.lacking.length === 0 ? 0 : 1
   },
 }

@@ -74,8 +74,14 @@ async function importFrom(values: Values, site: number | undefined): Promise<num
   }
 }
 
-function carrying(from: EvidenceFolder, to: EvidenceFolder, wanted: { [name in keyof Wanted]: Wanted[name] | undefined }) {
-  const given = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as Wanted
+function carrying(
+  from: EvidenceFolder,
+  to: EvidenceFolder,
+  wanted: { [name in keyof Wanted]: Wanted[name] | undefined },
+) {
+  const given = Object.fromEntries(
+    Object.entries(wanted).filter(([, value]) => value !== undefined),
+  ) as Wanted
   return carry(from, to, given, ({ site, number }, blocks) => {
     if (blocks > 0) process.stderr.write(`site ${site} batch ${number}: ${blocks} blocks\n`)
   })
@@ -95,7 +101,8 @@ function check(directory: string): number {
   const folder = existing(directory)
   const looked = folder.roots().map((root) => lookAt(folder, root))
   const bySite = new Map<string, { number: bigint; root: string; previous: string | undefined }[]>()
-  const order = (site: number | undefined, number: bigint | undefined) => BigInt(site ?? 0) * 2n ** 64n + (number ?? 0n)
+  const order = (site: number | undefined, number: bigint | undefined) =>
+    BigInt(site ?? 0) * 2n ** 64n + (number ?? 0n)
   looked.sort((a, b) =>
     order(a.place?.site, a.place?.number) < order(b.place?.site, b.place?.number) ? -1 : 1,
   )
@@ -120,9 +127,12 @@ function check(directory: string): number {
     for (const { number, previous } of lacking)
       process.stderr.write(`${of}: batch ${number} follows ${previous}, which is not here\n`)
     gaps += lacking.length
-    process.stderr.write(`${of}: ${batches.length} batches, ${batches[0]!.number} to ${batches.at(-1)!.number}\n`)
+    process.stderr.write(
+      `${of}: ${batches.length} batches, ${batches[0]!.number} to ${batches.at(-1)!.number}\n`,
+    )
   }
-  for (const root of folder.unfinished()) process.stderr.write(`half here: ${root}; copy again to complete it\n`)
+  for (const root of folder.unfinished())
+    process.stderr.write(`half here: ${root}; copy again to complete it\n`)
   process.stderr.write(`${looked.length} files read, ${faults} faults, ${gaps} gaps\n`)
   return faults + gaps === 0 && looked.length > 0 ? 0 : 1
 }
@@ -151,7 +161,9 @@ async function placeOf(file: string): Promise<{ directory: string; wanted: Wante
 
 function existing(directory: string): EvidenceFolder {
   if (!existsSync(directory))
-    throw new PersonError(`There is no directory ${directory}.`, { next: "Is the stick mounted? Try: lsblk -f" })
+    throw new PersonError(`There is no directory ${directory}.`, {
+      next: "Is the stick mounted? Try: lsblk -f",
+    })
   return evidenceFolder(directory)
 }
 

@@ -12,7 +12,9 @@ export async function identitiesOf(values: Values): Promise<Identity[]> {
   const identities: Identity[] = []
   const file = optional(values, "identity")
   if (file !== undefined) {
-    const lines = readGiven(file, "age identity").split("\n").map((line) => line.trim())
+    const lines = readGiven(file, "age identity")
+      .split("\n")
+      .map((line) => line.trim())
     identities.push(...lines.filter((line) => line.startsWith("AGE-SECRET-KEY-")))
     if (identities.length === 0)
       throw new PersonError(`There is no age identity in ${file}.`, {

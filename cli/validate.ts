@@ -1,7 +1,7 @@
 import pino from "pino"
-import { keepEvidence } from "../audit/validator-evidence.ts"
 import { createValidator } from "../audit/validator.ts"
 import { readValidatorConfig } from "../audit/validator-config.ts"
+import { keepEvidence } from "../audit/validator-evidence.ts"
 import { serveValidator } from "../audit/validator-server.ts"
 import { createClock } from "../protocol/clock.ts"
 import type { Hex } from "../protocol/hex.ts"

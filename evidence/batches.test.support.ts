@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto"
-import { type Block, type BlockSource, blocksInMemory, CID, cborBlock, rawBlock } from "../protocol/block.ts"
+import {
+  type Block,
+  type BlockSource,
+  blocksInMemory,
+  type CID,
+  cborBlock,
+  rawBlock,
+} from "../protocol/block.ts"
 import { fromHex, type Hex } from "../protocol/hex.ts"
 
 export const at = { chainId: 31_337, oracle: `0x${"ab".repeat(20)}` as Hex }

@@ -192,7 +192,9 @@ function faultsIn(handle: number, root: CID): string[] {
   }
   const { length } = readAt(handle, step.value, 1)
   if (length > 0)
-    faults.push(step.value === 0 ? "it is no CAR file of this root" : `it cannot be read behind byte ${step.value}`)
+    faults.push(
+      step.value === 0 ? "it is no CAR file of this root" : `it cannot be read behind byte ${step.value}`,
+    )
   const missing = [...named].filter(([text]) => !have.has(text))
   if (missing.length > 0) faults.push(`${missing.length} of ${named.size} blocks are missing`)
   return faults

@@ -13,7 +13,10 @@ export function blocksAt(base: string, fetcher: typeof fetch = fetch): BlockSour
   return async (cid) => {
     const url = new URL(`ipfs/${cid}?format=raw`, root)
     const giveUp = new AbortController()
-    const timer = setTimeout(() => giveUp.abort(new Error(`it took longer than ${patienceMs / 1000} s`)), patienceMs)
+    const timer = setTimeout(
+      () => giveUp.abort(new Error(`it took longer than ${patienceMs / 1000} s`)),
+      patienceMs,
+    )
     try {
       const response = await fetcher(url, {
         headers: { accept: "application/vnd.ipld.raw" },

@@ -72,10 +72,15 @@ export function createProposedHeads(
     }
     // What was put before a predecessor has no root here.
     const isHead = (head: Found, batch: Found | undefined) =>
-      batch?.number === head.number && (batch.statements === head.statements || BigInt(head.statements) === 0n)
+      batch?.number === head.number &&
+      (batch.statements === head.statements || BigInt(head.statements) === 0n)
     const isFound = (site: number) => isHead(wanted.get(site)!, found.get(site))
     const lacking = () => [...wanted.keys()].some((site) => !isFound(site))
-    for (let to = lacking() ? await client.getBlockNumber() : -1n; to >= 0n && lacking(); to -= blocksPerQuery) {
+    for (
+      let to = lacking() ? await client.getBlockNumber() : -1n;
+      to >= 0n && lacking();
+      to -= blocksPerQuery
+    ) {
       const events = await client.getContractEvents({
         address: oracles!,
         abi: impactOracleAbi,

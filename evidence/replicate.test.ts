@@ -77,32 +77,35 @@ t.test("from one root that the chain names the whole history comes, over HTTP", 
   t.ok(Buffer.from(await car.arrayBuffer()).includes(Buffer.from(batches[4]!.blocks[0]!.bytes)))
 })
 
-t.test("a copy counts once it was shown, no longer than it is looked at, and no further than its keeper is there", async (t) => {
-  t.testdir()
-  let there = true
-  const everything = counting(async (cid) => {
-    if (!there) throw new Error("no answer")
-    return sourceOf(batches.slice(0, 4))(cid)
-  })
-  const node = keeper(t, "node", { factor: 2, peers: [peer("http://peer", everything.source)] })
-  for (const { root } of batches) await node.store.take(root, sourceOf(batches))
-  t.notOk(node.isReplicated(batches[0]!.root), "nobody was asked yet")
-  await node.round()
-  t.equal(node.status.underReplicated, 1, "the newest is not there yet")
-  t.ok(node.isReplicated(batches[0]!.root))
-  const asked = everything.asked.length
-  await node.round()
-  t.equal(everything.asked.length, asked + 1, "what was shown is not asked for again so soon")
+t.test(
+  "a copy counts once it was shown, no longer than it is looked at, and no further than its keeper is there",
+  async (t) => {
+    t.testdir()
+    let there = true
+    const everything = counting(async (cid) => {
+      if (!there) throw new Error("no answer")
+      return sourceOf(batches.slice(0, 4))(cid)
+    })
+    const node = keeper(t, "node", { factor: 2, peers: [peer("http://peer", everything.source)] })
+    for (const { root } of batches) await node.store.take(root, sourceOf(batches))
+    t.notOk(node.isReplicated(batches[0]!.root), "nobody was asked yet")
+    await node.round()
+    t.equal(node.status.underReplicated, 1, "the newest is not there yet")
+    t.ok(node.isReplicated(batches[0]!.root))
+    const asked = everything.asked.length
+    await node.round()
+    t.equal(everything.asked.length, asked + 1, "what was shown is not asked for again so soon")
 
-  there = false
-  node.pass(2 * 86_400)
-  await node.round()
-  t.equal(node.status.underReplicated, 5, "who is silent for days keeps nothing that could be counted on")
-  t.match(node.status.peers[0]!.problem, /no answer/)
-  there = true
-  await node.round()
-  t.equal(node.status.underReplicated, 1)
-})
+    there = false
+    node.pass(2 * 86_400)
+    await node.round()
+    t.equal(node.status.underReplicated, 5, "who is silent for days keeps nothing that could be counted on")
+    t.match(node.status.peers[0]!.problem, /no answer/)
+    there = true
+    await node.round()
+    t.equal(node.status.underReplicated, 1)
+  },
+)
 
 t.test("what rotted is set aside and fetched again", async (t) => {
   t.testdir()
@@ -124,11 +127,13 @@ t.test("what rotted is set aside and fetched again", async (t) => {
 
 t.test("a batch that one peer has half of and another the rest is put together", async (t) => {
   t.testdir()
-  const half = (odd: number): BlockSource => async (cid) => {
-    const [batch] = batches
-    const i = batch!.blocks.findIndex((block) => block.cid.equals(cid))
-    return i >= batch!.blocks.length - 2 || i % 2 === odd ? batch!.blocks[i]?.bytes : undefined
-  }
+  const half =
+    (odd: number): BlockSource =>
+    async (cid) => {
+      const [batch] = batches
+      const i = batch!.blocks.findIndex((block) => block.cid.equals(cid))
+      return i >= batch!.blocks.length - 2 || i % 2 === odd ? batch!.blocks[i]?.bytes : undefined
+    }
   const [first, second] = [counting(half(0)), counting(half(1))]
   const node = keeper(t, "node", {
     heads: async () => [batches[0]!.root],
@@ -192,20 +197,23 @@ t.test("nobody can make a keeper keep what no chain names", async (t) => {
   t.same(new Set(node.store.batches().map(({ site }) => site)), new Set([1]))
 })
 
-t.test("without the chain what is here is still kept whole; what the chain names and nobody has is counted", async (t) => {
-  t.testdir()
-  const peers = [peer("http://peer", sourceOf(batches.slice(0, 3)))]
-  const node = keeper(t, "node", {
-    peers,
-    heads: async (): Promise<CID[]> => {
-      throw new Error("no answer")
-    },
-  })
-  await node.store.take(batches[2]!.root, sourceOf(batches))
-  await node.round()
-  t.equal(node.store.batches().length, 3, "what it links to came")
-  t.match(node.status.problem, /the chain does not say what there is: no answer/)
-  const lacking = keeper(t, "lacking", { peers })
-  await lacking.round()
-  t.match(lacking.status, { missing: 1, underReplicated: 1, problem: undefined })
-})
+t.test(
+  "without the chain what is here is still kept whole; what the chain names and nobody has is counted",
+  async (t) => {
+    t.testdir()
+    const peers = [peer("http://peer", sourceOf(batches.slice(0, 3)))]
+    const node = keeper(t, "node", {
+      peers,
+      heads: async (): Promise<CID[]> => {
+        throw new Error("no answer")
+      },
+    })
+    await node.store.take(batches[2]!.root, sourceOf(batches))
+    await node.round()
+    t.equal(node.store.batches().length, 3, "what it links to came")
+    t.match(node.status.problem, /the chain does not say what there is: no answer/)
+    const lacking = keeper(t, "lacking", { peers })
+    await lacking.round()
+    t.match(lacking.status, { missing: 1, underReplicated: 1, problem: undefined })
+  },
+)

@@ -1,4 +1,4 @@
-import { type BlockSource, BrokenBlock, CID, checkBlock } from "../protocol/block.ts"
+import { type BlockSource, BrokenBlock, type CID, checkBlock } from "../protocol/block.ts"
 import type { Hex } from "../protocol/hex.ts"
 import type { EvidenceStore, KeptBatch } from "./store.ts"
 
@@ -136,7 +136,9 @@ export function createReplication(options: ReplicationOptions) {
         const copies = store.copiesOf(batch.root)
         return peers.map((peer, n) => ({ batch, peer, n, seen: copies.get(peer.url) ?? 0 }))
       })
-      .filter(({ seen, n }) => now() - seen >= (status.peers[n]!.seen > now() - peerSeconds ? copySeconds / 2 : 0))
+      .filter(
+        ({ seen, n }) => now() - seen >= (status.peers[n]!.seen > now() - peerSeconds ? copySeconds / 2 : 0),
+      )
       .sort((a, b) => a.seen - b.seen)
     const silent = new Set<number>()
     let looks = 0

@@ -37,9 +37,7 @@ export function openEvidenceStore(directory: string) {
   )
   const known = db.prepare("SELECT root FROM batches").pluck()
   const byRoot = db.prepare("SELECT * FROM batches WHERE root = ?")
-  const ofSite = db.prepare(
-    "SELECT * FROM batches WHERE oracle = ? AND site = ? ORDER BY number, time",
-  )
+  const ofSite = db.prepare("SELECT * FROM batches WHERE oracle = ? AND site = ? ORDER BY number, time")
   const all = db.prepare("SELECT * FROM batches ORDER BY site, number")
   const longestUnchecked = db.prepare("SELECT * FROM batches ORDER BY checked, id LIMIT 1")
   const setChecked = db.prepare("UPDATE batches SET checked = ? WHERE root = ?")

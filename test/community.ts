@@ -11,7 +11,7 @@ import { serveValidator } from "../audit/validator-server.ts"
 import type { Rules } from "../contracts/deploy.ts"
 import { accounts } from "../demo/plan.ts"
 import { createSigningKey } from "../device-sim/main.ts"
-import { type Config, checkConfig } from "../gateway/config.ts"
+import { type Config, readConfig } from "../gateway/config.ts"
 import { createIntake } from "../gateway/intake.ts"
 import { type Journal, openJournal } from "../gateway/journal/journal.ts"
 import { type Chain, connectChain } from "../gateway/settlement/chain.ts"
@@ -141,7 +141,9 @@ export async function startCommunity(
 
   const keyFile = join(directory, "gateway.key")
   writeFileSync(keyFile, accounts.gateway.key)
-  const config: Config = checkConfig(
+  const configFile = join(directory, "gateway.yaml")
+  writeFileSync(
+    configFile,
     stringify({
       site,
       dataDir: "gateway",
@@ -162,8 +164,8 @@ export async function startCommunity(
         startTime: start,
       })),
     }),
-    join(directory, "gateway.yaml"),
   )
+  const config: Config = readConfig(configFile)
   const journal = openJournal(config.dataDir, config.meters)
   web.routes = evidenceRoutes({ journal })
   const intake = createIntake(config.meters, journal, config.rules, clock)
@@ -215,6 +217,7 @@ export async function startCommunity(
     directory,
     auditor,
     config,
+    configFile,
     deployment,
     site,
     meters,

@@ -16,7 +16,17 @@ const allowed: Record<string, readonly string[]> = {
   provisioning: ["protocol", "energy", "contracts"],
   gateway: ["protocol", "energy", "contracts", "evidence", "serial"],
   demo: ["protocol", "energy", "contracts", "evidence", "device-sim", "audit", "provisioning", "gateway"],
-  cli: ["protocol", "energy", "contracts", "evidence", "device-sim", "audit", "provisioning", "gateway", "demo"],
+  cli: [
+    "protocol",
+    "energy",
+    "contracts",
+    "evidence",
+    "device-sim",
+    "audit",
+    "provisioning",
+    "gateway",
+    "demo",
+  ],
   /** It measures anything. */
   bench: ["protocol", "energy", "contracts", "evidence", "device-sim", "audit", "provisioning", "gateway"],
 }

@@ -1,7 +1,7 @@
 import t, { type Test } from "tap"
 import { cborBlock } from "../../protocol/block.ts"
-import type { MeterStatement } from "../../protocol/statement.ts"
 import { readingDigest } from "../../protocol/reading.ts"
+import type { MeterStatement } from "../../protocol/statement.ts"
 import { forgetSettled } from "../housekeeping.ts"
 import { rules, start, testClock, testMeter } from "../intake.test.support.ts"
 import { createIntake } from "../intake.ts"
@@ -56,49 +56,74 @@ const nothingLeft = { diskBudgetMB: 0 }
 const everywhere = { isReplicated: () => true }
 const rest = 300 + 300 + 1
 
-t.test("what is settled and kept by others leaves; what the rules remember and what is not settled stays", async (t) => {
-  const { journal, submit } = await journalOf(t)
-  const states = meters.map(({ key }) => journal.readings.state(key.meterId))
-  const counts = journal.readings.counts()
-  const used = journal.usedBytes()
-  const tail = journal.readings.after(roof.key.meterId, journal.batches.lastReading(journal.readings.rowId(roof.key.meterId), 9n))
+t.test(
+  "what is settled and kept by others leaves; what the rules remember and what is not settled stays",
+  async (t) => {
+    const { journal, submit } = await journalOf(t)
+    const states = meters.map(({ key }) => journal.readings.state(key.meterId))
+    const counts = journal.readings.counts()
+    const used = journal.usedBytes()
+    const tail = journal.readings.after(
+      roof.key.meterId,
+      journal.batches.lastReading(journal.readings.rowId(roof.key.meterId), 9n),
+    )
 
-  const { batches, over } = await forgetSettled(nothingLeft, journal, everywhere, later)
-  t.equal(batches, 8, "all but the newest settled one")
-  t.ok(over, "the smallest budget is still more than nothing")
-  t.ok(journal.usedBytes() < used / 2, `${used} bytes became ${journal.usedBytes()}`)
-  t.equal(journal.readings.after(roof.key.meterId, 0n).length, rest)
-  t.same(journal.readings.after(roof.key.meterId, 0n), tail)
-  t.same(
-    meters.map(({ key }) => journal.readings.state(key.meterId)),
-    states,
-  )
-  t.same(journal.readings.counts(), counts, "what was ever counted stays counted")
-  t.ok(journal.readings.lastCounted(silent.key.meterId), "the reading that an old meter's statement quotes")
-  for (const { meterId, time, reading } of journal.batches.statements(10n))
-    t.ok(journal.readings.quoted(meterId, { time, digest: reading }, 2n ** 62n), "a doubted statement can be answered")
+    const { batches, over } = await forgetSettled(nothingLeft, journal, everywhere, later)
+    t.equal(batches, 8, "all but the newest settled one")
+    t.ok(over, "the smallest budget is still more than nothing")
+    t.ok(journal.usedBytes() < used / 2, `${used} bytes became ${journal.usedBytes()}`)
+    t.equal(journal.readings.after(roof.key.meterId, 0n).length, rest)
+    t.same(journal.readings.after(roof.key.meterId, 0n), tail)
+    t.same(
+      meters.map(({ key }) => journal.readings.state(key.meterId)),
+      states,
+    )
+    t.same(journal.readings.counts(), counts, "what was ever counted stays counted")
+    t.ok(journal.readings.lastCounted(silent.key.meterId), "the reading that an old meter's statement quotes")
+    for (const { meterId, time, reading } of journal.batches.statements(10n))
+      t.ok(
+        journal.readings.quoted(meterId, { time, digest: reading }, 2n ** 62n),
+        "a doubted statement can be answered",
+      )
 
-  t.match(await submit(roof.says(17)), { kind: "known" }, "what left is not taken for new")
-  t.match(await submit(roof.says(2999)), { kind: "known" })
-  t.match(await submit(roof.says(3001)), { kind: "authentic", verdict: { accepted: true } })
-  t.same(journal.batches.newest(20).length, 10, "batches and their statements stay")
-})
+    t.match(await submit(roof.says(17)), { kind: "known" }, "what left is not taken for new")
+    t.match(await submit(roof.says(2999)), { kind: "known" })
+    t.match(await submit(roof.says(3001)), { kind: "authentic", verdict: { accepted: true } })
+    t.same(journal.batches.newest(20).length, 10, "batches and their statements stay")
+  },
+)
 
 t.test("nothing leaves that is not settled, not elsewhere, or of these days", async (t) => {
   const { journal } = await journalOf(t)
   const whole = journal.readings.after(roof.key.meterId, 0n).length
   const nowhere = { isReplicated: () => false }
   t.equal((await forgetSettled(nothingLeft, journal, nowhere, later)).batches, 0)
-  t.equal((await forgetSettled(nothingLeft, journal, everywhere, start + 60 * 300)).batches, 0, "it is on today's page")
-  t.equal((await forgetSettled({ diskBudgetMB: 1000 }, journal, everywhere, later)).batches, 0, "there is room")
+  t.equal(
+    (await forgetSettled(nothingLeft, journal, everywhere, start + 60 * 300)).batches,
+    0,
+    "it is on today's page",
+  )
+  t.equal(
+    (await forgetSettled({ diskBudgetMB: 1000 }, journal, everywhere, later)).batches,
+    0,
+    "there is room",
+  )
   t.equal((await forgetSettled({}, journal, everywhere, later)).batches, 0, "there is no budget")
   journal.batches.setState(1n, "attested")
-  t.equal((await forgetSettled(nothingLeft, journal, everywhere, later)).batches, 0, "one before is on its way")
+  t.equal(
+    (await forgetSettled(nothingLeft, journal, everywhere, later)).batches,
+    0,
+    "one before is on its way",
+  )
   t.equal(journal.readings.after(roof.key.meterId, 0n).length, whole)
   journal.batches.setState(1n, "settled")
   const third = journal.batches.get(3n)!.evidence
   const upToThird = { isReplicated: (root: unknown) => !third.equals(root as typeof third) }
-  t.equal((await forgetSettled(nothingLeft, journal, upToThird, later)).batches, 2, "up to the first that is nowhere else")
+  t.equal(
+    (await forgetSettled(nothingLeft, journal, upToThird, later)).batches,
+    2,
+    "up to the first that is nowhere else",
+  )
   t.ok(journal.batches.block(third))
 })
 

@@ -29,15 +29,13 @@ export function forgetting(db: Db) {
     .prepare("SELECT max(id) FROM readings WHERE meter = ? AND id <= ? AND reason IS NULL")
     .pluck()
   const newestRows = db
-    .prepare("SELECT id FROM readings WHERE meter = ? ORDER BY id DESC LIMIT 1 OFFSET ?")
+    .prepare("SELECT min(id, ?) FROM readings WHERE meter = ? ORDER BY id DESC LIMIT 1 OFFSET ?")
     .pluck()
   const quotedTimes = db.prepare(
     `SELECT DISTINCT s.time FROM statements s JOIN batches b USING (number) JOIN meters m ON m.meter_id = s.meter_id
      WHERE m.id = ? AND (b.state <> 'settled' OR b.number = (SELECT max(number) FROM batches WHERE state = 'settled'))`,
   )
-  const highest = db
-    .prepare("SELECT max(sequence) FROM readings WHERE meter = ? AND id <= ?")
-    .pluck()
+  const highest = db.prepare("SELECT max(sequence) FROM readings WHERE meter = ? AND id <= ?").pluck()
   const dropReadings = db.prepare(
     `DELETE FROM readings WHERE id IN (
        SELECT id FROM readings WHERE meter = @meter AND id <= @upTo AND id <> @anchor AND id <> @before
@@ -61,9 +59,8 @@ export function forgetting(db: Db) {
       if (dropBlocks.run(number).changes > 0) return false
       let left = most
       for (const { meter, upTo, anchor, newest } of cuts.all(number) as Cut[]) {
-        const row = newestRows.get(meter, keptPerMeter) as bigint | undefined
-        if (row === undefined) continue
-        const last = row < upTo ? row : upTo
+        const last = newestRows.get(upTo, meter, keptPerMeter) as bigint | undefined
+        if (last === undefined) continue
         const quoted = (quotedTimes.all(meter) as { time: bigint }[]).map(({ time }) => Number(time))
         const sequence = highest.get(meter, last) as bigint | null
         const { changes } = dropReadings.run({

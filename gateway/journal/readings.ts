@@ -282,8 +282,21 @@ type Summed = {
 } & { bytes: Uint8Array }
 
 function checksumOf(meterId: Hex, row: Summed): number {
-  const { bytes, sequence, time, received, generated, imported, exported, power, reason, detail, counters } = row
-  const rest = [meterId, sequence, time, received, generated, imported, exported, power, reason, detail, counters]
+  const { bytes, sequence, time, received, generated, imported, exported, power, reason, detail, counters } =
+    row
+  const rest = [
+    meterId,
+    sequence,
+    time,
+    received,
+    generated,
+    imported,
+    exported,
+    power,
+    reason,
+    detail,
+    counters,
+  ]
   return crc32(rest.join("\n"), crc32(bytes))
 }
 

@@ -79,12 +79,15 @@ async function rebuild(loss: Loss, options: RecoveryOptions): Promise<RecoveryRe
     try {
       if (!(await base.into(work))) continue
       journal = openJournal(work, meters)
-      const damage = contentDamage(journal, meters.map(({ key }) => key.meterId))
+      const damage = contentDamage(
+        journal,
+        meters.map(({ key }) => key.meterId),
+      )
       if (damage !== undefined) throw new OtherHistory(damage)
       const { batches, lost, unopened } = await adoptAll(journal, head, options)
-      const found = salvageFrom.concat(whole && base.name !== itself ? [current] : []).map((file) =>
-        salvage(file, { journal: journal!, meters, rules: config.rules }),
-      )
+      const found = salvageFrom
+        .concat(whole && base.name !== itself ? [current] : [])
+        .map((file) => salvage(file, { journal: journal!, meters, rules: config.rules }))
       completeSealed(journal, config, unopened)
       const unreadable = found.reduce((sum, { unreadable }) => sum + unreadable, 0)
       if (unreadable > 0) lost.push(`${unreadable} places in the damaged journal could not be read`)
@@ -198,17 +201,16 @@ async function adoptAll(
     const { number, time, sealed } = evidence
     if (sealed.length > 0) {
       unopened.push({ number, time, households: new Set(sealed) })
-      lost.push(`batch ${number}: readings of ${sealed.length} household(s) are not sealed to this site's key`)
+      lost.push(
+        `batch ${number}: readings of ${sealed.length} household(s) are not sealed to this site's key`,
+      )
     }
     lost.push(...adopt(evidence, head && root.equals(head) ? "proposed" : "settled"))
   }
   return { batches: missing.length, lost, unopened }
 }
 
-async function fetchBatch(
-  root: CID,
-  { store, elsewhere, log, pause }: RecoveryOptions,
-): Promise<void> {
+async function fetchBatch(root: CID, { store, elsewhere, log, pause }: RecoveryOptions): Promise<void> {
   for (;;) {
     const problems: string[] = []
     for (const source of [store.source, ...elsewhere])

@@ -1,8 +1,8 @@
 import type { Clock } from "../../protocol/clock.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import type { Config, Meter } from "../config.ts"
-import type { Journal } from "../journal/journal.ts"
 import type { EvidenceKeeping } from "../evidence.ts"
+import type { Journal } from "../journal/journal.ts"
 import type { SettlementStatus } from "../settlement/settlement.ts"
 
 /** What the web may read. It writes nothing. */
