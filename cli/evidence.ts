@@ -146,16 +146,7 @@ async function placeOf(file: string): Promise<{ directory: string; wanted: Wante
   }
   const { dataDir, chain } = readConfig(file)
   const directory = evidenceDirectory(dataDir)
-  if (existsSync(join(dataDir, "journal.sqlite"))) {
-    const db = openDatabase(dataDir)
-    const store = openEvidenceStore(directory)
-    try {
-      await keepOwn(batchStore(db), store)
-    } finally {
-      store.close()
-      db.close()
-    }
-  }
+  if (existsSync(join(dataDir, "journal.sqlite"))) await writeFromJournal(dataDir, directory)
   return { directory, wanted: { chainId: chain.chainId, oracle: chain.oracle } }
 }
 
@@ -170,4 +161,22 @@ function existing(directory: string): EvidenceFolder {
 function made(directory: string): EvidenceFolder {
   mkdirSync(directory, { recursive: true })
   return evidenceFolder(directory)
+}
+
+/** What the gateway has not written yet. A journal that cannot be opened is no reason to leave the files where they are. */
+async function writeFromJournal(dataDir: string, directory: string): Promise<void> {
+  const store = openEvidenceStore(directory)
+  try {
+    const db = openDatabase(dataDir)
+    try {
+      await keepOwn(batchStore(db), store)
+    } finally {
+      db.close()
+    }
+  } catch (error) {
+    if (!(error instanceof PersonError)) throw error
+    process.stderr.write(`${error.message} Only what was written before is taken.\n`)
+  } finally {
+    store.close()
+  }
 }

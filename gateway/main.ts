@@ -177,7 +177,10 @@ export async function startGateway(
   const balancing = every(balancesEveryMs, signal, async () => {
     for (const { address } of config.households) balances.set(address, await chain.balance(address))
   })
+  let said: string | undefined
   const keeping = every(keepEveryMs, signal, async () => {
+    if (storage.problem !== said) log.error({ problem: storage.problem ?? "none" }, "storing readings")
+    said = storage.problem
     await evidence.keep()
     await forgetSettled(config, journal, evidence, clock.now())
   })

@@ -32,15 +32,24 @@ import { readAccountKey } from "../protocol/key-file.ts"
 import { readingDigest } from "../protocol/reading.ts"
 import { newIdentity } from "../protocol/seal.ts"
 import { siteIdentity } from "../protocol/site-identity.ts"
+import type { Accounts } from "../protocol/tariff.ts"
 import { startTestChain } from "./chain.ts"
 import { hour, start, startCommunity } from "./community.ts"
 
 const chain = await startTestChain()
 t.teardown(() => chain.stop())
 
+/** What shared energy is worth, so that accounts have to come back too. */
+const accounts: Accounts = {
+  version: 1,
+  fund: `0x${"ee".repeat(20)}`,
+  everySeconds: 2 * hour,
+  tariffs: [{ from: start, unitsPerKWh: 150, periods: [], utcOffsetMinutes: 0, fundParts: 100_000 }],
+}
+
 /** A site with three settled batches, readings behind the last, its evidence on disk and with a peer. */
 async function livedIn(t: Test) {
-  const community = await startCommunity(chain)
+  const community = await startCommunity(chain, { accounts })
   t.teardown(() => community.stop())
   const { journal, config } = community
   const own = await siteIdentity(readAccountKey(config.chain.keyFile, "The site's key"))
@@ -73,7 +82,8 @@ function pictureOf(journal: Journal, { meters }: Config) {
       root,
       evidence: evidence.toString(),
       time,
-      statements: journal.batches.statements(number),
+      leaves: journal.batches.leaves(number),
+      accounting: journal.batches.accounts.accounting(number),
       held: meters.map(({ key: { meterId } }) => {
         const last = journal.batches.lastReading(journal.readings.rowId(meterId), number + 1n)
         const reading = journal.readings.lastCounted(meterId, last)

@@ -50,7 +50,7 @@ export function contentDamage(journal: Journal, meterIds: readonly Hex[]): strin
       journal.readings.state(meterId)
     }
     if (!newest) return undefined
-    const leaves = journal.batches.statements(newest.number).map(leafOf)
+    const leaves = journal.batches.leaves(newest.number).map(leafOf)
     if (leaves.length === 0 || toHex(rootOf(buildTree(leaves))) !== newest.root)
       return `the statements of batch ${newest.number} are not those of its root`
     return undefined

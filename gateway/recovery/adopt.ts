@@ -1,9 +1,11 @@
+import { booked, noAccounting, statesAccounts, withIntervals } from "../../energy/accounts.ts"
 import type { JudgeRules } from "../../energy/judge.ts"
 import type { MeterReadings, OpenedEvidence } from "../../protocol/evidence.ts"
 import { type Hex, toHex } from "../../protocol/hex.ts"
 import { schemeFacts } from "../../protocol/meter.ts"
 import { readSigned } from "../../protocol/signed-reading.ts"
 import type { Meter } from "../config.ts"
+import type { BatchAccounts } from "../journal/accounts.ts"
 import type { BatchState } from "../journal/batches.ts"
 import type { Journal } from "../journal/journal.ts"
 import { examine, type Known } from "../verify/examine.ts"
@@ -89,13 +91,39 @@ export function createAdoption({ journal, meters, rules }: AdoptOptions) {
   return (evidence: OpenedEvidence, state: BatchState): string[] => {
     const lost: string[] = []
     journal.commit(() => {
-      const { number, time, root, cid, statements } = evidence
+      const { number, time, root, cid } = evidence
+      const accounts = accountsIn(evidence, journal)
       if (journal.batches.get(number)) journal.batches.remove(number)
-      journal.batches.add({ number, time, root, evidence: cid, statements, blocks: [], lastReadings: [] })
+      journal.batches.add({
+        number,
+        time,
+        root,
+        evidence: cid,
+        statements: evidence.statements.filter((statement) => statement.kind === 1),
+        accounts,
+        blocks: [],
+        lastReadings: [],
+      })
       journal.batches.setState(number, state, "taken over from its evidence")
       for (const readings of [...evidence.meters, ...evidence.households.flatMap((home) => home.meters)])
         take(evidence, readings, lost)
     })
     return lost
+  }
+}
+
+/** How the batch leaves the community's accounts, from the intervals in its evidence. */
+function accountsIn(
+  { number, rules, from, time, households, statements }: OpenedEvidence,
+  journal: Journal,
+): BatchAccounts | undefined {
+  const previous = journal.batches.standingBefore(number)
+  const before = previous && journal.batches.accounts.accounting(previous.number)
+  const kept = rules.version === 2 ? rules.accounts : null
+  if (!kept) return before && { statements: [], accounting: before }
+  const shared = withIntervals(before ?? noAccounting, households, kept)
+  return {
+    statements: statements.filter((statement) => statement.kind === 2),
+    accounting: statesAccounts(kept, from, time) ? booked(shared, kept.fund) : shared,
   }
 }

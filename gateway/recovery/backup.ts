@@ -30,6 +30,8 @@ import { packConfig, packedDataDir } from "./configured-files.ts"
 const manifestName = "manifest.json"
 const configName = "gateway.yaml"
 const ending = ".tar.gz.age"
+/** 500 kB: readings come in between. */
+const pagesAtOnce = 500
 
 const manifestShape = z.object({
   format: z.literal("commonwatt/backup/1"),
@@ -172,8 +174,10 @@ export async function unpackBackup(
 async function copyJournal(from: string, to: string): Promise<void> {
   const source = new Database(from, { readonly: true, fileMustExist: true })
   try {
-    // All pages in one step: a commit in between would begin it anew, and readers hold nobody up.
-    await source.backup(to, { progress: () => 2 ** 31 - 1 })
+    // A commit in between would begin it anew, were this not a look at one moment; readers hold nobody up.
+    source.exec("BEGIN")
+    source.prepare("SELECT count(*) FROM sqlite_schema").get()
+    await source.backup(to, { progress: () => pagesAtOnce })
   } finally {
     source.close()
   }

@@ -204,6 +204,8 @@ async function adoptAll(
       lost.push(
         `batch ${number}: readings of ${sealed.length} household(s) are not sealed to this site's key`,
       )
+      if (evidence.rules.version === 2 && evidence.rules.accounts)
+        lost.push(`batch ${number}: what those households shared is not in the accounts`)
     }
     lost.push(...adopt(evidence, head && root.equals(head) ? "proposed" : "settled"))
   }
