@@ -2,7 +2,8 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { readConfig } from "../gateway/config.ts"
 import { keepNewest, makeBackup } from "../gateway/recovery/backup.ts"
-import { drill, type Restored, restore } from "../gateway/recovery/restore.ts"
+import { drill, type Restored, restore, type Uses } from "../gateway/recovery/restore.ts"
+import { createPlainMeterSigner } from "../gateway/sources/modbus/sign.ts"
 import { PersonError } from "../protocol/error.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
 import { siteIdentity } from "../protocol/site-identity.ts"
@@ -55,6 +56,12 @@ Example:
   },
 }
 
+/** What the gateway opens besides the journal. */
+const uses: Uses = [
+  ({ chain }) => readAccountKey(chain.keyFile, "The site's key"),
+  ({ meters }) => createPlainMeterSigner(meters, () => 0),
+]
+
 export const restoreCommand: Command = {
   name: "restore",
   summary: "put a back-up onto a new board, or try whether one could",
@@ -89,8 +96,8 @@ Example:
     const identities = await identitiesOf(values)
     const restored: Restored =
       to === undefined
-        ? await drill(file, identities)
-        : await restore(file, identities, to, Math.floor(Date.now() / 1000))
+        ? await drill(file, identities, uses)
+        : await restore(file, identities, to, Math.floor(Date.now() / 1000), uses)
     for (const what of restored.lacking) process.stderr.write(`to be put there by hand: ${what}\n`)
     process.stdout.write(`${JSON.stringify(restored)}\n`)
     if (to !== undefined)

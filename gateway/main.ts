@@ -71,14 +71,18 @@ export async function startGateway(
   const failed = new Promise<string>((resolve) => {
     fail = resolve
   })
-  const lose = (why: string) => {
+  const lose = (why: string, sound = false) => {
     if (lost) return
     lost = true
-    noteLoss(config.dataDir, { why, since: wallClock(), aside: [] })
+    try {
+      noteLoss(config.dataDir, { why, since: wallClock(), sound, aside: [] })
+    } catch (error) {
+      log.error({ why: (error as Error).message }, "the loss could not be written down")
+    }
     log.fatal({ why }, "the gateway ends, and brings its journal back when it starts again")
     fail(why)
   }
-  const { journal, storage } = watched(openJournal(config.dataDir, config.meters), lose)
+  const { journal, storage } = watched(openJournal(config.dataDir, config.meters), (why) => lose(why))
   const unreachable = new Map<Meter, string>()
   const balances = new Map<Hex, bigint>()
   const intake = createIntake(
@@ -188,7 +192,7 @@ export async function startGateway(
     await evidence.round()
     const [head] = await proposed([config.site])
     if (head && !journal.batches.get(head.number) && (await evidence.fetch(head.root)))
-      lose(`the chain has batch ${head.number} of this site, and the journal does not know it`)
+      lose(`the chain has batch ${head.number} of this site, and the journal does not know it`, true)
   })
   const backingUp = every(backupLookMs, signal, () => backups.look())
   log.info({ site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port }, "the gateway is up")

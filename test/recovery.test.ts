@@ -246,7 +246,7 @@ t.test("a journal that is lost comes back, and the site goes on where it was", a
         if (!journal.batches.get(3n)) {
           // The gateway notices on its look at the chain, and starts again.
           journal.close()
-          noteLoss(copy.dataDir, { why: "the chain has batch 3", since: 0, aside: [] })
+          noteLoss(copy.dataDir, { why: "the chain has batch 3", since: 0, sound: true, aside: [] })
           ;({ journal } = await startOn(site, copy))
         }
         const picture = pictureOf(journal, copy)
@@ -274,6 +274,16 @@ t.test("a journal that is lost comes back, and the site goes on where it was", a
     t.equal(report, undefined, "SQLite finds nothing wrong with it")
     t.throws(() => pictureOf(journal, copy), { name: "DamagedRow", message: /is not what was written/ })
     journal.close()
+    noteLoss(copy.dataDir, { why: "a reading is not what was written", since: 0, sound: false, aside: [] })
+    const again = await startOn(site, copy)
+    t.match(again.report, { base: "nothing", batches: 3 })
+    t.same(pictureOf(again.journal, copy).batches, whole.batches)
+    t.same(
+      pictureOf(again.journal, copy).meters.map(({ readings }) => readings),
+      whole.meters.map(({ readings }, i) => (i === 0 ? readings.slice(0, -1) : readings)),
+      "all but the damaged one, which is gone",
+    )
+    again.journal.close()
   })
 
   t.test("with a back-up: what was not in a batch yet is back too", async (t) => {
@@ -472,7 +482,7 @@ t.test("a journal that is lost comes back, and the site goes on where it was", a
       const drilled = await commonwatt("restore", "--from", backup, "--drill", "--identity", key)
       t.equal(drilled.code, 0, drilled.talk)
       t.match(JSON.parse(drilled.out), { site: config.site, batch: 3, meters: 4, lacking: [] })
-      await t.rejects(drill(backup, [(await newIdentity()).identity]), {
+      await t.rejects(drill(backup, [(await newIdentity()).identity], []), {
         name: "PersonError",
         message: /cannot be restored/,
       })
@@ -484,7 +494,9 @@ t.test("a journal that is lost comes back, and the site goes on where it was", a
       }
 
       const board = at("board")
-      await t.rejects(restore(backup, [operator.identity], config.dataDir, 0), { message: /is not empty/ })
+      await t.rejects(restore(backup, [operator.identity], config.dataDir, 0, []), {
+        message: /is not empty/,
+      })
       const restored = await commonwatt(
         "restore",
         "--from",

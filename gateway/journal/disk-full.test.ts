@@ -68,7 +68,7 @@ t.test(
 
 function fill(file: string): void {
   for (let bytes = 1 << 20; bytes >= 1024; bytes >>= 1)
-    for (let n = 0; ; n++)
+    for (;;)
       try {
         writeFileSync(file, Buffer.alloc(bytes), { flag: "a" })
       } catch {

@@ -36,17 +36,13 @@ export function pagesDamage(db: Db): string | undefined {
 }
 
 /**
- * Reads what is not settled yet, as it will be read for the next batch: readings that no batch holds, and the newest
- * batch's statements against its root. @returns what is wrong; undefined when nothing is.
+ * Reads all readings, as they will be read again, and compares the newest batch's statements with its root. @returns what is wrong; undefined when nothing is.
  */
 export function contentDamage(journal: Journal, meterIds: readonly Hex[]): string | undefined {
   try {
     const newest = journal.batches.newest(1)[0]
     for (const meterId of meterIds) {
-      const last = newest
-        ? journal.batches.lastReading(journal.readings.rowId(meterId), newest.number + 1n)
-        : 0n
-      journal.readings.compareAfter(meterId, last)
+      journal.readings.compareAll(meterId)
       journal.readings.state(meterId)
     }
     if (!newest) return undefined

@@ -201,9 +201,9 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
       return (after.all(rowId(meterId), id) as Row[]).map(fromRow)
     },
 
-    /** Compares the same with what was written, one at a time. @throws DamagedRow */
-    compareAfter(meterId: Hex, id: bigint): void {
-      for (const row of after.iterate(rowId(meterId), id) as Iterable<Row>) compare(row)
+    /** Compares all readings of a meter with what was written, one at a time. @throws DamagedRow */
+    compareAll(meterId: Hex): void {
+      for (const row of after.iterate(rowId(meterId), 0n) as Iterable<Row>) compare(row)
     },
 
     /**

@@ -17,6 +17,8 @@ export interface Loss {
   why: string
   /** When, Unix seconds. */
   since: number
+  /** Whether the journal that is there is what was written, and only lacks what came since. */
+  sound: boolean
   /** Journals that were set aside, in the journal's directory, the newest last. */
   aside: string[]
 }
@@ -28,9 +30,14 @@ export function readLoss(directory: string): Loss | undefined {
   if (!existsSync(file)) return undefined
   try {
     const loss = JSON.parse(readFileSync(file, "utf8")) as Loss
-    return { why: String(loss.why), since: Number(loss.since), aside: [...loss.aside].map(String) }
+    return {
+      why: String(loss.why),
+      since: Number(loss.since),
+      sound: loss.sound === true,
+      aside: [...loss.aside].map(String),
+    }
   } catch {
-    return { why: "the note about an earlier loss cannot be read", since: 0, aside: [] }
+    return { why: "the note about an earlier loss cannot be read", since: 0, sound: false, aside: [] }
   }
 }
 

@@ -22,7 +22,7 @@ export function noticeLoss(
   const earlier = readLoss(dataDir)
   if (earlier) return earlier
   const file = join(dataDir, "journal.sqlite")
-  const loss = (why: string): Loss => ({ why, since: now, aside: [] })
+  const loss = (why: string): Loss => ({ why, since: now, sound: false, aside: [] })
   if (!existsSync(file)) {
     return store.batches({ oracle: chain.oracle, site }).length > 0 ? loss("the journal is gone") : undefined
   }

@@ -67,7 +67,7 @@ async function rebuild(loss: Loss, options: RecoveryOptions): Promise<RecoveryRe
   const { dataDir, meters } = config
   const work = join(dataDir, rebuilding)
   const current = join(dataDir, "journal.sqlite")
-  const whole = isUsable(current)
+  const whole = loss.sound && isUsable(current)
   if (existsSync(current) && !whole) setAside(dataDir, loss, now())
   const head = await findHead(options)
   const salvageFrom = loss.aside.map((name) => join(dataDir, name)).filter((file) => existsSync(file))

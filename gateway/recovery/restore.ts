@@ -2,15 +2,16 @@ import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:f
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { PersonError } from "../../protocol/error.ts"
-import { readAccountKey } from "../../protocol/key-file.ts"
 import type { Identity } from "../../protocol/seal.ts"
-import { readConfig } from "../config.ts"
+import { type Config, readConfig } from "../config.ts"
 import { openDatabase } from "../journal/database.ts"
 import { contentDamage, pagesDamage } from "../journal/health.ts"
 import { journalIn } from "../journal/journal.ts"
-import { createPlainMeterSigner } from "../sources/modbus/sign.ts"
 import { type Manifest, unpackBackup } from "./backup.ts"
 import { noteLoss } from "./marker.ts"
+
+/** What a gateway does with the files that its configuration names. Each throws a PersonError where it cannot. */
+export type Uses = readonly ((config: Config) => unknown)[]
 
 /** What is in a back-up, as it was found when it was opened and used. */
 export interface Restored {
@@ -36,6 +37,7 @@ export async function restore(
   identities: readonly Identity[],
   to: string,
   now: number,
+  uses: Uses,
 ): Promise<Restored> {
   if (existsSync(to) && readdirSync(to).length > 0)
     throw new PersonError(`The directory ${to} is not empty.`, {
@@ -45,9 +47,9 @@ export async function restore(
   rmSync(part, { recursive: true, force: true })
   const manifest = await unpackBackup(file, identities, part)
   try {
-    const restored = look(part, manifest)
+    const restored = look(part, manifest, uses)
     const why = `restored from the back-up of ${new Date(manifest.made * 1000).toISOString().slice(0, 16)}Z`
-    noteLoss(join(part, dirname(manifest.journal)), { why, since: now, aside: [] })
+    noteLoss(join(part, dirname(manifest.journal)), { why, since: now, sound: true, aside: [] })
     if (existsSync(to)) rmSync(to, { recursive: true })
     renameSync(part, to)
     return restored
@@ -58,30 +60,27 @@ export async function restore(
 }
 
 /** The same without leaving anything: opens all of it as a new board would, in a directory of its own, and removes it. */
-export async function drill(file: string, identities: readonly Identity[]): Promise<Restored> {
+export async function drill(file: string, identities: readonly Identity[], uses: Uses): Promise<Restored> {
   const work = mkdtempSync(join(tmpdir(), "commonwatt-drill-"))
   try {
     const directory = join(work, "restored")
-    return look(directory, await unpackBackup(file, identities, directory))
+    return look(directory, await unpackBackup(file, identities, directory), uses)
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
 }
 
 /** Opens what was unpacked as the gateway would. @throws PersonError at what it could not start with. */
-function look(directory: string, manifest: Manifest): Restored {
+function look(directory: string, manifest: Manifest, uses: Uses): Restored {
   const config = readConfig(join(directory, manifest.config))
   const lacking: string[] = []
-  const use = (what: () => unknown) => {
+  for (const use of uses)
     try {
-      what()
+      use(config)
     } catch (error) {
       if (!(error instanceof PersonError)) throw error
       lacking.push([error.message, ...error.context].join(" "))
     }
-  }
-  use(() => readAccountKey(config.chain.keyFile, "The site's key"))
-  use(() => createPlainMeterSigner(config.meters, () => 0))
   const db = openDatabase(join(directory, dirname(manifest.journal)))
   try {
     const journal = journalIn(db, config.meters)
