@@ -74,7 +74,7 @@ async function importFrom(values: Values, site: number | undefined): Promise<num
   }
 }
 
-function carrying(
+async function carrying(
   from: EvidenceFolder,
   to: EvidenceFolder,
   wanted: { [name in keyof Wanted]: Wanted[name] | undefined },
@@ -82,9 +82,19 @@ function carrying(
   const given = Object.fromEntries(
     Object.entries(wanted).filter(([, value]) => value !== undefined),
   ) as Wanted
-  return carry(from, to, given, ({ site, number }, blocks) => {
-    if (blocks > 0) process.stderr.write(`site ${site} batch ${number}: ${blocks} blocks\n`)
-  })
+  try {
+    return await carry(from, to, given, ({ site, number }, blocks) => {
+      if (blocks > 0) process.stderr.write(`site ${site} batch ${number}: ${blocks} blocks\n`)
+    })
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === undefined || code === "ENOSPC") throw cause
+    throw new PersonError("The directory cannot be used any more.", {
+      context: [message],
+      next: "Is the stick still in? Give the same command again: it goes on where it was.",
+      cause,
+    })
+  }
 }
 
 function report({ failed, ...carried }: Carried, where: string): number {
