@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { parse } from "yaml"
 import { z } from "zod"
+import { replicateShape } from "../evidence/settings.ts"
 import { paceShape } from "../protocol/clock.ts"
 import { configPath } from "../protocol/config-path.ts"
 import { PersonError } from "../protocol/error.ts"
@@ -25,6 +26,8 @@ const configShape = z.strictObject({
       caFile: z.string().exactOptional(),
     })
     .exactOptional(),
+  /** Who else keeps this community's evidence, and in how many places each batch should be. */
+  replicate: replicateShape.exactOptional(),
   /** Demonstrations run time at another pace. */
   pace: paceShape.exactOptional(),
 })

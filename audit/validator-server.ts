@@ -9,6 +9,8 @@ import { refusalsAsPage } from "./validator-page.ts"
 export async function serveValidator(
   validator: Validator,
   { host, port }: { host: string; port: number },
+  /** The evidence that it keeps. */
+  evidence?: Hono,
 ): Promise<{ port: number; close(): Promise<void> }> {
   const app = new Hono()
   app.get("/", (c) => {
@@ -33,6 +35,7 @@ export async function serveValidator(
     const answer = await validator.attest(request, request.proposal)
     return c.json(answer, "refused" in answer ? 409 : 200)
   })
+  if (evidence) app.route("/", evidence)
   app.onError((error, c) => c.json({ error: cannotNow(error) }, 503))
   return new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, hostname: host, port }, (info) =>

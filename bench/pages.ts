@@ -2,9 +2,9 @@ import type { MiddlewareHandler } from "hono"
 import type { Meter } from "../gateway/config.ts"
 import { testMeter } from "../gateway/intake.test.support.ts"
 import { openJournal } from "../gateway/journal/journal.ts"
+import { statusAtStart } from "../gateway/settlement/status.ts"
 import type { WebContext, WebEnv } from "../gateway/web/context.ts"
 import { createDays } from "../gateway/web/days.ts"
-import { statusAtStart } from "../gateway/settlement/status.ts"
 import { createWeb } from "../gateway/web/server.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { Assurance } from "../protocol/meter.ts"
@@ -147,7 +147,12 @@ function contextOf(
       sharingKey: { name: "proportional", version: 1 },
       mqtt: { host: "127.0.0.1", port: 0 },
       web: { host: "127.0.0.1", port: 0 },
-      chain: { rpc: ["http://127.0.0.1:8545"], chainId: 31_337, oracle: `0x${"0".repeat(40)}`, keyFile: "key" },
+      chain: {
+        rpc: ["http://127.0.0.1:8545"],
+        chainId: 31_337,
+        oracle: `0x${"0".repeat(40)}`,
+        keyFile: "key",
+      },
       settlement: { everySeconds: 3600, waitSeconds: 60 },
       rules: { intervalSeconds, headroomBasisPoints: 1000, clockToleranceSeconds: 120 },
       validators: [],

@@ -29,6 +29,18 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "doubt a statement on chain, or show a proof of fraud",
     load: async () => (await import("./challenge.ts")).challenge,
   },
+  evidence: {
+    summary: "carry evidence on a stick: export, import, check",
+    load: async () => (await import("./evidence.ts")).evidence,
+  },
+  backup: {
+    summary: "an encrypted copy of the gateway, made while it runs",
+    load: async () => (await import("./backup.ts")).backup,
+  },
+  restore: {
+    summary: "put a back-up onto a new board, or try whether one could",
+    load: async () => (await import("./backup.ts")).restoreCommand,
+  },
   provision: {
     summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
     load: async () => (await import("./provision.ts")).provision,

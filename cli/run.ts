@@ -23,20 +23,21 @@ Example:
   options: { config: { type: "string" }, log: { type: "string" } },
   async run(values) {
     const signal = untilStopped()
-    const config = readConfig(required(values, "config", "the gateway's configuration"))
+    const configFile = required(values, "config", "the gateway's configuration")
+    const config = readConfig(configFile)
     const log = pino(
       { level: typeof values.log === "string" ? values.log : "info", base: null },
       pino.destination(2),
     )
     const progress = createProgress(() => performance.now())
-    const gateway = await startGateway(config, log, progress)
+    const gateway = await startGateway(config, log, { configFile, stopping: signal, progress })
     const leave = await superviseUnder(serviceManager(), { progress, status: gateway.status, log })
     process.send?.({ mqtt: gateway.mqttPort, web: gateway.webPort })
-    await whenAborted(signal)
+    const failure = await Promise.race([whenAborted(signal), gateway.failed])
     log.info("stopping")
     await leave()
     await gateway.stop()
     log.info("stopped")
-    return 0
+    return failure === undefined ? 0 : 1
   },
 }

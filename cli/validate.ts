@@ -1,7 +1,7 @@
 import pino from "pino"
-import { evidenceFrom } from "../audit/evidence-source.ts"
 import { createValidator, type Validator } from "../audit/validator.ts"
 import { readValidatorConfig } from "../audit/validator-config.ts"
+import { keepEvidence } from "../audit/validator-evidence.ts"
 import { serveValidator } from "../audit/validator-server.ts"
 import { serviceManager, superviseUnder } from "../gateway/supervise/notify.ts"
 import { createProgress } from "../gateway/supervise/progress.ts"
@@ -36,12 +36,13 @@ Example:
     const signal = untilStopped()
     const config = readValidatorConfig(required(values, "config", "the validator's configuration"))
     const log = pino({ base: null }, pino.destination(2))
+    const kept = keepEvidence(config, (what, details) => log.info(details, what))
     const validator = createValidator({
       rpc: config.rpc,
       oracle: config.oracle as Hex,
       privateKey: readAccountKey(config.keyFile, "The validator's key"),
       identities: [readGiven(config.identityFile, "age identity").trim()],
-      evidence: new Map(config.sites.map(({ site, evidence }) => [site, evidenceFrom(evidence)])),
+      evidence: new Map(config.sites.map(({ site, evidence }) => [site, kept.from(evidence)])),
       dataDir: config.dataDir,
       clock: createClock(config.pace, Date.now),
       log: (what, details) => log.info(details, what),
@@ -52,7 +53,7 @@ Example:
       attest: (at, proposal) =>
         progress.within("judging a batch", judgePatienceMs, validator.attest(at, proposal)),
     }
-    const server = await serveValidator(watched, config.listen)
+    const server = await serveValidator(watched, config.listen, kept.routes)
     const broker =
       config.mqtt && (await overMqtt())(watched, config.mqtt, (what, details) => log.info(details, what))
     log.info({ validator: validator.address, port: server.port }, "the validator is up")
@@ -63,6 +64,7 @@ Example:
     await leave()
     await broker?.close()
     await server.close()
+    await kept.close()
     return 0
   },
 }

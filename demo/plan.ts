@@ -271,6 +271,9 @@ function panelsIn(plan: DemoPlan): (home: string) => number {
 }
 
 /** The gateway's configuration file, as an operator would write it. */
+/** Days pass in seconds, so what is looked at every ten minutes elsewhere is looked at every ten seconds. */
+const lookSeconds = 10
+
 export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: number): ConfigInput {
   const { ports, pace, scenario, everySeconds } = plan
   const listed = statements(plan, site)
@@ -295,6 +298,11 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
     accounts: accountsOf(plan),
     sharingPool: deployment.pools[site]!,
     validators: ports.validators.map((port) => `http://127.0.0.1:${port}`),
+    replicate: {
+      factor: 3,
+      peers: ports.validators.map((port) => `http://127.0.0.1:${port}`),
+      everySeconds: lookSeconds,
+    },
     auditors: [plan.auditor.recipient],
     households: scenario.homes.map(({ name }) => ({ name, address: householdOf(plan, name) })),
     buses: [{ name: plainMetersBus, tcp: { host: "127.0.0.1", port: ports.modbus } }],
@@ -333,6 +341,7 @@ export function validatorConfig(plan: DemoPlan, deployment: Deployment, site: nu
     keyFile: `validator-${i + 1}.key`,
     identityFile: "auditor.key",
     sites: [{ site, evidence: `http://127.0.0.1:${plan.ports.web}` }],
+    replicate: { factor: 2, peers: [`http://127.0.0.1:${plan.ports.web}`], everySeconds: lookSeconds },
     pace: plan.pace,
   }
 }

@@ -3,6 +3,7 @@ import { parse as parseYaml } from "yaml"
 import { z } from "zod"
 import type { Restart } from "../energy/restart.ts"
 import { parseSpanishCoefficients } from "../energy/spanish-coefficients.ts"
+import { replicateShape } from "../evidence/settings.ts"
 import { paceShape } from "../protocol/clock.ts"
 import { configPath } from "../protocol/config-path.ts"
 import { PersonError } from "../protocol/error.ts"
@@ -122,6 +123,21 @@ const configShape = z.strictObject({
     })
     .exactOptional(),
   validators: z.array(z.url()).default([]),
+  /** Who else keeps this community's evidence, and in how many places each batch should be, this one among them. */
+  replicate: replicateShape.exactOptional(),
+  /** What the journal may take of the disk: beyond it, what is settled and kept by others leaves it, the oldest first. */
+  diskBudgetMB: z.int().min(16).exactOptional(),
+  /** Encrypted copies of the journal, this file and the keys that it names. */
+  backup: z
+    .strictObject({
+      directory: z.string(),
+      /** Who may open them, beside whoever has the site's key: `age1…`. */
+      recipients: z.array(z.string().startsWith("age1")).min(1),
+      everyHours: z.int().min(1).max(720).default(24),
+      /** So many are kept in the directory; older ones are removed. */
+      keep: z.int().min(1).max(1000).default(7),
+    })
+    .exactOptional(),
   /** Who may open sealed evidence: `age1…`. */
   auditors: z.array(z.string().startsWith("age1")).min(1),
   households: z.array(
@@ -247,6 +263,8 @@ export function checkConfig(text: string, file: string): Config {
     throw wrong("sharingKey minimum is by the hour: rules.intervalSeconds must be 3600")
   if ("seconds" in sharingKey && sharingKey.seconds % intervalSeconds !== 0)
     throw wrong("sharingKey.seconds must be a multiple of rules.intervalSeconds")
+  if (config.diskBudgetMB !== undefined && (config.replicate?.factor ?? 1) < 2)
+    throw wrong("diskBudgetMB needs replicate: what leaves the journal must be kept by somebody else too")
   const households = new Set<Hex>()
   config.households.forEach(({ name, address }, i) => {
     if (households.has(address))
@@ -322,6 +340,7 @@ export function checkConfig(text: string, file: string): Config {
     meters,
     mqtt: atPaths(config.mqtt, at),
     dataDir: at(config.dataDir),
+    ...(config.backup && { backup: { ...config.backup, directory: at(config.backup.directory) } }),
     ...(config.profilesDir !== undefined && { profilesDir: at(config.profilesDir) }),
     chain: { ...config.chain, keyFile: at(config.chain.keyFile) },
   }

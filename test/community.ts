@@ -11,9 +11,9 @@ import { serveValidator } from "../audit/validator-server.ts"
 import type { Rules } from "../contracts/deploy.ts"
 import { accounts } from "../demo/plan.ts"
 import { createSigningKey } from "../device-sim/main.ts"
-import { type Config, checkConfig } from "../gateway/config.ts"
+import { type Config, readConfig } from "../gateway/config.ts"
 import { createIntake } from "../gateway/intake.ts"
-import { openJournal } from "../gateway/journal/journal.ts"
+import { type Journal, openJournal } from "../gateway/journal/journal.ts"
 import { connectChain } from "../gateway/settlement/chain.ts"
 import {
   createSettlement,
@@ -160,7 +160,9 @@ export async function startCommunity(
 
   const keyFile = join(directory, "gateway.key")
   writeFileSync(keyFile, accounts.gateway.key)
-  const config: Config = checkConfig(
+  const configFile = join(directory, "gateway.yaml")
+  writeFileSync(
+    configFile,
     stringify({
       site,
       dataDir: "gateway",
@@ -183,8 +185,8 @@ export async function startCommunity(
         startTime: start,
       })),
     }),
-    join(directory, "gateway.yaml"),
   )
+  const config: Config = readConfig(configFile)
   const journal = openJournal(config.dataDir, config.meters)
   web.routes = evidenceRoutes({ journal })
   const intake = createIntake(config.meters, journal, config.rules, clock)
@@ -246,6 +248,7 @@ export async function startCommunity(
     directory,
     auditor,
     config,
+    configFile,
     deployment,
     operator,
     clock,
@@ -259,6 +262,10 @@ export async function startCommunity(
     validators: validatorServers,
     setTime(time: number) {
       now = time
+    },
+    /** Puts another journal behind the evidence's address. */
+    serve(other: Journal) {
+      web.routes = evidenceRoutes({ journal: other })
     },
     settlement: newSettlement,
     sign,

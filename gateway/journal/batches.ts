@@ -154,6 +154,9 @@ export function batchStore(db: Db) {
        WHERE m.meter = ? AND m.number < ? AND b.state <> 'superseded' ORDER BY m.number DESC LIMIT 1`,
     )
     .pluck()
+  const setLastReading = db.prepare(
+    "INSERT INTO batch_meters (number, meter, last_reading) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+  )
   const standing = db.prepare(
     `${selectBatches} WHERE number < ? AND state <> 'superseded' ORDER BY number DESC LIMIT 1`,
   )
@@ -179,6 +182,9 @@ export function batchStore(db: Db) {
   const paidFor = db.prepare(
     `SELECT number, paid_wei FROM transactions WHERE paid_wei IS NOT NULL AND number IN
        (SELECT number FROM batches WHERE state = 'settled' ORDER BY number DESC LIMIT ?)`,
+  )
+  const withEvidence = db.prepare(
+    "SELECT number, evidence FROM batches WHERE number > ? AND state <> 'built' ORDER BY number",
   )
   const countStates = db.prepare("SELECT state, count(*) AS n FROM batches GROUP BY state")
 
@@ -277,6 +283,11 @@ export function batchStore(db: Db) {
       return (lastReading.get(meter, number) as bigint | undefined) ?? 0n
     },
 
+    /** What a batch that was taken over from its evidence held of a meter. */
+    setLastReading(number: bigint, meter: bigint, reading: bigint): void {
+      setLastReading.run(number, meter, reading)
+    },
+
     accounts,
 
     /** All that a batch states, in the order of its tree's leaves: its meters, and behind them the accounts. */
@@ -348,6 +359,12 @@ export function batchStore(db: Db) {
       for (const row of paidFor.all(batches) as { number: bigint; paid_wei: string }[])
         paid.set(row.number, (paid.get(row.number) ?? 0n) + BigInt(row.paid_wei))
       return paid
+    },
+
+    /** Evidence roots of the batches above a number that validators have signed. */
+    signedRoots(above: bigint): { number: bigint; root: CID }[] {
+      const rows = withEvidence.all(above) as { number: bigint; evidence: string }[]
+      return rows.map(({ number, evidence }) => ({ number, root: CID.parse(evidence) }))
     },
 
     countsByState(): Map<BatchState, number> {

@@ -187,4 +187,13 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (number, signer, root, evidence, time, leaf_count)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What left this journal because its evidence is on disk and with others: readings up to this sequence number.
+  ALTER TABLE meters ADD COLUMN forgotten INTEGER NOT NULL DEFAULT -1;
+  ALTER TABLE batches ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+  -- Of all else in the row: SQLite notices a damaged tree, and not a damaged value.
+  ALTER TABLE readings ADD COLUMN checksum INTEGER;
+  -- How this journal came back after a loss.
+  CREATE TABLE recoveries (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, report TEXT NOT NULL) STRICT;
+  `,
 ]

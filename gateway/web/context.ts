@@ -1,6 +1,7 @@
 import type { Clock } from "../../protocol/clock.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import type { Config, Meter } from "../config.ts"
+import type { EvidenceKeeping } from "../evidence.ts"
 import type { Journal } from "../journal/journal.ts"
 import type { SettlementStatus } from "../settlement/settlement.ts"
 
@@ -12,6 +13,12 @@ export interface WebContext {
   settlement: SettlementStatus
   /** GREEN of each household as last read from the chain, Wh; empty before the first time. */
   balances: ReadonlyMap<Hex, bigint>
+  /** The evidence on disk and how many places have it. */
+  evidence?: EvidenceKeeping | undefined
+  /** Why readings cannot be stored at the moment; undefined when they can. */
+  storage?: { problem: string | undefined }
+  /** When the newest back-up was made, Unix seconds, 0 for never; and why none can be made. */
+  backup?: { newest: number; problem: string | undefined }
   /** Meters whose last poll failed, with the reason. */
   unreachable: ReadonlyMap<Meter, string>
 }

@@ -2,7 +2,8 @@ import { collectDefaultMetrics, Gauge, Registry } from "prom-client"
 import type { WebContext } from "./context.ts"
 
 /** Metrics in Prometheus' format; names are stable. Values are read when asked for. No household's load curve. */
-export function createMetrics({ journal, config, settlement, clock, unreachable }: WebContext): Registry {
+export function createMetrics(context: WebContext): Registry {
+  const { journal, config, settlement, clock, unreachable, evidence, storage } = context
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const gauge = (name: string, help: string, read: (self: Gauge) => void, labelNames: string[] = []) =>
@@ -68,6 +69,20 @@ export function createMetrics({ journal, config, settlement, clock, unreachable 
   gauge("challenges_open", "Doubted statements of the pending batch that are not answered", (g) =>
     g.set(settlement.challenges.filter(({ answered }) => !answered).length),
   )
+  gauge("storage_problem", "1 while readings cannot be stored, as when the disk is full", (g) =>
+    g.set(storage?.problem ? 1 : 0),
+  )
+  if (evidence) {
+    gauge("evidence_batches", "Batches whose evidence is on this disk, of all sites", (g) =>
+      g.set(evidence.status().kept),
+    )
+    gauge("evidence_under_replicated", "Batches of this site that too few places are known to hold", (g) =>
+      g.set(evidence.status().underReplicated),
+    )
+    gauge("evidence_missing", "Batches that were proposed on chain and that no peer has given yet", (g) =>
+      g.set(evidence.status().missing),
+    )
+  }
   gauge("clock_seconds", "The gateway's clock, Unix seconds", (g) => g.set(clock.now()))
   return registry
 }

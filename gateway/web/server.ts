@@ -54,7 +54,7 @@ export function createWeb(
     c.body(await metrics.metrics(), 200, { "content-type": metrics.contentType }),
   )
   app.route("/", apiRoutes(context, days))
-  app.route("/", evidenceRoutes(context))
+  app.route("/", evidenceRoutes({ journal: context.journal, evidence: context.evidence?.store }))
   app.route("/", assetRoutes(context.config))
   app.route("/", communityPages(context, days, pages))
   app.route("/", homePages(context, days, pages))

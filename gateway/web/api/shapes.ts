@@ -1,5 +1,5 @@
-import { batchStates } from "../../journal/batches.ts"
 import { z } from "zod"
+import { batchStates } from "../../journal/batches.ts"
 import { isDay } from "../calendar.ts"
 
 const wh = z

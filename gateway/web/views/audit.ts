@@ -1,9 +1,9 @@
-import { stageOf } from "../stage.ts"
 import type { Hex } from "../../../protocol/hex.ts"
 import type { Config } from "../../config.ts"
 import type { Challenge } from "../../settlement/challenges.ts"
 import type { LedgerEntry } from "../ledger.ts"
 import type { Locale } from "../locale.ts"
+import { stageOf } from "../stage.ts"
 import { figure, type Html, html, time } from "./html.ts"
 
 export interface AuditView {

@@ -1,6 +1,6 @@
-import { stageOf } from "../stage.ts"
 import type { Mint } from "../home-facts.ts"
 import type { Locale } from "../locale.ts"
+import { stageOf } from "../stage.ts"
 import { figure, type Html, html, time } from "./html.ts"
 
 /** What a household holds, and the batches that it came from. */

@@ -1,7 +1,7 @@
-import { stageOf } from "../stage.ts"
 import { toHex } from "../../../protocol/hex.ts"
 import type { Why } from "../home-facts.ts"
 import type { Locale } from "../locale.ts"
+import { stageOf } from "../stage.ts"
 import { type Html, html, time } from "./html.ts"
 
 /** Why a household was given an amount: batch, statements, the meters' signed readings, and the chain. */
