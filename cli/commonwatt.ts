@@ -17,6 +17,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "recompute everything that was minted",
     load: async () => (await import("./audit.ts")).auditCommand,
   },
+  config: {
+    summary: "check, migrate and explain a gateway's configuration",
+    load: async () => (await import("./config.ts")).config,
+  },
   provision: {
     summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
     load: async () => (await import("./provision.ts")).provision,

@@ -6,7 +6,8 @@ import { serveValidator } from "../audit/validator-server.ts"
 import { createClock } from "../protocol/clock.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
-import { type Command, readGiven, required, untilStopped, whenAborted } from "./command.ts"
+import { readSecret } from "../protocol/sealed-secret.ts"
+import { type Command, required, untilStopped, whenAborted } from "./command.ts"
 
 export const validate: Command = {
   name: "validate",
@@ -31,7 +32,7 @@ Example:
       rpc: config.rpc,
       oracle: config.oracle as Hex,
       privateKey: readAccountKey(config.keyFile, "The validator's key"),
-      identities: [readGiven(config.identityFile, "age identity").trim()],
+      identities: [readSecret(config.identityFile, "The age identity")],
       evidence: new Map(config.sites.map(({ site, evidence }) => [site, evidenceFrom(evidence)])),
       dataDir: config.dataDir,
       clock: createClock(config.pace, Date.now),

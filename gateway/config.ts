@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { dirname, resolve } from "node:path"
+import { type Document, isMap, LineCounter, type Node, parseDocument } from "yaml"
 import { z } from "zod"
 import type { Restart } from "../energy/restart.ts"
 import { parseSpanishCoefficients } from "../energy/spanish-coefficients.ts"
@@ -9,8 +10,7 @@ import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, type MeterKey, Scheme, schemeFacts, schemeNames } from "../protocol/meter.ts"
 import { readMeterKey } from "../protocol/meter-key-text.ts"
 import { namedBy, type SharingKey, sharingKeyShape } from "../protocol/sharing-key.ts"
-import { currentVersion } from "./config-versions.ts"
-import { readYaml } from "./config-yaml.ts"
+import { currentVersion, migrate } from "./config-versions.ts"
 import { deviceFor } from "./sources/modbus/devices.ts"
 import { profileNamed, readProfiles, shippedProfiles } from "./sources/modbus/profile.ts"
 import type { Profile } from "./sources/modbus/profile-shape.ts"
@@ -22,6 +22,7 @@ import {
   placeShape,
 } from "./sources/modbus/settings.ts"
 import { atPaths, mistakeIn, mqttShape } from "./sources/mqtt/settings.ts"
+import { offsetOf, type Remark, remarksOf } from "./yaml-places.ts"
 
 export const logLevels = ["debug", "info", "warn", "error"] as const
 
@@ -91,7 +92,7 @@ const configShape = z.strictObject({
   web: z
     .strictObject({
       host: z.string().describe("The address it listens on; 0.0.0.0 for all."),
-      port: z.int().min(0).max(65535),
+      port: z.int().min(0).max(65535).describe("Its port; 0 for any free one."),
     })
     .describe("Where the page is served."),
   chain: z
@@ -102,12 +103,14 @@ const configShape = z.strictObject({
       keyFile: file.describe("The site's key, plain or sealed."),
     })
     .describe("Where batches are settled."),
-  settlement: z.strictObject({
-    everySeconds: seconds.describe("A batch is made at every multiple of this, Unix seconds."),
-    waitSeconds: count
-      .default(120)
-      .describe("How long a batch waits for meters that have not reported up to its time, real seconds."),
-  }),
+  settlement: z
+    .strictObject({
+      everySeconds: seconds.describe("A batch is made at every multiple of this, Unix seconds."),
+      waitSeconds: count
+        .default(120)
+        .describe("How long a batch waits for meters that have not reported up to its time, real seconds."),
+    })
+    .describe("When batches are made."),
   holdSeconds: z
     .int()
     .min(0)
@@ -245,45 +248,57 @@ export function readConfig(file: string): Config {
   return checkConfig(text, file)
 }
 
-/** A mistake in a configuration, where it is and why. */
-export interface Mistake {
-  /** As in `["meters", 1, "ratedW"]`; empty for the file as a whole. */
-  path: readonly PropertyKey[]
-  says: string
-}
-
 /** The same from text. */
 export function checkConfig(text: string, file: string): Config {
-  const { document, mistakeAt } = readYaml(text, file)
-  const read = readSettings(document.toJS(), file)
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  if (document.errors.length > 0)
+    throw new PersonError(`The configuration ${file} is not valid YAML.`, {
+      context: document.errors.map(({ message }) => message.trimEnd()),
+    })
+  let value: unknown
+  try {
+    value = document.toJS()
+  } catch (cause) {
+    throw new PersonError(`The configuration ${file} is not valid YAML.`, {
+      context: [(cause as Error).message],
+    })
+  }
+  const read = readSettings(value, file)
   if ("config" in read) return read.config
   throw new PersonError(`The configuration ${file} has ${counted(read.mistakes.length)}.`, {
-    context: read.mistakes.map(mistakeAt),
-    ...nextStep(document.get("version")),
+    context: read.mistakes.map(({ place, says }) => {
+      const { line } = lines.linePos(offsetOf(document.contents as Node | null, place))
+      // A name in brackets belongs to the place: `meters.1 (Anna roof): …`.
+      const where = `${place.map(String).join(".") || "file"}${says.startsWith("(") ? " " : ": "}`
+      return `line ${line}: ${where}${says}`
+    }),
+    ...nextStep(document),
   })
 }
 
 const counted = (n: number) => (n === 1 ? "a mistake" : `${n} mistakes`)
 
-function nextStep(version: unknown): { next?: string } {
+function nextStep(document: Document): { next?: string } {
+  const version = isMap(document.contents) ? document.get("version") : undefined
   if (typeof version === "number" && version > currentVersion)
     return {
       next: `It is of version ${version}, for a newer Commonwatt; this one reads version ${currentVersion}.`,
     }
-  if (version === undefined)
-    return { next: "If it was made for an earlier Commonwatt: commonwatt config migrate FILE" }
+  // Its version alone says little: who writes a file by hand leaves it out.
+  if (version === undefined && isMap(document.contents) && migrate(document.clone()).length > 1)
+    return { next: "It was made for an earlier Commonwatt: commonwatt config migrate FILE" }
   return {}
 }
 
 /** What each setting may be, then what they mean together. @returns all the mistakes there are of either kind. */
-function readSettings(value: unknown, file: string): { config: Config } | { mistakes: Mistake[] } {
+function readSettings(value: unknown, file: string): { config: Config } | { mistakes: Remark[] } {
   const result = configShape.safeParse(value)
-  if (!result.success)
-    return { mistakes: result.error.issues.map(({ path, message }) => ({ path, says: message })) }
+  if (!result.success) return { mistakes: result.error.issues.flatMap(remarksOf) }
   const settings = result.data
   const at = (path: string) => resolve(dirname(file), path)
-  const mistakes: Mistake[] = []
-  const wrong = (path: Mistake["path"], says: string) => void mistakes.push({ path, says })
+  const mistakes: Remark[] = []
+  const wrong = (place: Remark["place"], says: string) => void mistakes.push({ place, says })
 
   const sharingKey = sharingKeyOf(settings, at, wrong)
   const households = new Set<Hex>()
@@ -315,10 +330,10 @@ function readSettings(value: unknown, file: string): { config: Config } | { mist
   }
 }
 
-type Wrong = (path: Mistake["path"], says: string) => void
+type Wrong = (place: Remark["place"], says: string) => void
 
 /** Words that begin with their place, as `buses.2 (attic): …`, as place and words. */
-function placed(mistake: string): [Mistake["path"], string] {
+function placed(mistake: string): [Remark["place"], string] {
   const [, place, says] = /^([a-zA-Z0-9.]+?):? (.*)$/s.exec(mistake)!
   return [place!.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part)), says!]
 }

@@ -10,16 +10,23 @@ export const busShape = z
     serial: z
       .strictObject({
         path: z.string().min(1).describe("The port, best by a name that stays: /dev/serial/by-id/…"),
-        baudRate: z.int().min(300).max(921_600),
-        parity: z.enum(["none", "even", "odd"]).default("none"),
-        stopBits: z.union([z.literal(1), z.literal(2)]).default(1),
+        baudRate: z
+          .int()
+          .min(300)
+          .max(921_600)
+          .describe("As the meters are set: `commonwatt provision scan` finds it."),
+        parity: z.enum(["none", "even", "odd"]).default("none").describe("As the meters are set."),
+        stopBits: z
+          .union([z.literal(1), z.literal(2)])
+          .default(1)
+          .describe("As the meters are set."),
       })
       .exactOptional()
       .describe("RTU on a serial port. A bus is either serial or tcp."),
     tcp: z
       .strictObject({
-        host: z.string().min(1),
-        port: z.int().min(1).max(65535).default(502),
+        host: z.string().min(1).describe("Its name or address."),
+        port: z.int().min(1).max(65535).default(502).describe("Modbus TCP has 502."),
         framing: z
           .enum(["tcp", "rtu"])
           .default("tcp")

@@ -32,7 +32,7 @@ export const mqttShape = z.strictObject({
       certFile: z
         .string()
         .describe("The gateway's certificate (PEM). These three are read again when they change."),
-      keyFile: z.string().describe("Its key (PEM)."),
+      keyFile: z.string().describe("Its key (PEM), plain or sealed."),
       caFile: z.string().describe("Those who may issue clients' certificates (PEM)."),
       passwords: z
         .boolean()
@@ -83,14 +83,14 @@ export const mqttShape = z.strictObject({
           "Names the session that keeps readings while the gateway is away: never change it, never use it twice.",
         ),
       version: z.enum(["3.1.1", "5"]).exactOptional().describe("Of MQTT; 3.1.1 if left out."),
-      username: z.string().exactOptional(),
-      passwordFile: z.string().exactOptional(),
+      username: z.string().exactOptional().describe("As the gateway logs in there."),
+      passwordFile: z.string().exactOptional().describe("The file with its password, plain or sealed."),
       caFile: z.string().exactOptional().describe("Who issued the broker's certificate (PEM)."),
       certFile: z
         .string()
         .exactOptional()
         .describe("The gateway's own certificate (PEM); goes with `keyFile`."),
-      keyFile: z.string().exactOptional(),
+      keyFile: z.string().exactOptional().describe("Its key (PEM), plain or sealed."),
       homeAssistant: z
         .boolean()
         .exactOptional()
