@@ -4,6 +4,7 @@ import { PersonError } from "../protocol/error.ts"
 import { createKey, type KeyKind, keyKinds } from "../provisioning/keys.ts"
 import { type Command, required, type Values } from "./command.ts"
 import { deployAction, limits, pool, site } from "./provision-contracts.ts"
+import { drill, init, restore } from "./provision-identity.ts"
 import { meter, meters, possession } from "./provision-meters.ts"
 
 const actions: Record<string, (values: Values, more: readonly string[]) => Promise<number>> = {
@@ -16,13 +17,19 @@ const actions: Record<string, (values: Values, more: readonly string[]) => Promi
   meters,
   possession,
   meter,
+  init,
+  restore,
+  drill,
 }
 
 export const provision: Command = {
   name: "provision",
   summary: "the operator's tools: keys, contracts, sites, pools, meters and what becomes of them",
   help: `
-Usage: commonwatt provision key    --kind account|meter|auditor --out FILE
+Usage: commonwatt provision init    --dir DIR --shares-to DIR [--shares 2/3] [--meters N] [SEAL] [--dry-run]
+       commonwatt provision drill   --dir DIR < SHARES
+       commonwatt provision restore --dir DIR [--meters N] [SEAL] [--dry-run] < SHARES
+       commonwatt provision key    --kind account|meter|auditor --out FILE
        commonwatt provision password < FILE
        commonwatt provision deploy --plan FILE NODE --out FILE [--dry-run]
        commonwatt provision deploy --check --plan FILE --deployment FILE --rpc URL
@@ -42,6 +49,13 @@ Usage: commonwatt provision key    --kind account|meter|auditor --out FILE
 
 NODE is --rpc URL --key-file FILE: a node of the chain and the key of who does it (32 bytes of hexadecimal behind 0x).
 
+SEAL is --passphrase-file FILE, or nothing: then systemd seals the passphrase for this machine (systemd-creds).
+
+init   makes a gateway's identity from one root: site key, TLS key, box key (opens bundles and back-ups) and keys for
+       plain meters, each sealed; and recovery shares to print, 2 of 3 if not said otherwise. Given again it completes
+       what is missing, adds meter keys (--meters N is how many there are to be) or prints another set of shares.
+drill  proves that shares (their words, a line for each) give the identity in DIR. Opens and changes nothing.
+restore  makes the same identity again from shares, on another machine.
 key    makes a key, writes its secret to a new file and prints the public part:
 ${Object.entries(keyKinds)
   .map(([kind, what]) => `         ${kind.padEnd(8)} ${what}`)
@@ -72,6 +86,11 @@ Example:
   commonwatt provision deploy --check --plan community.yaml --rpc http://127.0.0.1:8545 --deployment deployment.json
 `,
   options: {
+    dir: { type: "string" },
+    "shares-to": { type: "string" },
+    shares: { type: "string" },
+    meters: { type: "string" },
+    "passphrase-file": { type: "string" },
     kind: { type: "string" },
     rpc: { type: "string" },
     "key-file": { type: "string" },
