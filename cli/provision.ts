@@ -6,6 +6,7 @@ import { type Command, required, type Values } from "./command.ts"
 import { deployAction, limits, pool, site } from "./provision-contracts.ts"
 import { drill, init, restore } from "./provision-identity.ts"
 import { meter, meters, possession } from "./provision-meters.ts"
+import { scan } from "./provision-scan.ts"
 
 const actions: Record<string, (values: Values, more: readonly string[]) => Promise<number>> = {
   key,
@@ -20,6 +21,7 @@ const actions: Record<string, (values: Values, more: readonly string[]) => Promi
   init,
   restore,
   drill,
+  scan,
 }
 
 export const provision: Command = {
@@ -29,6 +31,8 @@ export const provision: Command = {
 Usage: commonwatt provision init    --dir DIR --shares-to DIR [--shares 2/3] [--meters N] [SEAL] [--dry-run]
        commonwatt provision drill   --dir DIR < SHARES
        commonwatt provision restore --dir DIR [--meters N] [SEAL] [--dry-run] < SHARES
+       commonwatt provision scan   [--serial PORT] [--hosts HOSTS] [--config FILE] [--dry-run]
+                                   [--baud LIST] [--parity LIST] [--units LIST] [--port N] [--wait MS] [--profiles DIR] [--json]
        commonwatt provision key    --kind account|meter|auditor --out FILE
        commonwatt provision password < FILE
        commonwatt provision deploy --plan FILE NODE --out FILE [--dry-run]
@@ -56,6 +60,10 @@ init   makes a gateway's identity from one root: site key, TLS key, box key (ope
        what is missing, adds meter keys (--meters N is how many there are to be) or prints another set of shares.
 drill  proves that shares (their words, a line for each) give the identity in DIR. Opens and changes nothing.
 restore  makes the same identity again from shares, on another machine.
+scan   finds meters on a serial bus (usual rates and parities until someone answers) and at hosts of the network
+       (names, addresses, or a network up to /24; Modbus TCP), and prints which profile fits and what each shows, to
+       compare with its display. It only reads; a port that another program has is left alone, and so are the hosts of a
+       configuration. --units 1-32 on a serial bus, 1-3,126,255 on the network; --wait is per unit.
 key    makes a key, writes its secret to a new file and prints the public part:
 ${Object.entries(keyKinds)
   .map(([kind, what]) => `         ${kind.padEnd(8)} ${what}`)
@@ -87,6 +95,16 @@ Example:
 `,
   options: {
     dir: { type: "string" },
+    serial: { type: "string" },
+    hosts: { type: "string" },
+    config: { type: "string" },
+    baud: { type: "string" },
+    parity: { type: "string" },
+    units: { type: "string" },
+    port: { type: "string" },
+    wait: { type: "string" },
+    profiles: { type: "string" },
+    json: { type: "boolean" },
     "shares-to": { type: "string" },
     shares: { type: "string" },
     meters: { type: "string" },

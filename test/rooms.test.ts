@@ -11,7 +11,8 @@ const allowed: Record<string, readonly string[]> = {
   serial: [],
   "device-sim": ["protocol", "energy", "serial"],
   audit: ["protocol", "energy", "contracts"],
-  provisioning: ["protocol", "energy", "contracts"],
+  /** What it scans for and sets up is what a gateway reads. */
+  provisioning: ["protocol", "energy", "contracts", "gateway"],
   gateway: ["protocol", "energy", "contracts", "serial"],
   demo: ["protocol", "energy", "contracts", "device-sim", "audit", "provisioning", "gateway"],
   cli: ["protocol", "energy", "contracts", "device-sim", "audit", "provisioning", "gateway", "demo"],
