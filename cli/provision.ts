@@ -3,7 +3,9 @@ import { hashPassword } from "../gateway/sources/mqtt/password.ts"
 import { PersonError } from "../protocol/error.ts"
 import { createKey, type KeyKind, keyKinds } from "../provisioning/keys.ts"
 import { type Command, required, type Values } from "./command.ts"
+import { policy, recover, rotate, succession, validators } from "./provision-community.ts"
 import { deployAction, limits, pool, site } from "./provision-contracts.ts"
+import { addMeter, household, importTable, invite, labels } from "./provision-household.ts"
 import { drill, init, restore } from "./provision-identity.ts"
 import { meter, meters, possession } from "./provision-meters.ts"
 import { scan } from "./provision-scan.ts"
@@ -17,11 +19,31 @@ const actions: Record<string, (values: Values, more: readonly string[]) => Promi
   limits,
   meters,
   possession,
-  meter,
+  meter: (values, more) => meterAction(values, more),
   init,
   restore,
   drill,
   scan,
+  household,
+  import: importTable,
+  invite,
+  labels,
+  policy,
+  validators,
+  succession,
+}
+
+function meterAction(values: Values, more: readonly string[]): Promise<number> {
+  switch (more[0]) {
+    case "add":
+      return addMeter(values)
+    case "rotate-key":
+      return rotate(values)
+    case "recover":
+      return recover(values, more.slice(1))
+    default:
+      return meter(values, more)
+  }
 }
 
 export const provision: Command = {
@@ -41,6 +63,14 @@ Usage: commonwatt provision init    --dir DIR --shares-to DIR [--shares 2/3] [--
        commonwatt provision site   NODE --deployment FILE --site N [--dry-run]
        commonwatt provision pool   NODE --deployment FILE --site N [--dry-run]
        commonwatt provision limits NODE --deployment FILE --site N --households A,B,C --limit WH [--dry-run]
+       commonwatt provision household add --config FILE --name NAME --address ADDRESS [--recipient age1…] [--dry-run]
+       commonwatt provision meter add NODE --deployment FILE --config FILE --name NAME --household NAME --address ADDRESS
+                                   --rated-w W --time T [--start-wh WH] [--meter-key FILE] [--public-key KEY]
+                                   [--scheme NAME] [--possession SIGNATURE]
+                                   [--bus NAME --unit N --profile NAME --measures generation|grid] [--every S] [--dry-run]
+       commonwatt provision import FILE.csv NODE --deployment FILE --config FILE [--dry-run]
+       commonwatt provision invite --config FILE --household NAME --page https://HOST --out FILE [--days N] [--dry-run]
+       commonwatt provision labels --config FILE --page https://HOST --out FILE [--name METER] [--dry-run]
        commonwatt provision possession --deployment FILE --list FILE
        commonwatt provision meters NODE --deployment FILE --list FILE [--dry-run]
        commonwatt provision meter suspend|reactivate|revoke NODE --deployment FILE --meter ID [--dry-run]
@@ -50,6 +80,15 @@ Usage: commonwatt provision init    --dir DIR --shares-to DIR [--shares 2/3] [--
        commonwatt provision meter hand-over … --household ADDRESS --time T
        commonwatt provision meter end       … --final-wh WH --time T
        commonwatt provision meter replace   … --final-wh WH --time T --list FILE
+       commonwatt provision meter rotate-key … --old-key FILE --meter-key FILE --time T
+       commonwatt provision meter recover announce|finish … --meter-key FILE
+       commonwatt provision meter recover cancel …
+       commonwatt provision policy show|update NODE --deployment FILE [--dry-run]
+       commonwatt provision policy announce NODE --deployment FILE --plan FILE --time T [--dry-run]
+       commonwatt provision policy withdraw NODE --deployment FILE --version N [--dry-run]
+       commonwatt provision validators NODE --deployment FILE --plan FILE [--dry-run]
+       commonwatt provision succession announce NODE --deployment FILE --oracle ADDRESS [--dry-run]
+       commonwatt provision succession withdraw|finish NODE --deployment FILE [--dry-run]
 
 NODE is --rpc URL --key-file FILE: a node of the chain and the key of who does it (32 bytes of hexadecimal behind 0x).
 
@@ -80,8 +119,18 @@ pool   deploys the pool in which a site's households settle what they shared.
 limits sets how far households of a site may be in debt.
 meters registers the meters of a YAML list: household, site, scheme, publicKey, assurance, ratedW, startTime, startWh,
        and keyFile (a key that the gateway keeps) or possession (what the meter itself signed).
+household  puts a household into the gateway's configuration; comments there stay.
+meter add  shows what it is going to state, registers the meter and puts it, and its household, into the configuration.
+       With --dry-run it needs no node. What is registered or configured already is left: give it again after a failure.
+import does the same for each line of a table. Its head: name,household,address,ratedW,startTime,startWh,scheme,
+       publicKey,possession,keyFile,bus,unit,profile,measures,everySeconds (what is not needed may be left out).
+invite prints a code that opens a household's page, once. labels prints a label with a code for each meter.
 possession  prints the digest that each meter of a list must sign to be registered.
 meter  changes what the registry knows of one meter, in one line that you review.
+       rotate-key: its old key signs the new one. recover: a key that is lost or stolen; the community announces the new
+       one, the guardian or the household can cancel it for seven days, then anyone finishes it.
+policy    announces the rules of a plan for a time at least seven days ahead; update tells the oracle of them then.
+validators  stakes for the plan's validators and names them. succession  puts another oracle in office, after its window.
 
   --dry-run         says what it would do, and does nothing
   --time T          Unix seconds
@@ -122,6 +171,24 @@ Example:
     limit: { type: "string" },
     list: { type: "string" },
     meter: { type: "string" },
+    name: { type: "string" },
+    address: { type: "string" },
+    recipient: { type: "string" },
+    "start-wh": { type: "string" },
+    scheme: { type: "string" },
+    "public-key": { type: "string" },
+    possession: { type: "string" },
+    "old-key": { type: "string" },
+    version: { type: "string" },
+    oracle: { type: "string" },
+    "meter-key": { type: "string" },
+    bus: { type: "string" },
+    unit: { type: "string" },
+    profile: { type: "string" },
+    measures: { type: "string" },
+    every: { type: "string" },
+    page: { type: "string" },
+    days: { type: "string" },
     "final-wh": { type: "string" },
     "first-wh": { type: "string" },
     "rated-w": { type: "string" },
