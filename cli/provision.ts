@@ -3,8 +3,9 @@ import { hashPassword } from "../gateway/sources/mqtt/password.ts"
 import { PersonError } from "../protocol/error.ts"
 import { createKey, type KeyKind, keyKinds } from "../provisioning/keys.ts"
 import { type Command, required, type Values } from "./command.ts"
+import { bundle, unbundle } from "./provision-bundle.ts"
 import { policy, recover, rotate, succession, validators } from "./provision-community.ts"
-import { deployAction, limits, pool, site } from "./provision-contracts.ts"
+import { community, deployAction, limits, pool, site } from "./provision-contracts.ts"
 import { addMeter, household, importTable, invite, labels } from "./provision-household.ts"
 import { drill, init, restore } from "./provision-identity.ts"
 import { meter, meters, possession } from "./provision-meters.ts"
@@ -31,6 +32,9 @@ const actions: Record<string, (values: Values, more: readonly string[]) => Promi
   policy,
   validators,
   succession,
+  bundle,
+  unbundle,
+  community,
 }
 
 function meterAction(values: Values, more: readonly string[]): Promise<number> {
@@ -59,6 +63,9 @@ Usage: commonwatt provision init    --dir DIR --shares-to DIR [--shares 2/3] [--
        commonwatt provision password < FILE
        commonwatt provision deploy --plan FILE NODE --out FILE [--dry-run]
        commonwatt provision deploy --check --plan FILE --deployment FILE --rpc URL
+       commonwatt provision community init --plan FILE NODE --out FILE [--dry-run]
+       commonwatt provision bundle --config FILE [--dir IDENTITY --passphrase-file FILE] --out FILE LOCK [--dry-run]
+       commonwatt provision unbundle FILE --dir DIR LOCK [--passphrase-to FILE] [--remove] [--dry-run]
        commonwatt provision site   NODE --deployment FILE --gateway ADDRESS [--dry-run]
        commonwatt provision site   NODE --deployment FILE --site N [--dry-run]
        commonwatt provision pool   NODE --deployment FILE --site N [--dry-run]
@@ -113,6 +120,11 @@ deploy puts a community's contracts on a chain as its plan says, and writes wher
        transaction. Given again after a failure it goes on where it stopped.
   --check  compares what is on chain with the plan and with the code that the contracts compile to: a line for each
        thing, and exit code 0 only if all hold.
+community init  deploys as the plan says and then checks all of it, in one go; given again it goes on, and checks again.
+bundle puts a configuration, every file that it names and an identity into one encrypted file (age) for a new gateway.
+       LOCK is --lock-file FILE (a passphrase), or --to age1… (the box's key, which its init printed).
+unbundle  takes it there, LOCK being --lock-file FILE or --key-file FILE (box.key). The passphrase of sealed keys goes
+       to a credential of systemd, or where --passphrase-to says. With --remove the bundle is deleted in the end.
 site   opens a site for a gateway (the address of its key) and prints the site's number; with --site it adds
        what an open site's stake lacks, after it was slashed or the rules changed.
 pool   deploys the pool in which a site's households settle what they shared.
@@ -181,6 +193,10 @@ Example:
     "old-key": { type: "string" },
     version: { type: "string" },
     oracle: { type: "string" },
+    to: { type: "string" },
+    "lock-file": { type: "string" },
+    "passphrase-to": { type: "string" },
+    remove: { type: "boolean" },
     "meter-key": { type: "string" },
     bus: { type: "string" },
     unit: { type: "string" },
