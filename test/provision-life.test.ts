@@ -83,6 +83,28 @@ const registered = (meterId: Hex) =>
     args: [meterId],
   })
 
+t.test("one file makes a community, and what was made is compared with it", async (t) => {
+  const options = {
+    rpc: chain.rpc,
+    "key-file": at("operator.key"),
+    plan: at("plan.yaml"),
+    out: at("other.json"),
+  }
+  t.match(await run("community init", { ...options, "dry-run": true }), {
+    told: "",
+    out: "",
+    said: /threshold 2 of 3/,
+  })
+  const made = await run("community init", options)
+  t.match(made, { told: "", said: /All \d+ hold\./ })
+  t.notMatch(made.out, /DIFFERS/)
+  t.match(
+    await run("community init", options),
+    { told: "", said: /All \d+ hold\./ },
+    "once more changes nothing",
+  )
+})
+
 t.test("a meter is added after its summary: on chain and in the configuration, once", async (t) => {
   const options = {
     ...node,
