@@ -10,6 +10,7 @@ import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, type MeterKey, Scheme, schemeFacts, schemeNames } from "../protocol/meter.ts"
 import { readMeterKey } from "../protocol/meter-key-text.ts"
 import { namedBy, type SharingKey, sharingKeyShape } from "../protocol/sharing-key.ts"
+import { accountsShape } from "../protocol/tariff.ts"
 import { currentVersion, migrate } from "./config-versions.ts"
 import { deviceFor } from "./sources/modbus/devices.ts"
 import { profileNamed, readProfiles, shippedProfiles } from "./sources/modbus/profile.ts"
@@ -138,6 +139,15 @@ const configShape = z.strictObject({
     .describe(
       "How an interval's surplus is divided among the households: docs/sharing.md. Left out: proportional.",
     ),
+  accounts: z
+    .unknown()
+    .transform(lowerCaseAddresses)
+    .pipe(accountsShape)
+    .optional()
+    .describe("What shared energy is worth, and who keeps what of it: docs/sharing.md."),
+  sharingPool: hex(20)
+    .exactOptional()
+    .describe("The SharingPool in which account statements are settled: `commonwatt provision pool`."),
   coefficients: z
     .strictObject({
       file: file.describe("The file of coefficients by supply point."),
@@ -300,6 +310,13 @@ function readSettings(value: unknown, file: string): { config: Config } | { mist
   const mistakes: Remark[] = []
   const wrong = (place: Remark["place"], says: string) => void mistakes.push({ place, says })
 
+  const { accounts, rules, settlement } = settings
+  if (settlement.everySeconds % rules.intervalSeconds !== 0)
+    wrong(["settlement", "everySeconds"], "must be a multiple of rules.intervalSeconds")
+  if (accounts?.tariffs.some(({ from }) => from % rules.intervalSeconds !== 0))
+    wrong(["accounts", "tariffs"], "begin with an interval: from must be a multiple of rules.intervalSeconds")
+  if (settings.sharingPool !== undefined && !accounts)
+    wrong(["sharingPool"], "settles accounts, and there are no accounts")
   const sharingKey = sharingKeyOf(settings, at, wrong)
   const households = new Set<Hex>()
   settings.households.forEach(({ name, address }, i) => {
@@ -340,12 +357,10 @@ function placed(mistake: string): [Remark["place"], string] {
 
 /** @returns the key to go on with, also where there is a mistake. */
 function sharingKeyOf(
-  { sharingKey, coefficients, rules: { intervalSeconds }, settlement }: ConfigFile,
+  { sharingKey, coefficients, rules: { intervalSeconds } }: ConfigFile,
   at: (path: string) => string,
   wrong: Wrong,
 ): SharingKey {
-  if (settlement.everySeconds % intervalSeconds !== 0)
-    wrong(["settlement", "everySeconds"], "must be a multiple of rules.intervalSeconds")
   if (coefficients && sharingKey)
     wrong(["coefficients"], "sharingKey and coefficients are two keys: keep one of them")
   let key: SharingKey = sharingKey ?? { name: "proportional", version: 1 }

@@ -102,4 +102,20 @@ export const migrations: readonly string[] = [
   DROP INDEX equivocations;
   CREATE UNIQUE INDEX equivocations ON quarantine (meter_id, detail) WHERE reason = 'equivocation';
   `,
+  `
+  -- Credits are text: an account is as large as the contract's, not as SQLite's integer.
+  CREATE TABLE account_statements (
+    number INTEGER NOT NULL REFERENCES batches(number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    household TEXT NOT NULL,
+    credit TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (number, position)
+  ) STRICT, WITHOUT ROWID;
+  -- How a batch leaves the community's accounts to the next, as JSON.
+  CREATE TABLE accounting (
+    number INTEGER PRIMARY KEY REFERENCES batches(number) ON DELETE CASCADE,
+    state TEXT NOT NULL
+  ) STRICT;
+  `,
 ]
