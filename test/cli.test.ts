@@ -38,7 +38,7 @@ const chain = await startTestChain()
 t.teardown(() => chain.stop())
 
 t.test("each command has help with an example, and answers a mistake in words", async (t) => {
-  for (const name of ["demo", "run", "sim", "read", "verify", "validate", "audit", "provision"]) {
+  for (const name of ["demo", "run", "sim", "read", "verify", "validate", "audit", "config", "provision"]) {
     const help = await run(name, "--help")
     t.equal(help.code, 0, name)
     t.match(help.out, /\nExample/)
