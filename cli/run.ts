@@ -27,12 +27,13 @@ Example:
     const config = readConfig(file)
     const level = () => optional(values, "log") ?? config.logLevel ?? "info"
     const log = pino({ level: level(), base: null }, pino.destination(2))
-    const gateway = await startGateway(config, log)
     const onHangUp = () => {
       readAgain(file, config, log)
       log.level = level()
     }
+    // From the start on: without a listener the signal would end the gateway.
     process.on("SIGHUP", onHangUp)
+    const gateway = await startGateway(config, log)
     process.send?.({ mqtt: gateway.mqttPort, web: gateway.webPort })
     await whenAborted(signal)
     process.off("SIGHUP", onHangUp)
