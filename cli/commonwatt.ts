@@ -41,6 +41,10 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "put a back-up onto a new board, or try whether one could",
     load: async () => (await import("./backup.ts")).restoreCommand,
   },
+  config: {
+    summary: "check, migrate and explain a gateway's configuration",
+    load: async () => (await import("./config.ts")).config,
+  },
   provision: {
     summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
     load: async () => (await import("./provision.ts")).provision,

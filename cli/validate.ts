@@ -8,7 +8,8 @@ import { createProgress } from "../gateway/supervise/progress.ts"
 import { createClock } from "../protocol/clock.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
-import { type Command, readGiven, required, untilStopped, whenAborted } from "./command.ts"
+import { readSecret } from "../protocol/sealed-secret.ts"
+import { type Command, required, untilStopped, whenAborted } from "./command.ts"
 
 /** A first batch after a long absence is recomputed from the site's beginning. */
 const judgePatienceMs = 60 * 60_000
@@ -41,7 +42,7 @@ Example:
       rpc: config.rpc,
       oracle: config.oracle as Hex,
       privateKey: readAccountKey(config.keyFile, "The validator's key"),
-      identities: [readGiven(config.identityFile, "age identity").trim()],
+      identities: [readSecret(config.identityFile, "The age identity")],
       evidence: new Map(config.sites.map(({ site, evidence }) => [site, kept.from(evidence)])),
       dataDir: config.dataDir,
       clock: createClock(config.pace, Date.now),

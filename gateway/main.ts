@@ -165,15 +165,7 @@ export async function startGateway(
   const chain = connectChain({ ...config.chain, site: config.site })
   const { siteIdentity } = await import("../protocol/site-identity.ts")
   const { recipient } = await siteIdentity(readAccountKey(config.chain.keyFile, "The site's key"))
-  const settlement = createSettlement({
-    // What the site sealed it can open again, should its journal be lost.
-    config: { ...config, auditors: [...config.auditors, recipient] },
-    journal,
-    chain,
-    clock,
-    monotonic,
-    log,
-  })
+  const settlement = createSettlement({ config, journal, chain, recipient, clock, monotonic, log })
   const { createProposedHeads } = await import("../evidence/proposed.ts")
   const proposed = createProposedHeads(config.chain)
   const evidence = createEvidenceKeeping({

@@ -13,7 +13,8 @@ const allowed: Record<string, readonly string[]> = {
   serial: [],
   "device-sim": ["protocol", "energy", "serial"],
   audit: ["protocol", "energy", "contracts", "evidence"],
-  provisioning: ["protocol", "energy", "contracts"],
+  /** What it scans for and sets up is what a gateway reads. */
+  provisioning: ["protocol", "energy", "contracts", "gateway"],
   gateway: ["protocol", "energy", "contracts", "evidence", "serial"],
   demo: ["protocol", "energy", "contracts", "evidence", "device-sim", "audit", "provisioning", "gateway"],
   cli: [

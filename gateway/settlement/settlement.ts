@@ -4,6 +4,7 @@ import { evidenceDigest } from "../../protocol/block.ts"
 import type { Clock } from "../../protocol/clock.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import type { Proposal } from "../../protocol/proposal.ts"
+import type { Recipient } from "../../protocol/seal.ts"
 import { leafOf } from "../../protocol/statement.ts"
 import { buildTree } from "../../protocol/tree.ts"
 import type { Config } from "../config.ts"
@@ -42,6 +43,8 @@ export interface SettlementOptions {
   config: Config
   journal: Journal
   chain: Chain
+  /** The site's own: what it sealed it can open again, should its journal be lost. */
+  recipient?: Recipient
   clock: Clock
   /** Milliseconds of a clock that never steps, for durations. */
   monotonic: () => number
@@ -55,7 +58,7 @@ export interface SettlementOptions {
  * takes a number once and pays a watt-hour once, so that no step can do harm twice.
  */
 export function createSettlement(options: SettlementOptions) {
-  const { config, journal, chain, clock, monotonic, patience = usualPatience, log } = options
+  const { config, journal, chain, recipient, clock, monotonic, patience = usualPatience, log } = options
   const { site, settlement } = config
   const { confirmations, maxFeeGwei, warnBelowBatches } = config.chain
   const { batches } = journal
@@ -269,7 +272,7 @@ export function createSettlement(options: SettlementOptions) {
       meters: config.meters,
       recipientsOf: (household) => {
         const own = config.households.find(({ address }) => address === household)?.recipient
-        return own ? [...config.auditors, own] : config.auditors
+        return [...config.auditors, recipient, own].filter((one) => one !== undefined)
       },
     })
     if (!batch) {
