@@ -3,6 +3,7 @@ import { batchStore } from "./batches.ts"
 import { type Db, openDatabase } from "./database.ts"
 import { quarantineStore } from "./quarantine.ts"
 import { readingStore } from "./readings.ts"
+import { relayStore } from "./relays.ts"
 
 export type Journal = ReturnType<typeof openJournal>
 
@@ -19,6 +20,7 @@ export function journalIn(db: Db, meters: readonly Meter[]) {
     readings,
     quarantine,
     batches: batchStore(db),
+    relays: relayStore(db),
     /** Runs the work in one transaction: all of it is on the disk when this returns, or none of it. */
     commit<T>(work: () => T): T {
       quarantine.begin()
