@@ -15,3 +15,14 @@ export interface WebContext {
   /** Meters whose last poll failed, with the reason. */
   unreachable: ReadonlyMap<Meter, string>
 }
+
+/** Who is logged in, as the session says; undefined is nobody. Set once, before any route. */
+export interface LoggedIn {
+  address: Hex
+  name: string
+}
+
+/** What a route of the web finds in its Hono context: `c.get("household")`. */
+export interface WebEnv {
+  Variables: { household: LoggedIn | undefined }
+}
