@@ -10,6 +10,7 @@ import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, type MeterKey, Scheme, schemeFacts, schemeNames } from "../protocol/meter.ts"
 import { readMeterKey } from "../protocol/meter-key-text.ts"
 import { namedBy, type SharingKey, sharingKeyShape } from "../protocol/sharing-key.ts"
+import { relayShape } from "./relay/settings.ts"
 import { deviceFor } from "./sources/modbus/devices.ts"
 import { profileNamed, readProfiles, shippedProfiles } from "./sources/modbus/profile.ts"
 import type { Profile } from "./sources/modbus/profile-shape.ts"
@@ -21,6 +22,7 @@ import {
   placeShape,
 } from "./sources/modbus/settings.ts"
 import { atPaths, mistakeIn, mqttShape } from "./sources/mqtt/settings.ts"
+import { webShape } from "./web/settings.ts"
 
 const hex = (bytes: number) =>
   z
@@ -30,7 +32,6 @@ const hex = (bytes: number) =>
 const count = z.int().nonnegative()
 const seconds = z.int().positive()
 const wholeWh = z.union([count, z.string().regex(/^\d+$/)]).transform(BigInt)
-const listener = z.strictObject({ host: z.string(), port: z.int().min(0).max(65535) })
 
 const meterShape = z.strictObject({
   name: z.string().min(1),
@@ -61,7 +62,9 @@ const configShape = z.strictObject({
   /** Who says that this machine's clock is right: systemd-timesyncd, or the operator (chrony, GPS). */
   timeSync: z.enum(["systemd", "trusted"]).default("systemd"),
   mqtt: mqttShape,
-  web: listener,
+  web: webShape,
+  /** Carries what households sign to the chain, and pays its gas. Left out: they cannot send or retire from here. */
+  relay: relayShape.exactOptional(),
   chain: z.strictObject({ rpc: z.url(), chainId: z.int().positive(), oracle: hex(20), keyFile: z.string() }),
   settlement: z.strictObject({
     /** A batch is made at every multiple of this, Unix seconds. */
@@ -124,6 +127,10 @@ function readCoefficients(
   }
   const households = new Map(Object.entries(supplyPoints))
   return parseSpanishCoefficients(text, { ...coefficients, fileName: file, households })
+}
+
+function filesAt<T extends { certFile: string; keyFile: string }>(tls: T, at: (path: string) => string): T {
+  return { ...tls, certFile: at(tls.certFile), keyFile: at(tls.keyFile) }
 }
 
 /** People paste addresses with the capitals of their checksum. */
@@ -283,5 +290,7 @@ export function checkConfig(text: string, file: string): Config {
     dataDir: at(config.dataDir),
     ...(config.profilesDir !== undefined && { profilesDir: at(config.profilesDir) }),
     chain: { ...config.chain, keyFile: at(config.chain.keyFile) },
+    web: { ...config.web, ...(config.web.tls && { tls: filesAt(config.web.tls, at) }) },
+    ...(config.relay && { relay: { ...config.relay, keyFile: at(config.relay.keyFile) } }),
   }
 }

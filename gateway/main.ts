@@ -2,11 +2,15 @@ import { existsSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Logger } from "pino"
 import { createClock } from "../protocol/clock.ts"
+import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
+import { readAccountKey } from "../protocol/key-file.ts"
 import { Clock as ClockQuality, readingDigest } from "../protocol/reading.ts"
 import type { Config, Meter } from "./config.ts"
 import { createIntake, type Outcome } from "./intake.ts"
 import { type Journal, openJournal } from "./journal/journal.ts"
+import { connectRelayChain } from "./relay/chain.ts"
+import { createRelay } from "./relay/relay.ts"
 import { createSettlement } from "./settlement/settlement.ts"
 import { startPoller } from "./sources/modbus/poller.ts"
 import { deviceOf } from "./sources/modbus/reader.ts"
@@ -16,9 +20,11 @@ import { startMqtt, usualReadingsPerMinute } from "./sources/mqtt/mqtt.ts"
 import { createResends } from "./sources/mqtt/resends.ts"
 import type { WebContext } from "./web/context.ts"
 import { startWeb } from "./web/server.ts"
+import { openSessions } from "./web/session/store.ts"
 
 const settleEveryMs = 500
 const balancesEveryMs = 2_000
+const relayEveryMs = 1_000
 const stopPatienceMs = 2_000
 const usualHoldSeconds = 60
 
@@ -97,13 +103,22 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     balances,
     unreachable,
   }
-  const web = await startWeb(context, config.web, log)
+  const wallNow = () => Math.floor(Date.now() / 1000)
+  const sessions = openSessions(config.dataDir, wallNow)
+  const relay = relayOf(config, journal, wallNow, log)
+  const web = await startWeb(context, config.web, log, {
+    sessions,
+    relay,
+    now: wallNow,
+    monotonic: () => monotonic() / 1000,
+  })
 
   const stopping = new AbortController()
   const settling = every(settleEveryMs, stopping.signal, () => settlement.advance())
   const balancing = every(balancesEveryMs, stopping.signal, async () => {
     for (const { address } of config.households) balances.set(address, await chain.balance(address))
   })
+  const relaying = relay && every(relayEveryMs, stopping.signal, () => relay.advance())
   log.info({ site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port }, "the gateway is up")
   return {
     mqttPort: mqtt.port,
@@ -114,10 +129,24 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
       await Promise.all([poller.stop(), mqtt.close(), web.close()])
       await intake.drain()
       // A step of settlement may be waiting for a chain that is away; it may be broken off anywhere.
-      await Promise.race([Promise.all([settling, balancing]), sleep(stopPatienceMs)])
+      await Promise.race([Promise.all([settling, balancing, relaying]), sleep(stopPatienceMs)])
       journal.close()
+      sessions.close()
     },
   }
+}
+
+function relayOf({ relay, chain }: Config, journal: Journal, now: () => number, log: Logger) {
+  if (!relay) return undefined
+  if (readAccountKey(relay.keyFile, "The relay's key") === readAccountKey(chain.keyFile, "The site's key"))
+    throw new PersonError("The relay must have an account of its own.", {
+      context: [
+        "relay.keyFile and chain.keyFile hold one key: households' transactions would hold up batches.",
+      ],
+      next: "Make another with: commonwatt provision key --kind account --out relay.key",
+    })
+  const connected = connectRelayChain(chain, relay.keyFile)
+  return createRelay({ journal, chain: connected, at: chain, settings: relay, now, log })
 }
 
 /** More than a client has under way at once when the gateway ends. */

@@ -41,6 +41,8 @@ export type Relay = ReturnType<typeof createRelay>
 export function createRelay({ journal: { relays }, chain, at, settings, now, log }: RelayOptions) {
   const status: RelayStatus = { waits: undefined, detail: undefined }
   let checked = false
+  /** Transactions that a node took since this program started. */
+  const takenByNode = new Set<Hex>()
   /** The newest block that mined intents were looked for in. */
   let seen: Hex | undefined
 
@@ -165,14 +167,19 @@ export function createRelay({ journal: { relays }, chain, at, settings, now, log
     const signed = await chain.sign(intent, signature, contracts, terms)
     relays.putTransaction({ ...signed, relay: id, sent: now(), ...terms })
     relays.setState(id, "sent")
-    await sendAgain(signed.raw)
+    await sendAgain(signed)
     const entry = relays.get(id)!
     await look(entry)
   }
 
   /** "Already known" and "nonce too low" are answers here too: the receipt tells. */
-  async function sendAgain(raw: Hex): Promise<void> {
-    await chain.send(raw).catch((error: unknown) => log.debug({ reason: reasonOf(error) }, "not sent"))
+  async function sendAgain({ hash, raw }: { hash: Hex; raw: Hex }): Promise<void> {
+    try {
+      await chain.send(raw)
+      takenByNode.add(hash)
+    } catch (error) {
+      log.debug({ hash, reason: reasonOf(error) }, "not sent")
+    }
   }
 
   /** @returns whether one of its transactions is mined. */
@@ -180,6 +187,7 @@ export function createRelay({ journal: { relays }, chain, at, settings, now, log
     for (const { hash } of relays.transactions(id)) {
       const receipt = await chain.receipt(hash)
       if (!receipt) continue
+      takenByNode.delete(hash)
       if (receipt.succeeded) relays.setDone(id, hash, receipt.block, receipt.number)
       else relays.setState(id, "failed", "refused", `transaction ${hash} was reverted`)
       log.info({ relay: Number(id), kind: intent.kind, succeeded: receipt.succeeded }, "an intent was mined")
@@ -198,14 +206,18 @@ export function createRelay({ journal: { relays }, chain, at, settings, now, log
       if (!(await look(entry))) relays.setState(entry.id, "queued")
       return
     }
-    if (now() - last.sent < patience) return
+    if (now() - last.sent < patience) {
+      // The program may have ended, or the line been down, before a node had it.
+      if (!takenByNode.has(last.hash)) await sendAgain(last)
+      return
+    }
     const { id, intent, signature } = entry
     const refusal = await chain.refusal(intent, signature, contracts)
     // It can never succeed any more; the next one takes its place.
     if (refusal && intent.until <= now()) return relays.setState(id, "failed", "expired")
     const gas = refusal ? undefined : await chain.gas(intent, signature, contracts)
     const fees = await feesFor(last.nonce)
-    if (gas === undefined || exceeds(fees.maxFeePerGas)) await sendAgain(last.raw)
+    if (gas === undefined || exceeds(fees.maxFeePerGas)) await sendAgain(last)
     else await transact(entry, contracts, { nonce: last.nonce, gas, ...fees })
   }
 
@@ -217,7 +229,7 @@ export function createRelay({ journal: { relays }, chain, at, settings, now, log
       if (!receipt) {
         log.warn({ relay: Number(id) }, "the chain dropped the block of an intent; it is sent again")
         relays.undo(id)
-        for (const { raw } of relays.transactions(id)) await sendAgain(raw)
+        for (const transaction of relays.transactions(id)) await sendAgain(transaction)
         return
       }
       if (receipt.block !== block || receipt.number !== number)
