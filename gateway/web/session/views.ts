@@ -26,7 +26,7 @@ export function joinView({ words }: Tongue, trouble?: Trouble): Html {
 
 export function loginView({ words }: Tongue): Html {
   return html`<section><p>${words.loginLead}</p>
-<noscript><p class="note">${words.noScriptPasskey}</p></noscript>
+<p class="note" data-no-script>${words.noScriptPasskey}</p>
 <div class="stack"><button class="main" type="button" id="passkey" hidden data-unknown="${words.passkeyUnknown}" data-failed="${words.passkeyFailed}">${words.loginPasskey}</button>
 <p class="note" id="passkey-not-here" hidden>${words.passkeyNotHere}</p>
 <p class="error" id="trouble" role="alert" hidden></p>
@@ -63,7 +63,7 @@ ${
 <form method="post" action="/passkeys/remove">${hidden}<input type="hidden" name="id" value="${id}"><button type="submit">${words.passkeyRemove}<span class="hidden"> ${device}</span></button></form></li>`,
       )}</ul>`
 }
-<noscript><p class="note">${words.noScriptPasskey}</p></noscript>
+<p class="note" data-no-script>${words.noScriptPasskey}</p>
 <button class="main" type="button" id="passkey-add" hidden data-csrf="${csrf}" data-failed="${words.passkeyFailed}">${words.passkeyAdd}</button>
 <p class="note" id="passkey-not-here" hidden>${words.passkeyNotHere}</p>
 <p class="error" id="trouble" role="alert" hidden></p></section>

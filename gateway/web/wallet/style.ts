@@ -6,7 +6,7 @@ export const walletStyle = `
 .wallet nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1rem;padding:0}
 .wallet nav a{display:inline-block;padding:.4rem 0}
 .wallet main>h1{margin-top:1rem}
-.wallet form,.wallet .stack{display:grid;gap:.75rem}
+.wallet form,.wallet .stack{display:grid;grid-template-columns:minmax(0,1fr);gap:.75rem}
 .wallet label{display:grid;gap:.25rem;font-weight:600}
 .wallet label small{font-weight:400}
 .wallet input,.wallet textarea{font:inherit;width:100%;min-height:2.75rem;padding:.5rem .7rem;border:1px solid var(--soft);border-radius:10px;background:var(--paper);color:var(--ink)}
@@ -14,6 +14,7 @@ export const walletStyle = `
 .wallet input[aria-invalid=true]{border-color:var(--warn);border-width:2px}
 .wallet .big{font-size:2.25rem;line-height:1.1;font-weight:700;letter-spacing:-.02em}
 .wallet .big small{display:inline;font-size:1rem;font-weight:400;letter-spacing:0}
+.wallet section{grid-template-columns:minmax(0,1fr)}
 .wallet .actions{display:grid;grid-template-columns:repeat(3,1fr);gap:.5rem;list-style:none;padding:0}
 .wallet .button,.wallet button.main{display:grid;place-items:center;min-height:2.75rem;padding:.5rem .75rem;border:0;border-radius:12px;background:var(--link);color:var(--surface);font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}
 .wallet button{min-height:2.75rem}
@@ -24,8 +25,8 @@ export const walletStyle = `
 .wallet .error{padding:.6rem .8rem;border-inline-start:4px solid var(--warn);background:var(--warn-paper);border-radius:6px}
 .wallet .good{padding:.6rem .8rem;border-inline-start:4px solid var(--neighbours);border-radius:6px;background:var(--paper)}
 .wallet [hidden]{display:none!important}
-.wallet .moves{list-style:none;padding:0;display:grid;gap:.75rem}
-.wallet .moves li{padding-block-start:.6rem;border-block-start:1px solid var(--line)}
+.wallet .moves{list-style:none;min-width:0;padding:0;display:grid;gap:.75rem}
+.wallet .moves li{min-width:0;overflow-wrap:anywhere;padding-block-start:.6rem;border-block-start:1px solid var(--line)}
 .wallet .moves li:first-child{border:0;padding-block-start:0}
 .wallet .state{font-weight:600}
 .wallet .state.failed{color:var(--warn)}

@@ -14,7 +14,10 @@ const asked = 3
 
 /** Making, restoring, showing and removing the key of this device. */
 export function startKeyPage({ household, site, csrf, words }: Facts, signing: Signing | undefined): void {
-  if (!isSecureContext || !crypto.subtle) return show("not-secure")
+  if (!isSecureContext || !crypto.subtle) {
+    show("not-secure")
+    return
+  }
   let fresh: Uint8Array | undefined
 
   function showOnly(section: "have" | "none" | "write" | "check" | "restoring"): void {

@@ -1,4 +1,4 @@
-import { complain, element, post } from "./page.ts"
+import { complain, element, forgetNoScript, post } from "./page.ts"
 
 /** Browsers bind passkeys to names, and not to addresses of numbers. */
 const canUsePasskeys =
@@ -93,6 +93,7 @@ async function offerPasskey(button: HTMLElement): Promise<void> {
   })
 }
 
+forgetNoScript()
 takeInvitation()
 const login = document.getElementById("passkey")
 const add = document.getElementById("passkey-add")

@@ -80,6 +80,11 @@ export function fillList(id: string, entries: readonly string[]): void {
   element(id).replaceChildren(...items)
 }
 
+/** What the page says to browsers that run no script. */
+export function forgetNoScript(): void {
+  for (const note of document.querySelectorAll("[data-no-script]")) note.remove()
+}
+
 export function enableCopy(): void {
   const button = document.getElementById("copy")
   if (!button || !navigator.clipboard) return

@@ -25,10 +25,14 @@ interface Asked {
 export function startSignPage(facts: Facts, signing: Signing | undefined): void {
   const { household, contracts, words, csrf } = facts
   const kind = facts.page === "retire" ? "retire" : "send"
-  if (!household || !contracts) return complain(words.noRelay)
-  if (!signing) return sendToKeyPage(words.keyNone)
-  if (addressOf(signing) !== household)
-    return sendToKeyPage(fill(words.keyDiffers, { account: checksumAddress(household) }))
+  if (!household || !contracts) {
+    complain(words.noRelay)
+    return
+  }
+  if (!signing || addressOf(signing) !== household) {
+    sendToKeyPage(signing ? fill(words.keyDiffers, { account: checksumAddress(household) }) : words.keyNone)
+    return
+  }
   for (const button of document.querySelectorAll<HTMLButtonElement>("[data-needs-script]"))
     button.disabled = false
   let asked: Asked | undefined

@@ -1,5 +1,5 @@
 import { startKeyPage } from "./key-page.ts"
-import { element, enableCopy, readFacts } from "./page.ts"
+import { element, enableCopy, forgetNoScript, readFacts } from "./page.ts"
 import { startSignPage } from "./sign-page.ts"
 import { readSigning } from "./store.ts"
 
@@ -7,6 +7,7 @@ import { readSigning } from "./store.ts"
 const lookEveryMs = 3000
 
 async function start(): Promise<void> {
+  forgetNoScript()
   enableCopy()
   const print = document.getElementById("print")
   if (print) {

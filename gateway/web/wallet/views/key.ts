@@ -6,7 +6,7 @@ export function keyView({ words }: Tongue): Html {
   const passphrases = (prefix: string) => html`<p class="note">${words.passphraseLead}</p>
 <label>${words.passphraseNew}<input id="${prefix}-passphrase" type="password" autocomplete="new-password" minlength="10"></label>
 <label>${words.passphraseAgain}<input id="${prefix}-again" type="password" autocomplete="new-password"></label>`
-  return html`<noscript><p class="error">${words.noScriptKey}</p></noscript>
+  return html`<p class="error" data-no-script>${words.noScriptKey}</p>
 <p>${words.keyLead}</p>
 <p class="error" id="not-secure" role="alert" hidden>${words.keyNotSecure}</p>
 <p class="error" id="trouble" role="alert" hidden></p>

@@ -34,7 +34,7 @@ export function sendView(
   filled: { to: string; amount: string },
 ): Html {
   const { words } = tongue
-  return html`<noscript><p class="error">${words.noScriptSign}</p></noscript>
+  return html`<p class="error" data-no-script>${words.noScriptSign}</p>
 <section><form id="ask" autocomplete="off" novalidate>
 <label>${words.sendTo}<textarea id="to" rows="2" required autocapitalize="none" spellcheck="false">${filled.to}</textarea></label>
 <button type="button" id="scan" hidden data-stop="${words.scanStop}" data-failed="${words.scanFailed}">${words.scan}</button>
@@ -48,7 +48,7 @@ ${signView(tongue, "send")}</section>`
 /** Retiring, for good. */
 export function retireView(tongue: Tongue, available: bigint | undefined): Html {
   const { words } = tongue
-  return html`<noscript><p class="error">${words.noScriptSign}</p></noscript>
+  return html`<p class="error" data-no-script>${words.noScriptSign}</p>
 <section><p>${words.retireLead}</p><form id="ask" autocomplete="off" novalidate>
 <label>${words.retireFor}<input id="beneficiary" required maxlength="80"></label>
 <label>${words.retireReason}<input id="reason" required maxlength="200"></label>
