@@ -56,6 +56,11 @@ const meterShape = z.strictObject({
 const configShape = z.strictObject({
   site: z.int().positive(),
   name: z.string().default("Commonwatt"),
+  /** Where the community's days begin and end on the pages: a name of the IANA database, as "Europe/Berlin". */
+  timeZone: z
+    .string()
+    .refine(isTimeZone, 'is no time zone of the IANA database, as "Europe/Berlin" is one')
+    .default("UTC"),
   dataDir: z.string(),
   /** Demonstrations run time at another pace. */
   pace: paceShape.exactOptional(),
@@ -139,6 +144,14 @@ function lowerCaseAddresses(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(lowerCaseAddresses)
   if (typeof value !== "object" || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, lowerCaseAddresses(part)]))
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined
+  } catch {
+    return false
+  }
 }
 
 type ConfigFile = z.output<typeof configShape>

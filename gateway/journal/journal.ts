@@ -1,6 +1,7 @@
 import type { Meter } from "../config.ts"
 import { batchStore } from "./batches.ts"
 import { type Db, openDatabase } from "./database.ts"
+import { dayStore } from "./days.ts"
 import { quarantineStore } from "./quarantine.ts"
 import { readingStore } from "./readings.ts"
 import { relayStore } from "./relays.ts"
@@ -21,6 +22,7 @@ export function journalIn(db: Db, meters: readonly Meter[]) {
     quarantine,
     batches: batchStore(db),
     relays: relayStore(db),
+    days: dayStore(db),
     /** Runs the work in one transaction: all of it is on the disk when this returns, or none of it. */
     commit<T>(work: () => T): T {
       quarantine.begin()

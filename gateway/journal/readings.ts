@@ -84,6 +84,9 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
   const lastCounted = db.prepare(
     `SELECT ${columns} WHERE r.meter = ? AND r.id <= ? AND r.reason IS NULL ORDER BY r.id DESC LIMIT 1`,
   )
+  const nextCounted = db.prepare(
+    `SELECT ${columns} WHERE r.meter = ? AND r.id > ? AND r.reason IS NULL ORDER BY r.id LIMIT 1`,
+  )
   const countedFrom = db.prepare(
     `SELECT ${columns} WHERE r.meter = ? AND r.reason IS NULL AND r.id >= coalesce((SELECT id FROM readings
        WHERE meter = ? AND reason IS NULL AND time <= ? ORDER BY id DESC LIMIT 1), 0) ORDER BY r.id`,
@@ -174,6 +177,12 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
     /** The last reading that counts, up to the one with this id. */
     lastCounted(meterId: Hex, id = 2n ** 63n - 1n): StoredReading | undefined {
       const row = lastCounted.get(rowId(meterId), id) as Row | undefined
+      return row && fromRow(row)
+    },
+
+    /** The first reading that counts after the one with this id. */
+    nextCounted(meterId: Hex, id: bigint): StoredReading | undefined {
+      const row = nextCounted.get(rowId(meterId), id) as Row | undefined
       return row && fromRow(row)
     },
 

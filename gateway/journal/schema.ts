@@ -103,6 +103,34 @@ export const migrations: readonly string[] = [
   CREATE UNIQUE INDEX equivocations ON quarantine (meter_id, detail) WHERE reason = 'equivocation';
   `,
   `
+  -- What each household's energy was, a day at a time: worked out from the readings, kept so that a year is read fast.
+  CREATE TABLE days (
+    day TEXT PRIMARY KEY,
+    from_time INTEGER NOT NULL,
+    to_time INTEGER NOT NULL,
+    -- How far each meter had reported when it was worked out.
+    basis TEXT NOT NULL,
+    -- 1 when nothing that comes later can change it.
+    final INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE home_days (
+    household TEXT NOT NULL,
+    day TEXT NOT NULL REFERENCES days(day) ON DELETE CASCADE,
+    known INTEGER NOT NULL, missing INTEGER NOT NULL,
+    generated INTEGER, used INTEGER, given INTEGER, received INTEGER, to_grid INTEGER, from_grid INTEGER,
+    silent TEXT NOT NULL,
+    -- Its intervals, as DAG-CBOR.
+    records BLOB NOT NULL,
+    PRIMARY KEY (household, day)
+  ) STRICT;
+  -- The community's day as everyone was shown it. It is never changed: the difference would tell of one home.
+  CREATE TABLE public_days (
+    day TEXT PRIMARY KEY,
+    homes TEXT NOT NULL,
+    used INTEGER, shared INTEGER, to_grid INTEGER, from_grid INTEGER
+  ) STRICT;
+  `,
+  `
   -- Households' signed intents, which the gateway carries to the chain, and the transactions that carry them.
   CREATE TABLE relays (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,64 +1,79 @@
 /**
- * What the page does in a browser with JavaScript: it listens for the names of parts that changed, and puts their
- * new markup, made by the server, in place of the old. Where events are not to be had it asks every ten seconds.
+ * What a page does in a browser with JavaScript: where it shows the present it listens for something new, and then puts
+ * its parts, made anew by the server, in place of the old. Where events are not to be had it asks every ten seconds.
+ * A chart says in words what its bar under the finger is. Without all of this each page is whole.
  */
 export const appScript = `"use strict"
-const state = document.getElementById("updates-state")
-const pause = document.getElementById("pause")
-const part = (name) => document.querySelector('[data-part="' + name + '"]')
-const all = Array.from(document.querySelectorAll("[data-part]"), (element) => element.dataset.part)
-const wanted = new Set()
-let busy = false, paused = false, source, poll
-const say = (text) => state.textContent !== text && (state.textContent = text)
+const { events, lost, paused: pausedWords, pause: pauseWords, resume } = document.body.dataset
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("/sw.js").catch(() => {})
 
-function replace(name, markup) {
-  const old = part(name)
-  const selection = getSelection()
-  if (!selection.isCollapsed && old.contains(selection.anchorNode)) return
-  const focused = old.contains(document.activeElement) ? document.activeElement.id : ""
-  const open = Array.from(old.querySelectorAll("details[open]"), (element) => element.id)
-  old.innerHTML = markup
-  for (const id of open) document.getElementById(id)?.setAttribute("open", "")
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true })
-}
+for (const type of ["click", "pointerover"])
+  document.addEventListener(type, (event) => {
+    const bar = event.target.closest?.(".bar")
+    if (!bar) return
+    const figure = bar.closest("figure")
+    figure.querySelector(".chosen")?.classList.remove("chosen")
+    bar.classList.add("chosen")
+    figure.querySelector(".readout").textContent = bar.querySelector("title").textContent
+  })
 
-async function refresh(names) {
-  for (const name of names) wanted.add(name)
-  if (busy) return
-  busy = true
-  let trouble = ""
-  for (const name of wanted) {
-    wanted.delete(name)
-    const response = await fetch("/fragment/" + name).catch(() => undefined)
-    const markup = response?.ok ? await response.text().catch(() => undefined) : undefined
-    if (markup === undefined) trouble = "The gateway does not answer. This page is as it was at its last update."
-    else if (!paused) replace(name, markup)
+if (events) {
+  const state = document.getElementById("updates-state")
+  const button = document.getElementById("pause")
+  let busy = false, again = false, paused = false, source, poll
+  const say = (text) => state.textContent !== text && (state.textContent = text)
+
+  function replace(old, fresh) {
+    const selection = getSelection()
+    if (!selection.isCollapsed && old.contains(selection.anchorNode)) return
+    const focused = old.contains(document.activeElement) ? document.activeElement.id : ""
+    for (const { id } of old.querySelectorAll("details[open]"))
+      if (id) fresh.querySelector("#" + id)?.setAttribute("open", "")
+    old.replaceWith(fresh)
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true })
   }
-  if (!paused) say(trouble)
-  busy = false
-}
 
-function start() {
-  source?.close()
-  clearInterval(poll)
-  if (paused || document.hidden) return
-  source = new EventSource("/events")
-  source.onopen = () => refresh(all)
-  source.addEventListener("changed", (event) => refresh(event.data.split(" ")))
-  source.onerror = () => {
-    refresh(all)
-    if (source.readyState !== EventSource.CLOSED) return
-    poll = setInterval(() => refresh(all), 10000)
+  async function refresh() {
+    again = busy
+    if (busy) return
+    busy = true
+    const response = await fetch(location.pathname + "?parts", { headers: { accept: "text/html" } }).catch(() => undefined)
+    const markup = response?.ok && !response.redirected ? await response.text().catch(() => undefined) : undefined
+    if (markup !== undefined && !paused) {
+      const fresh = new DOMParser().parseFromString(markup, "text/html")
+      for (const part of fresh.querySelectorAll("[data-part]")) {
+        const old = document.querySelector('[data-part="' + part.dataset.part + '"]')
+        if (old && old.innerHTML !== part.innerHTML) replace(old, part)
+      }
+    }
+    if (!paused) say(markup === undefined ? lost : "")
+    busy = false
+    if (again) refresh()
   }
-}
 
-pause.onclick = () => {
-  paused = !paused
-  pause.textContent = paused ? "Resume updates" : "Pause updates"
-  say(paused ? "Paused: the figures below stand still." : "")
+  function start() {
+    source?.close()
+    clearInterval(poll)
+    if (paused || document.hidden) return
+    source = new EventSource(events)
+    source.onopen = refresh
+    source.addEventListener("live", refresh)
+    source.onerror = () => {
+      refresh()
+      if (source.readyState !== EventSource.CLOSED) return
+      clearInterval(poll)
+      poll = setInterval(refresh, 10000)
+    }
+  }
+
+  button.onclick = () => {
+    paused = !paused
+    button.textContent = paused ? resume : pauseWords
+    say(paused ? pausedWords : "")
+    start()
+  }
+  document.addEventListener("visibilitychange", start)
+  document.getElementById("updates").hidden = false
   start()
 }
-document.addEventListener("visibilitychange", start)
-document.getElementById("updates").hidden = false
-start()
 `

@@ -1,10 +1,7 @@
-import type { Part, Parts } from "./screen.ts"
-import { partNames } from "./screen.ts"
-
-/** Somebody who wants to know which parts of the page changed. */
+/** Somebody who wants to know what is new. */
 export interface Listener {
-  /** Waits for changes since the last call; resolves with none of them when `ms` have passed, or on leaving. */
-  next(ms: number): Promise<ReadonlySet<Part>>
+  /** Waits for a value other than the last one; undefined when `ms` have passed, or on leaving. */
+  next(ms: number): Promise<string | undefined>
   leave(): void
   readonly left: boolean
 }
@@ -15,66 +12,72 @@ export interface ChangesOptions {
 }
 
 /**
- * Tells listeners which parts changed, at most once in `everyMs`. The parts are looked at only while somebody listens;
- * what a slow listener has not taken yet is a set of names and grows no further.
+ * Tells listeners when a value changed, at most once in `everyMs`. It is looked at only while somebody listens; of what
+ * a slow listener has not taken yet the newest stays, and nothing grows.
  */
-export function createChanges(screen: () => Promise<Parts>, { everyMs, mostListeners }: ChangesOptions) {
-  const listeners = new Set<(parts: readonly Part[]) => void>()
-  let looking = false
+export function createChanges(look: () => string, { everyMs, mostListeners }: ChangesOptions) {
+  const listeners = new Set<(value: string) => void>()
+  let timer: NodeJS.Timeout | undefined
+  let before: string | undefined
 
-  async function look(): Promise<void> {
-    let before = await screen().catch(() => undefined)
-    while (listeners.size > 0) {
-      await new Promise((resolve) => setTimeout(resolve, everyMs))
-      // What cannot be rendered is reported where the page itself is asked for.
-      const after = await screen().catch(() => undefined)
-      if (!after) continue
-      const changed = partNames.filter((name) => before?.get(name) !== after.get(name))
-      before = after
-      if (changed.length > 0) for (const tell of listeners) tell(changed)
+  function lookAgain(): void {
+    let value: string
+    try {
+      value = look()
+    } catch {
+      // What cannot be made is reported where it is asked for.
+      return
     }
-    looking = false
+    if (value === before) return
+    before = value
+    for (const tell of listeners) tell(value)
   }
 
   return {
     /** @returns undefined when there are as many listeners as there may be. */
     listen(): Listener | undefined {
       if (listeners.size >= mostListeners) return undefined
-      let pending = new Set<Part>()
+      let pending: string | undefined
       let left = false
       let wake = () => {}
-      const tell = (parts: readonly Part[]) => {
-        for (const part of parts) pending.add(part)
+      const tell = (value: string) => {
+        pending = value
         wake()
       }
-      listeners.add(tell)
-      if (!looking) {
-        looking = true
-        void look()
+      if (listeners.size === 0) {
+        before = undefined
+        lookAgain()
+        timer = setInterval(lookAgain, everyMs)
       }
+      pending = before
+      listeners.add(tell)
       return {
         async next(ms) {
-          if (pending.size === 0 && !left) {
-            let timer: NodeJS.Timeout | undefined
+          if (pending === undefined && !left) {
+            let patience: NodeJS.Timeout | undefined
             await new Promise<void>((resolve) => {
               wake = resolve
-              timer = setTimeout(resolve, ms)
+              patience = setTimeout(resolve, ms)
             })
-            clearTimeout(timer)
+            clearTimeout(patience)
           }
-          const parts = pending
-          pending = new Set()
-          return parts
+          const value = pending
+          pending = undefined
+          return value
         },
         leave() {
           left = true
           listeners.delete(tell)
+          if (listeners.size === 0) clearInterval(timer)
           wake()
         },
         get left() {
           return left
         },
       }
+    },
+    get listeners() {
+      return listeners.size
     },
   }
 }

@@ -11,13 +11,18 @@ export interface LedgerEntry {
   attestations: Attestation[]
 }
 
-/** The latest batches, newest first. */
+/** The latest batches before a number, newest first. */
 export function ledger(
   { journal: { batches }, config }: Pick<WebContext, "journal" | "config">,
   limit: number,
-) {
+  before?: bigint,
+): LedgerEntry[] {
   const startWh = new Map(config.meters.map(({ key, startWh }) => [key.meterId, startWh]))
-  return batches.newest(limit).map((batch): LedgerEntry => {
+  // Numbers follow each other without a gap, from 1 on.
+  const newest = batches.newest(1)[0]?.number ?? 0n
+  const first = before !== undefined && before <= newest ? before - 1n : newest
+  const numbers = Array.from({ length: limit }, (_, i) => first - BigInt(i)).filter((number) => number > 0n)
+  return numbers.flatMap((number) => batches.get(number) ?? []).map((batch): LedgerEntry => {
     const statements = batches.statements(batch.number)
     const previous = batches.standingBefore(batch.number)
     const before = new Map(startWh)

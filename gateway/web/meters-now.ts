@@ -1,4 +1,5 @@
 import type { Hex } from "../../protocol/hex.ts"
+import type { Meter } from "../config.ts"
 import type { StoredReading } from "../journal/readings.ts"
 import type { WebContext } from "./context.ts"
 import { type LatestReading, type MeterNow, measuresOf } from "./live.ts"
@@ -9,9 +10,12 @@ const readingsForPeriod = 4
 const notWorthLooking = 30 * 60
 
 /** What each meter last said that counts. */
-export function metersNow({ config, journal, clock, unreachable }: WebContext): MeterNow[] {
+export function metersNow(
+  { config, journal, clock, unreachable }: Pick<WebContext, "config" | "journal" | "clock" | "unreachable">,
+  meters: readonly Meter[] = config.meters,
+): MeterNow[] {
   const now = clock.now()
-  return config.meters.map((meter) => ({
+  return meters.map((meter) => ({
     name: meter.name,
     household: meter.household,
     latest: latestOf(meter.key.meterId),

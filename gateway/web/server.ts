@@ -1,32 +1,42 @@
 import { readFileSync } from "node:fs"
 import { createServer } from "node:https"
 import { serve } from "@hono/node-server"
-import { Hono } from "hono"
+import { Hono, type MiddlewareHandler } from "hono"
+import { compress } from "hono/compress"
 import { secureHeaders } from "hono/secure-headers"
 import type { Logger } from "pino"
 import { PersonError } from "../../protocol/error.ts"
+import { apiRoutes } from "./api/routes.ts"
+import { assetRoutes } from "./assets.ts"
+import { communityPages } from "./community-pages.ts"
 import type { WebContext, WebEnv } from "./context.ts"
+import { createDays, type Days } from "./days.ts"
 import { evidenceRoutes } from "./evidence.ts"
+import { homePages } from "./home-pages.ts"
+import { chooseLanguage } from "./language.ts"
 import { createMetrics } from "./metrics.ts"
-import { pageRoutes } from "./pages.ts"
+import { createPages, nobody } from "./page.ts"
 import { recogniseHousehold } from "./session/guard.ts"
 import { sessionRoutes } from "./session/routes.ts"
 import type { WebSettings } from "./settings.ts"
-import { statusOf } from "./status.ts"
 import { walletAssets } from "./wallet/assets.ts"
-import type { WalletContext } from "./wallet/context.ts"
+import type { Wallet } from "./wallet/context.ts"
 import { walletRoutes } from "./wallet/routes.ts"
 
+/** Days that are over are worked out one at a time, so that nothing else waits long. */
+const keepDaysEveryMs = 1000
+
 /**
- * The gateway's web server: the page, its data, metrics and evidence.
- * @param wallet what logging in and households' wallets work with; left out, nobody can log in.
+ * The gateway's web: pages, API, metrics and evidence.
+ * @param session says who is logged in, before any route.
  */
-export async function startWeb(
+export function createWeb(
   context: WebContext,
-  { host, port, origin, tls }: WebSettings,
-  log: Logger,
-  wallet?: Omit<WalletContext, keyof WebContext>,
-): Promise<{ port: number; tlsPort: number | undefined; close(): Promise<void> }> {
+  log: Pick<Logger, "error">,
+  session: MiddlewareHandler<WebEnv> = nobody,
+  days: Days = createDays(context),
+): Hono<WebEnv> {
+  const pages = createPages(context)
   const metrics = createMetrics(context)
   const app = new Hono<WebEnv>()
   app.use(
@@ -38,6 +48,7 @@ export async function startWeb(
         imgSrc: ["'self'"],
         connectSrc: ["'self'"],
         manifestSrc: ["'self'"],
+        workerSrc: ["'self'"],
         formAction: ["'self'"],
         frameAncestors: ["'none'"],
         baseUri: ["'none'"],
@@ -47,50 +58,89 @@ export async function startWeb(
       referrerPolicy: "same-origin",
     }),
   )
-  if (wallet) {
-    const households = new Map(context.config.households.map(({ address, name }) => [address, name]))
-    wallet.sessions.follow(new Set(households.keys()))
-    app.use(recogniseHousehold(wallet.sessions, households, origin))
-  }
+  app.use(compress())
+  app.use(session)
+  app.use(chooseLanguage())
   app.get("/metrics", async (c) =>
     c.body(await metrics.metrics(), 200, { "content-type": metrics.contentType }),
   )
-  app.get("/api/status", (c) => c.json(statusOf(context)))
+  app.route("/", apiRoutes(context, days))
   app.route("/", evidenceRoutes(context))
-  app.route("/", pageRoutes(context))
-  if (wallet) {
-    const assets = walletAssets()
-    app.route("/", sessionRoutes({ ...context, ...wallet }, assets))
-    app.route("/", walletRoutes({ ...context, ...wallet }, assets))
-  }
-  app.notFound((c) => c.text("There is no such page here.\n", 404))
+  app.route("/", assetRoutes(context.config))
+  app.route("/", communityPages(context, days, pages))
+  app.route("/", homePages(context, days, pages))
+  app.notFound((c) => pages.notFound(c))
   app.onError((error, c) => {
     log.error({ error: error.message, path: c.req.path }, "a page could not be made")
     return c.text("This page could not be made. The gateway's log says why.\n", 500)
   })
+  return app
+}
 
-  const plain = await listen(app, host, port)
-  const secure =
-    tls &&
-    (await listen(app, tls.host ?? host, tls.port, tls).catch((error) =>
-      plain.close().then(() => Promise.reject(error)),
-    ))
+/** What lets households in, says who is logged in, and carries what they sign. */
+function letHouseholdsIn(context: WebContext, wallet: Wallet) {
+  const { config } = context
+  const households = new Map(config.households.map(({ address, name }) => [address, name]))
+  wallet.sessions.follow(new Set(households.keys()))
   return {
-    port: plain.port,
-    tlsPort: secure?.port,
-    async close() {
-      await Promise.all([plain.close(), secure?.close()])
+    session: recogniseHousehold(wallet.sessions, households, config.web.origin),
+    routes(app: Hono<WebEnv>): void {
+      const assets = walletAssets()
+      app.route("/", sessionRoutes({ ...context, ...wallet }, assets))
+      app.route("/", walletRoutes({ ...context, ...wallet }, assets))
     },
   }
 }
 
-/** @throws PersonError when there is no certificate. */
+/**
+ * Serves the gateway's web, and keeps the days that are over.
+ * @param wallet left out, nobody can log in.
+ */
+export async function startWeb(
+  context: WebContext,
+  { host, port, tls }: WebSettings,
+  log: Logger,
+  wallet?: Wallet,
+): Promise<{ port: number; tlsPort: number | undefined; close(): Promise<void> }> {
+  const days = createDays(context)
+  const households = wallet && letHouseholdsIn(context, wallet)
+  const app = createWeb(context, log, households?.session, days)
+  households?.routes(app)
+  const keeping = setInterval(() => {
+    try {
+      days.keep()
+    } catch (error) {
+      log.error({ error: (error as Error).message }, "a day could not be kept")
+    }
+  }, keepDaysEveryMs)
+  keeping.unref()
+  const servers: Listening[] = []
+  const close = async () => {
+    clearInterval(keeping)
+    await Promise.all(servers.map((server) => server.close()))
+  }
+  try {
+    servers.push(await listen(app, host, port))
+    if (tls) servers.push(await listen(app, tls.host ?? host, tls.port, tls))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { port: servers[0]!.port, tlsPort: servers[1]?.port, close }
+}
+
+interface Listening {
+  port: number
+  close(): Promise<void>
+}
+
+/** @throws PersonError when its certificate cannot be read. */
 function listen(
   app: Hono<WebEnv>,
   hostname: string,
   port: number,
   tls?: { certFile: string; keyFile: string },
-): Promise<{ port: number; close(): Promise<void> }> {
+): Promise<Listening> {
   const secured = tls && {
     createServer,
     serverOptions: { cert: readPem(tls.certFile), key: readPem(tls.keyFile), minVersion: "TLSv1.2" as const },

@@ -27,7 +27,7 @@ const homes = [
 ]
 
 /** A village of six homes whose meters sign with keys of their own, and a journal in a temporary directory. */
-export function openVillage() {
+export function openVillage({ timeZone = "UTC", intervalSeconds = 900 } = {}) {
   const directory = mkdtempSync(join(tmpdir(), "commonwatt-web-"))
   const secrets = new Map<string, Uint8Array>()
   const households = homes.map(({ name }, i) => ({ name, address: `0x${String(i + 1).repeat(40)}` as Hex }))
@@ -52,6 +52,7 @@ export function openVillage() {
   const config: Config = {
     site: 1,
     name: "Mill Lane",
+    timeZone,
     dataDir: directory,
     timeSync: "trusted",
     buses: [],
@@ -60,7 +61,7 @@ export function openVillage() {
     web: { host: "127.0.0.1", port: 0 },
     chain: { rpc: "http://127.0.0.1:8545", chainId: 31337, oracle: `0x${"0".repeat(40)}`, keyFile: "key" },
     settlement: { everySeconds: 3600, waitSeconds: 60 },
-    rules: { intervalSeconds: 900, headroomBasisPoints: 1000, clockToleranceSeconds: 120 },
+    rules: { intervalSeconds, headroomBasisPoints: 1000, clockToleranceSeconds: 120 },
     validators: [],
     auditors: ["age1test"],
     households,

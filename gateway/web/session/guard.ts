@@ -2,14 +2,9 @@ import { createHmac, timingSafeEqual } from "node:crypto"
 import type { Context, MiddlewareHandler } from "hono"
 import { getCookie } from "hono/cookie"
 import type { Hex } from "../../../protocol/hex.ts"
-import type { LoggedIn } from "../context.ts"
+import type { WebEnv } from "../context.ts"
 import { askerOf } from "./asker.ts"
-import type { Session, SessionStore } from "./store.ts"
-
-/** What the routes of sessions and wallet find in their Hono context. */
-export interface SessionEnv {
-  Variables: { household: LoggedIn | undefined; session: Session | undefined; csrf: string }
-}
+import type { SessionStore } from "./store.ts"
 
 /** Under HTTPS the name itself makes browsers keep the cookie to this host and to HTTPS. */
 export const cookieName = (https: boolean) => (https ? "__Host-session" : "session")
@@ -19,8 +14,8 @@ export function recogniseHousehold(
   sessions: SessionStore,
   households: ReadonlyMap<Hex, string>,
   origin: string | undefined,
-): MiddlewareHandler {
-  return async (c: Context<SessionEnv>, next) => {
+): MiddlewareHandler<WebEnv> {
+  return async (c, next) => {
     const { https, privately } = askerOf(c, origin)
     const token = privately ? getCookie(c, cookieName(https)) : undefined
     const session = token === undefined ? undefined : sessions.find(token)
@@ -41,13 +36,13 @@ function csrfOf(token: string): string {
  * Lets nothing be changed but by our own pages: the browser must name our origin, and whoever is logged in must bring the
  * session's token, in a form's field `csrf` or in the header `x-csrf-token`.
  */
-export function refuseForeign(origin: string | undefined): MiddlewareHandler {
-  return async (c: Context<SessionEnv>, next) => {
+export function refuseForeign(origin: string | undefined): MiddlewareHandler<WebEnv> {
+  return async (c, next) => {
     if (c.req.method === "GET" || c.req.method === "HEAD") return next()
     if (c.req.header("origin") !== askerOf(c, origin).origin)
       return c.text("This was not sent from a page of this gateway.\n", 403)
     const expected = c.get("csrf")
-    if (expected !== "") {
+    if (expected) {
       const given = c.req.header("x-csrf-token") ?? (await formField(c, "csrf"))
       if (!equalText(given, expected))
         return c.text("This page is too old. Go back, load it again, and repeat.\n", 403)

@@ -4,24 +4,25 @@ import { deleteCookie, setCookie } from "hono/cookie"
 import { z } from "zod"
 import { PersonError } from "../../../protocol/error.ts"
 import { fromHex, type Hex } from "../../../protocol/hex.ts"
+import type { WebEnv } from "../context.ts"
 import { invitationsFile, keepInvitation, readInvitations, redeemInvitation } from "../invitations.ts"
-import type { Html } from "../views/html.ts"
+import { createPages, logInPath } from "../page.ts"
+import { forgetPages, pagesOf } from "../service-worker.ts"
 import type { WalletAssets } from "../wallet/assets.ts"
 import type { WalletContext } from "../wallet/context.ts"
-import { frame } from "../wallet/views/frame.ts"
-import { type Tongue, tongueFor } from "../wallet/words.ts"
+import { createWalletPages } from "../wallet/page.ts"
+import type { Tongue } from "../wallet/words.ts"
 import { askerOf } from "./asker.ts"
 import { createAttempts } from "./attempts.ts"
 import { createChallenges } from "./challenges.ts"
 import { deviceOf } from "./device.ts"
-import { cookieName, formField, refuseForeign, type SessionEnv } from "./guard.ts"
+import { cookieName, formField, refuseForeign } from "./guard.ts"
 import { algorithms, checkAssertion, checkRegistration, rpOf } from "./passkey.ts"
 import { devicesView, joinView, loggedOutView, loginView, type Trouble } from "./views.ts"
 
 /** A cookie is kept for so long at most; the store may end its session earlier, seconds. */
 const cookieSeconds = 365 * 86_400
 const landing = "/home"
-const notKept = { "cache-control": "no-store" }
 
 const base64url = z.string().regex(/^[\w-]{1,16000}$/)
 const registrationShape = z.strictObject({
@@ -38,28 +39,17 @@ const assertionShape = z.strictObject({
 })
 
 /** Logging in and out: invitations, passkeys, the devices of a household. */
-export function sessionRoutes(context: WalletContext, assets: WalletAssets): Hono<SessionEnv> {
+export function sessionRoutes(context: WalletContext, assets: WalletAssets): Hono<WebEnv> {
   const { config, sessions, now, monotonic } = context
   const { origin } = config.web
-  const timeZone = "UTC"
+  const { show, tongue: tongueFor } = createWalletPages(createPages(context), assets, "login")
   const households = new Map(config.households.map(({ address, name }) => [address, name]))
   const invitations = invitationsFile(config.dataDir)
   const attempts = createAttempts(monotonic)
   const challenges = createChallenges(monotonic)
-  const app = new Hono<SessionEnv>()
+  const app = new Hono<WebEnv>()
 
-  const page = (c: Context<SessionEnv>, title: string, body: Html, status: 200 | 400 | 403 | 429 = 200) => {
-    const tongue = tongueFor(c)
-    const { household, csrf } = c.var
-    const [styleUrl, scriptUrl] = [assets.style.url, assets.login.url]
-    return c.html(
-      frame({ tongue, community: config.name, title, household, csrf, styleUrl, scriptUrl, body }),
-      status,
-      notKept,
-    )
-  }
-
-  function letIn(c: Context<SessionEnv>, household: Hex): void {
+  function letIn(c: Context<WebEnv>, household: Hex): void {
     const { https } = askerOf(c, origin)
     // A device that was logged in before gets a new secret, and the old one ends.
     const { session } = c.var
@@ -76,7 +66,7 @@ export function sessionRoutes(context: WalletContext, assets: WalletAssets): Hon
 
   /** Why nobody can log in over this connection, or now. */
   function hindrance(
-    c: Context<SessionEnv>,
+    c: Context<WebEnv>,
     { words }: Tongue,
   ): { trouble: Trouble; status: 403 | 429 } | undefined {
     const { privately, address } = askerOf(c, origin)
@@ -86,42 +76,42 @@ export function sessionRoutes(context: WalletContext, assets: WalletAssets): Hon
     return undefined
   }
 
-  for (const path of ["/join", "/login/*", "/logout", "/devices/*", "/passkeys/*"])
+  for (const path of ["/join", "/log-in/*", "/log-out", "/devices/*", "/passkeys/*"])
     app.use(path, bodyLimit({ maxSize: 64 * 1024 }), refuseForeign(origin))
 
   app.get("/join", (c) => {
     const tongue = tongueFor(c)
     const hindered = hindrance(c, tongue)
-    return page(c, tongue.words.joinTitle, joinView(tongue, hindered?.trouble))
+    return show(c, tongue.words.joinTitle, joinView(tongue, hindered?.trouble))
   })
 
   app.post("/join", async (c) => {
     const tongue = tongueFor(c)
     const { words } = tongue
     const hindered = hindrance(c, tongue)
-    if (hindered) return page(c, words.joinTitle, joinView(tongue, hindered.trouble), hindered.status)
+    if (hindered) return show(c, words.joinTitle, joinView(tongue, hindered.trouble), { status: hindered.status })
     const token = /(?:^|#)([\w-]{22})\s*$/.exec(await formField(c, "invitation"))?.[1] ?? ""
     const taken = redeemInvitation(readInvitations(invitations), token, now())
     if (!taken || !households.has(taken.household)) {
       attempts.failed(askerOf(c, origin).address)
       const trouble = { sentence: words.joinRefused, next: words.joinNext }
-      return page(c, words.joinTitle, joinView(tongue, trouble), 403)
+      return show(c, words.joinTitle, joinView(tongue, trouble), { status: 403 })
     }
     keepInvitation(invitations, taken.entry)
     letIn(c, taken.household)
     return c.redirect(landing, 303)
   })
 
-  app.get("/login", (c) => {
+  app.get(logInPath, (c) => {
     const tongue = tongueFor(c)
-    return c.var.household ? c.redirect(landing) : page(c, tongue.words.loginTitle, loginView(tongue))
+    return c.var.household ? c.redirect(landing) : show(c, tongue.words.loginTitle, loginView(tongue))
   })
 
-  app.post("/login/challenge", (c) =>
+  app.post("/log-in/challenge", (c) =>
     c.json({ challenge: challenges.make("log in"), rpId: rpOf(askerOf(c, origin).origin) }),
   )
 
-  app.post("/login/passkey", async (c) => {
+  app.post("/log-in/passkey", async (c) => {
     const tongue = tongueFor(c)
     const hindered = hindrance(c, tongue)
     if (hindered) return c.json({ error: hindered.trouble.sentence }, hindered.status)
@@ -146,32 +136,33 @@ export function sessionRoutes(context: WalletContext, assets: WalletAssets): Hon
     return c.json({ next: landing })
   })
 
-  app.post("/logout", (c) => {
+  app.post("/log-out", (c) => {
     const { session } = c.var
     if (session) sessions.end(session.household, session.id)
     return leave(c)
   })
 
-  function leave(c: Context<SessionEnv>) {
+  function leave(c: Context<WebEnv>) {
     const { https } = askerOf(c, origin)
     deleteCookie(c, cookieName(https), { path: "/", secure: https })
-    c.header("clear-site-data", '"cache"')
+    // The service worker forgets what it kept of this household.
+    c.header(pagesOf, forgetPages)
     c.set("household", undefined)
     const tongue = tongueFor(c)
-    return page(c, tongue.words.loggedOutTitle, loggedOutView(tongue))
+    return show(c, tongue.words.loggedOutTitle, loggedOutView(tongue))
   }
 
   app.get("/devices", (c) => {
-    const { household, session, csrf } = c.var
-    if (!household) return c.redirect("/login")
+    const { household, session, csrf = "" } = c.var
+    if (!household) return c.redirect(logInPath)
     const tongue = tongueFor(c)
     const [devices, passkeys] = [sessions.list(household.address), sessions.passkeys(household.address)]
-    return page(c, tongue.words.devicesTitle, devicesView(tongue, timeZone, csrf, session, devices, passkeys))
+    return show(c, tongue.words.devicesTitle, devicesView(tongue, csrf, session, devices, passkeys))
   })
 
   app.post("/devices/end", async (c) => {
     const { household, session } = c.var
-    if (!household) return c.redirect("/login", 303)
+    if (!household) return c.redirect(logInPath, 303)
     const id = await formField(c, "id")
     sessions.end(household.address, id)
     return id === session?.id ? leave(c) : c.redirect("/devices", 303)
@@ -179,7 +170,7 @@ export function sessionRoutes(context: WalletContext, assets: WalletAssets): Hon
 
   app.post("/devices/end-all", (c) => {
     const { household } = c.var
-    if (!household) return c.redirect("/login", 303)
+    if (!household) return c.redirect(logInPath, 303)
     sessions.endAll(household.address)
     sessions.removePasskeys(household.address)
     return leave(c)
@@ -222,7 +213,7 @@ export function sessionRoutes(context: WalletContext, assets: WalletAssets): Hon
 
   app.post("/passkeys/remove", async (c) => {
     const { household } = c.var
-    if (!household) return c.redirect("/login", 303)
+    if (!household) return c.redirect(logInPath, 303)
     sessions.removePasskey(household.address, await formField(c, "id"))
     return c.redirect("/devices", 303)
   })

@@ -1,5 +1,4 @@
 import { type Html, html } from "../views/html.ts"
-import { dateIn } from "../wallet/views/frame.ts"
 import { say, type Tongue } from "../wallet/words.ts"
 import type { Passkey } from "./passkey.ts"
 import type { Session } from "./store.ts"
@@ -34,23 +33,22 @@ export function loginView({ words }: Tongue): Html {
 }
 
 export function loggedOutView({ words }: Tongue): Html {
-  return html`<section><p>${words.keyStays}</p><a class="button" href="/login">${words.logIn}</a></section>`
+  return html`<section><p>${words.keyStays}</p><a class="button" href="/log-in">${words.logIn}</a></section>`
 }
 
 export function devicesView(
   tongue: Tongue,
-  timeZone: string,
   csrf: string,
   own: Session | undefined,
   sessions: readonly Session[],
   passkeys: readonly Passkey[],
 ): Html {
-  const { words } = tongue
+  const { words, locale } = tongue
   const hidden = html`<input type="hidden" name="csrf" value="${csrf}">`
   return html`<section><p>${words.devicesLead}</p>
 <ul class="moves">${sessions.map(
     ({ id, device, created, seen }) =>
-      html`<li><strong>${device}</strong>${id === own?.id ? ` (${words.thisDevice})` : ""}<small>${say(words.since, { date: dateIn(tongue, created, timeZone) })}, ${say(words.lastSeen, { date: dateIn(tongue, seen, timeZone) })}</small>
+      html`<li><strong>${device}</strong>${id === own?.id ? ` (${words.thisDevice})` : ""}<small>${say(words.since, { date: locale.moment(created) })}, ${say(words.lastSeen, { date: locale.moment(seen) })}</small>
 <form method="post" action="/devices/end">${hidden}<input type="hidden" name="id" value="${id}"><button type="submit">${words.endOne}<span class="hidden"> ${device}</span></button></form></li>`,
   )}</ul></section>
 <section aria-labelledby="passkeys-title"><h2 id="passkeys-title">${words.passkeysTitle}</h2><p>${words.passkeysLead}</p>
@@ -59,7 +57,7 @@ ${
     ? html`<p class="note">${words.passkeyNone}</p>`
     : html`<ul class="moves">${passkeys.map(
         ({ id, device, created }) =>
-          html`<li><strong>${device}</strong><small>${say(words.since, { date: dateIn(tongue, created, timeZone) })}</small>
+          html`<li><strong>${device}</strong><small>${say(words.since, { date: locale.moment(created) })}</small>
 <form method="post" action="/passkeys/remove">${hidden}<input type="hidden" name="id" value="${id}"><button type="submit">${words.passkeyRemove}<span class="hidden"> ${device}</span></button></form></li>`,
       )}</ul>`
 }

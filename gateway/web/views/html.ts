@@ -1,5 +1,6 @@
 import { html, raw } from "hono/html"
-import { isoTime, notKnown } from "../words.ts"
+import type { Locale } from "../locale.ts"
+import { isoTime } from "../words.ts"
 
 export { html, raw }
 
@@ -10,8 +11,8 @@ export function time(at: number, words: string): Html {
   return html`<time datetime="${isoTime(at)}">${words}</time>`
 }
 
-/** A figure with its exact value for machines; or that it is not known. */
-export function figure(value: bigint | undefined, words: (value: bigint) => string): Html {
-  if (value === undefined) return html`<span class="unknown">${notKnown}</span>`
+/** A figure with its exact value for machines; or that it is not known. A missing figure is never shown as 0. */
+export function figure(value: bigint | undefined, words: (value: bigint) => string, locale: Locale): Html {
+  if (value === undefined) return html`<span class="unknown">${locale.words.notKnown}</span>`
   return html`<data value="${value}"${value === 0n ? raw(' class="zero"') : ""}>${words(value)}</data>`
 }

@@ -1,28 +1,18 @@
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { gzipSync } from "node:zlib"
 import { PersonError } from "../../../protocol/error.ts"
-import { style } from "../style.ts"
 import { walletStyle } from "./style.ts"
 
 /** A file that pages name with its version, so that browsers may keep it for ever. */
 export interface Asset {
-  body: Buffer
-  /** The same, smaller: a phone's line is thin. */
-  gzipped: Buffer
+  body: string
   url: string
   type: string
 }
 
 function asset(path: string, body: string, type: string): Asset {
   const version = createHash("sha256").update(body).digest("hex").slice(0, 12)
-  const bytes = Buffer.from(body)
-  return {
-    body: bytes,
-    gzipped: gzipSync(bytes, { level: 9 }),
-    url: `${path}?v=${version}`,
-    type: `${type}; charset=utf-8`,
-  }
+  return { body, url: `${path}?v=${version}`, type: `${type}; charset=utf-8` }
 }
 
 /** What browsers run is bundled at build time, beside this file: `npm run build`. */
@@ -44,7 +34,7 @@ function script(name: string): Asset {
 /** @throws PersonError when the scripts were not built. */
 export function walletAssets() {
   return {
-    style: asset("/wallet.css", style + walletStyle, "text/css"),
+    style: asset("/wallet.css", walletStyle, "text/css"),
     wallet: script("wallet"),
     login: script("login"),
   }

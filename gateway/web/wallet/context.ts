@@ -2,8 +2,8 @@ import type { Relay } from "../../relay/relay.ts"
 import type { WebContext } from "../context.ts"
 import type { SessionStore } from "../session/store.ts"
 
-/** What the pages of sessions and wallet work with, beside what every page may read. */
-export interface WalletContext extends WebContext {
+/** What logging in and wallets work with, beside what every page may read. */
+export interface Wallet {
   sessions: SessionStore
   /** Undefined where no account pays the gas of households. */
   relay: Relay | undefined
@@ -12,3 +12,5 @@ export interface WalletContext extends WebContext {
   /** Seconds of a clock that never steps. */
   monotonic: () => number
 }
+
+export interface WalletContext extends WebContext, Wallet {}

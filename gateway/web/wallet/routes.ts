@@ -10,18 +10,18 @@ import { readGreen } from "../../../protocol/green.ts"
 import type { Hex } from "../../../protocol/hex.ts"
 import { paymentLink } from "../../../protocol/payment-request.ts"
 import type { Relay } from "../../journal/relays.ts"
-import type { LoggedIn } from "../context.ts"
+import type { LoggedIn, WebEnv } from "../context.ts"
+import { createPages, logInPath } from "../page.ts"
 import { askerOf } from "../session/asker.ts"
-import { refuseForeign, type SessionEnv } from "../session/guard.ts"
-import type { Html } from "../views/html.ts"
+import { refuseForeign } from "../session/guard.ts"
+import { type Html, html } from "../views/html.ts"
 import type { Asset, WalletAssets } from "./assets.ts"
 import type { WalletContext } from "./context.ts"
+import { createWalletPages } from "./page.ts"
 import { certificateView } from "./views/certificate.ts"
-import { frame, joined } from "./views/frame.ts"
 import { keyView } from "./views/key.ts"
 import { type Facts, factsView, retireView, sendView } from "./views/sign.ts"
 import { listView, requestView, walletView } from "./views/wallet.ts"
-import { tongueFor } from "./words.ts"
 
 const movesShown = 20
 const notKept = { "cache-control": "no-store" }
@@ -60,34 +60,14 @@ const submissionShape = z.strictObject({
 const wishShape = z.strictObject({ account: address, signature })
 
 /** A household's account in its browser: what it holds, keys, send, receive, retire, certificates. */
-export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono<SessionEnv> {
+export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono<WebEnv> {
   const { config, journal, balances, sessions, relay, now } = context
   const { relays } = journal
   const { origin } = config.web
-  const timeZone = "UTC"
+  const pages = createPages(context)
+  const { show, tongue: tongueFor } = createWalletPages(pages, assets, "wallet")
   const community = config.households.map(({ address }) => address)
-  const app = new Hono<SessionEnv>()
-
-  const page = (
-    c: Context<SessionEnv>,
-    title: string,
-    body: Html,
-    scriptUrl: string | undefined = assets.wallet.url,
-  ) =>
-    c.html(
-      frame({
-        tongue: tongueFor(c),
-        community: config.name,
-        title,
-        household: c.var.household,
-        csrf: c.var.csrf,
-        styleUrl: assets.style.url,
-        scriptUrl,
-        body,
-      }),
-      200,
-      notKept,
-    )
+  const app = new Hono<WebEnv>()
 
   const availableTo = (household: Hex) => {
     const balance = balances.get(household)
@@ -96,9 +76,9 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
     return rest < 0n ? 0n : rest
   }
 
-  function factsOf(c: Context<SessionEnv>, name: Facts["page"]): Html {
-    const { words, decimalSign, language } = tongueFor(c)
-    const { household, csrf } = c.var
+  function factsOf(c: Context<WebEnv>, name: Facts["page"]): Html {
+    const { words, decimalSign, locale } = tongueFor(c)
+    const { household, csrf = "" } = c.var
     return factsView({
       page: name,
       site: config.site,
@@ -109,28 +89,19 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
       available: household && availableTo(household.address)?.toString(),
       community,
       decimalSign,
-      language,
-      timeZone,
+      language: locale.language,
+      timeZone: config.timeZone,
       words,
     })
   }
 
   /** Sends whoever is not logged in to where one logs in. */
   const own =
-    (work: (c: Context<SessionEnv>, household: LoggedIn) => Response | Promise<Response>) =>
-    (c: Context<SessionEnv>) =>
-      c.var.household ? work(c, c.var.household) : c.redirect("/login")
+    (work: (c: Context<WebEnv>, household: LoggedIn) => Response | Promise<Response>) =>
+    (c: Context<WebEnv>) =>
+      c.var.household ? work(c, c.var.household) : c.redirect(logInPath)
 
-  const serve =
-    ({ body, gzipped, type }: Asset) =>
-    (c: Context) => {
-      const zipped = /\bgzip\b/.test(c.req.header("accept-encoding") ?? "")
-      const headers = { "content-type": type, vary: "accept-encoding", ...forEver }
-      return c.body(Uint8Array.from(zipped ? gzipped : body), 200, {
-        ...headers,
-        ...(zipped && { "content-encoding": "gzip" }),
-      })
-    }
+  const serve = ({ body, type }: Asset) => (c: Context) => c.body(body, 200, { "content-type": type, ...forEver })
   app.get("/wallet.css", serve(assets.style))
   app.get("/wallet.js", serve(assets.wallet))
   app.get("/login.js", serve(assets.login))
@@ -145,8 +116,8 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
       const purse = { address, balance: balances.get(address), pendingWh: relays.pendingWh(address) }
       const [moves, received] = [relays.of(address, movesShown), relays.to(address, movesShown)]
       const certificates = relays.certificates(address)
-      const body = walletView(tongue, timeZone, purse, relay?.status, moves, received, certificates)
-      return page(c, tongue.words.walletTitle, joined(factsOf(c, "wallet"), body))
+      const body = walletView(tongue, purse, relay?.status, moves, received, certificates)
+      return show(c, tongue.words.walletTitle, joined(factsOf(c, "wallet"), body))
     }),
   )
 
@@ -154,14 +125,14 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
     const { household } = c.var
     if (!household) return c.text("Log in first.\n", 401)
     return c.html(
-      listView(tongueFor(c), timeZone, relay?.status, relays.of(household.address, movesShown)),
+      listView(tongueFor(c), relay?.status, relays.of(household.address, movesShown)),
       200,
       notKept,
     )
   })
 
   app.get("/wallet/key", (c) =>
-    page(c, tongueFor(c).words.keyTitle, joined(factsOf(c, "key"), keyView(tongueFor(c)))),
+    show(c, tongueFor(c).words.keyTitle, joined(factsOf(c, "key"), keyView(tongueFor(c)))),
   )
 
   app.get(
@@ -173,7 +144,7 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
         amount: (c.req.query("amount") ?? "").slice(0, 40),
       }
       const body = sendView(tongue, availableTo(household.address), filled)
-      return page(c, tongue.words.sendTitle, joined(factsOf(c, "send"), body))
+      return show(c, tongue.words.sendTitle, joined(factsOf(c, "send"), body))
     }),
   )
 
@@ -182,7 +153,7 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
     own((c, household) => {
       const tongue = tongueFor(c)
       const body = retireView(tongue, availableTo(household.address))
-      return page(c, tongue.words.retireTitle, joined(factsOf(c, "retire"), body))
+      return show(c, tongue.words.retireTitle, joined(factsOf(c, "retire"), body))
     }),
   )
 
@@ -202,7 +173,7 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
       const contracts = relay?.contracts()
       const link = contracts && paymentLink({ to, wh }, contracts)
       const body = requestView(tongue, to, { text, wh, trouble }, link)
-      return page(c, tongue.words.requestTitle, joined(factsOf(c, "request"), body))
+      return show(c, tongue.words.requestTitle, joined(factsOf(c, "request"), body))
     }),
   )
 
@@ -245,7 +216,7 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
   })
 
   /** A retirement that was made here; its number is public, as the chain is. */
-  function certificate(c: Context<SessionEnv>): Relay | undefined {
+  function certificate(c: Context<WebEnv>): Relay | undefined {
     const number = /^(\d{1,15})$/.exec(c.req.param("number") ?? "")?.[1]
     return number === undefined ? undefined : relays.retirement(BigInt(number))
   }
@@ -253,7 +224,7 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
   app.get("/certificate/:number{\\d+}", (c) => {
     const entry = certificate(c)
     const contracts = relay?.contracts()
-    if (!entry || !contracts) return c.text("There is no such certificate here.\n", 404)
+    if (!entry || !contracts) return pages.notFound(c)
     const key = entry.claim === undefined ? undefined : readClaim(entry.claim)?.salt
     const mayRead = entry.intent.from === c.var.household?.address || equal(c.req.query("key"), key)
     const link =
@@ -262,7 +233,7 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
         : undefined
     const tongue = tongueFor(c)
     const title = tongue.words.certificateTitle.replace("{number}", `${entry.number}`)
-    return page(c, title, certificateView(tongue, entry, contracts.retirements, link))
+    return show(c, title, certificateView(tongue, entry, contracts.retirements, link))
   })
 
   app.get("/certificate/:number{\\d+\\.svg}", (c) => {
@@ -279,4 +250,8 @@ function equal(given: string | undefined, key: string | undefined): boolean {
   if (given === undefined || key === undefined || given.length !== key.length) return false
   const [left, right] = [Buffer.from(given), Buffer.from(key)]
   return left.length === right.length && timingSafeEqual(left, right)
+}
+
+function joined(...parts: readonly Html[]): Html {
+  return html`${parts}`
 }

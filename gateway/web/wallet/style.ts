@@ -1,22 +1,14 @@
 /** What the pages of sessions and wallet have beyond the page's own style sheet. */
 export const walletStyle = `
-.wallet{max-width:40rem}
-.wallet header{display:flex;flex-wrap:wrap;align-items:center;justify-content:space-between;gap:.5rem 1rem}
-.wallet .community{font-weight:600}
-.wallet nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1rem;padding:0}
-.wallet nav a{display:inline-block;padding:.4rem 0}
-.wallet main>h1{margin-top:1rem}
+.wallet{display:grid;gap:1rem;grid-template-columns:minmax(0,1fr);max-width:40rem;width:100%;margin-inline:auto}
 .wallet form,.wallet .stack{display:grid;grid-template-columns:minmax(0,1fr);gap:.75rem}
-.wallet label{display:grid;gap:.25rem;font-weight:600}
+.wallet label{display:grid;gap:.25rem;font-size:1rem;font-weight:600;color:var(--ink)}
 .wallet label small{font-weight:400}
 .wallet input,.wallet textarea{font:inherit;width:100%;min-height:2.75rem;padding:.5rem .7rem;border:1px solid var(--soft);border-radius:10px;background:var(--paper);color:var(--ink)}
 .wallet textarea{min-height:5rem;resize:vertical}
 .wallet input[aria-invalid=true]{border-color:var(--warn);border-width:2px}
-.wallet .big{font-size:2.25rem;line-height:1.1;font-weight:700;letter-spacing:-.02em}
-.wallet .big small{display:inline;font-size:1rem;font-weight:400;letter-spacing:0}
-.wallet section{grid-template-columns:minmax(0,1fr)}
 .wallet .actions{display:grid;grid-template-columns:repeat(3,1fr);gap:.5rem;list-style:none;padding:0}
-.wallet .button,.wallet button.main{display:grid;place-items:center;min-height:2.75rem;padding:.5rem .75rem;border:0;border-radius:12px;background:var(--link);color:var(--surface);font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}
+.wallet .button,.wallet button.main{display:grid;place-items:center;min-height:2.75rem;padding:.5rem .75rem;border:0;border-radius:12px;background:var(--strong);color:var(--on-strong);font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}
 .wallet button{min-height:2.75rem}
 .wallet button[disabled]{opacity:.6;cursor:default}
 .wallet .address{font-family:ui-monospace,monospace;font-size:.9375rem;overflow-wrap:anywhere;direction:ltr;unicode-bidi:isolate}
@@ -24,7 +16,6 @@ export const walletStyle = `
 .wallet .qr{display:block;width:min(100%,18rem);margin-inline:auto;background:#fff;border-radius:12px;padding:.25rem}
 .wallet .error{padding:.6rem .8rem;border-inline-start:4px solid var(--warn);background:var(--warn-paper);border-radius:6px}
 .wallet .good{padding:.6rem .8rem;border-inline-start:4px solid var(--neighbours);border-radius:6px;background:var(--paper)}
-.wallet [hidden]{display:none!important}
 .wallet .moves{list-style:none;min-width:0;padding:0;display:grid;gap:.75rem}
 .wallet .moves li{min-width:0;overflow-wrap:anywhere;padding-block-start:.6rem;border-block-start:1px solid var(--line)}
 .wallet .moves li:first-child{border:0;padding-block-start:0}
@@ -37,6 +28,6 @@ export const walletStyle = `
 .wallet dd{margin:0;overflow-wrap:anywhere}
 .wallet pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;padding:.7rem;background:var(--paper);border-radius:8px;font-size:.875rem}
 .wallet .certificate{display:block;width:min(100%,24rem);margin-inline:auto;border-radius:14px}
-.wallet footer form p{display:flex;flex-wrap:wrap;align-items:center;gap:.75rem;justify-content:space-between}
-@media print{.wallet header,.wallet footer,.wallet .skip,.wallet .noprint{display:none}.wallet section{border:0}}
+.wallet .leave{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem 1rem;justify-content:space-between;font-size:.875rem;color:var(--soft)}
+@media print{.top,footer,.skip,.noprint{display:none!important}.wallet section{border:0}}
 `

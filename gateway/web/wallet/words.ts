@@ -1,32 +1,24 @@
-import type { Context } from "hono"
+import type { Language, Locale } from "../locale.ts"
 import { en, type WalletWords } from "./words/en.ts"
 
 export type { WalletWords }
 
-/** A language of the pages. */
+/** A page's language: how it writes figures and times, and what the pages of sessions and wallet say in it. */
 export interface Tongue {
-  /** As in `lang="…"`. */
-  language: string
-  direction: "ltr" | "rtl"
+  locale: Locale
   words: WalletWords
+  /** Between GREEN and its thousandths. */
   decimalSign: string
 }
 
-const tongues: Readonly<Record<string, Tongue>> = { en: tongueOf("en", en) }
+const catalogues: Readonly<Record<Language, WalletWords>> = { en, de: en, fr: en, es: en, pt: en, hi: en, sw: en, ar: en }
 
-function tongueOf(language: string, words: WalletWords): Tongue {
-  const parts = new Intl.NumberFormat(language).formatToParts(1.5)
+export function tongueOf(locale: Locale): Tongue {
   return {
-    language,
-    direction: language === "ar" ? "rtl" : "ltr",
-    words,
-    decimalSign: parts.find(({ type }) => type === "decimal")?.value ?? ".",
+    locale,
+    words: catalogues[locale.language],
+    decimalSign: [...locale.green(3214n)][1]!,
   }
-}
-
-/** The language that a browser wants, of those there are. */
-export function tongueFor(_c: Context): Tongue {
-  return tongues.en!
 }
 
 /** Puts values in the place of their names: "Logged in as {name}". */

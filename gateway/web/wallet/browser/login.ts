@@ -29,7 +29,7 @@ async function offerLogin(button: HTMLElement): Promise<void> {
   button.hidden = false
   button.addEventListener("click", async () => {
     complain(undefined)
-    const asked = await post("/login/challenge", {}, "")
+    const asked = await post("/log-in/challenge", {}, "")
     if (!asked?.ok) return complain(String(asked?.answer.error ?? button.dataset.failed))
     const { challenge, rpId } = asked.answer as { challenge: string; rpId: string }
     const credential = (await navigator.credentials
@@ -39,7 +39,7 @@ async function offerLogin(button: HTMLElement): Promise<void> {
     const { clientDataJSON, authenticatorData, signature } =
       credential.response as AuthenticatorAssertionResponse
     const sent = await post(
-      "/login/passkey",
+      "/log-in/passkey",
       {
         challenge,
         id: toText(credential.rawId),

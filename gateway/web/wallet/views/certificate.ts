@@ -1,6 +1,5 @@
 import { checksumAddress } from "../../../../protocol/address.ts"
 import { readClaim } from "../../../../protocol/claim.ts"
-import { greenText } from "../../../../protocol/green.ts"
 import type { Hex } from "../../../../protocol/hex.ts"
 import type { Relay } from "../../../journal/relays.ts"
 import { type Html, html } from "../../views/html.ts"
@@ -11,13 +10,13 @@ import { say, type Tongue } from "../words.ts"
  * @param link with the key that shows the text of the claim; undefined for who may not see it.
  */
 export function certificateView(
-  { words, decimalSign }: Tongue,
+  { words, locale }: Tongue,
   { intent, number, picture, claim, transaction }: Relay,
   contract: Hex,
   link: string | undefined,
 ): Html {
   if (intent.kind !== "retire") throw new TypeError("Only a retirement has a certificate.")
-  const amount = greenText(intent.wh, decimalSign)
+  const amount = locale.green(intent.wh)
   const told = link !== undefined && claim !== undefined ? readClaim(claim) : undefined
   const values = { contract: checksumAddress(contract), number: `${number}` }
   return html`<section>

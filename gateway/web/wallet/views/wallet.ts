@@ -1,5 +1,4 @@
 import { checksumAddress } from "../../../../protocol/address.ts"
-import { greenText } from "../../../../protocol/green.ts"
 import type { Hex } from "../../../../protocol/hex.ts"
 import type { Relay } from "../../../journal/relays.ts"
 import type { RelayStatus } from "../../../relay/relay.ts"
@@ -19,39 +18,38 @@ export interface Purse {
 /** The wallet's first page. */
 export function walletView(
   tongue: Tongue,
-  timeZone: string,
   { balance, pendingWh }: Purse,
   status: RelayStatus | undefined,
   moves: readonly Relay[],
   received: readonly Relay[],
   certificates: readonly Relay[],
 ): Html {
-  const { words, decimalSign } = tongue
+  const { words, locale } = tongue
   return html`<section aria-labelledby="balance-title"><h2 id="balance-title">${words.balance}</h2>
 ${
   balance === undefined
     ? html`<p class="unknown">${words.balanceUnknown}</p>`
-    : html`<p class="big"><data value="${balance}">${greenText(balance, decimalSign)}</data> <small>GREEN</small></p>`
-}${pendingWh > 0n ? html`<p>${say(words.onItsWay, { amount: greenText(pendingWh, decimalSign) })}</p>` : ""}
+    : html`<p class="big"><data value="${balance}">${locale.green(balance)}</data> <small>GREEN</small></p>`
+}${pendingWh > 0n ? html`<p>${say(words.onItsWay, { amount: locale.green(pendingWh) })}</p>` : ""}
 <p class="note">${words.greenIs}</p>
 <ul class="actions"><li><a class="button" href="/wallet/send">${words.send}</a></li><li><a class="button" href="/wallet/request">${words.request}</a></li><li><a class="button" href="/wallet/retire">${words.retire}</a></li></ul>
 <p><a href="/wallet/key">${words.keyLink}</a></p></section>
 ${status ? "" : html`<p class="error">${words.noRelay}</p>`}
 <section aria-labelledby="moves-title"><h2 id="moves-title">${words.movements}</h2>
-<div id="moves" aria-live="polite">${listView(tongue, timeZone, status, moves)}</div></section>
+<div id="moves" aria-live="polite">${listView(tongue, status, moves)}</div></section>
 ${
   received.length === 0
     ? ""
     : html`<section aria-labelledby="received-title"><h2 id="received-title">${words.received}</h2><ul class="moves">${received.map(
         ({ intent }) =>
-          html`<li>${say(words.sentFrom, { amount: greenText(intent.wh, decimalSign), who: checksumAddress(intent.from) })}</li>`,
+          html`<li>${say(words.sentFrom, { amount: locale.green(intent.wh), who: checksumAddress(intent.from) })}</li>`,
       )}</ul></section>`
 }${
   certificates.length === 0
     ? ""
     : html`<section aria-labelledby="certificates-title"><h2 id="certificates-title">${words.certificates}</h2><ul class="moves">${certificates.map(
         (entry) =>
-          html`<li><a href="/certificate/${entry.number ?? 0n}">${say(words.certificateTitle, { number: `${entry.number}` })}</a><small>${say(words.retiredFor, { amount: greenText(entry.intent.wh, decimalSign), who: beneficiaryOf(entry) })}</small></li>`,
+          html`<li><a href="/certificate/${entry.number ?? 0n}">${say(words.certificateTitle, { number: `${entry.number}` })}</a><small>${say(words.retiredFor, { amount: locale.green(entry.intent.wh), who: beneficiaryOf(entry) })}</small></li>`,
       )}</ul></section>`
 }`
 }
@@ -59,7 +57,6 @@ ${
 /** The part that a browser asks for again and again while something is under way. */
 export function listView(
   tongue: Tongue,
-  timeZone: string,
   status: RelayStatus | undefined,
   moves: readonly Relay[],
 ): Html {
@@ -69,20 +66,20 @@ export function listView(
     open && status?.waits
       ? html`<p class="error">${say(words.waits, { why: words[`why ${status.waits}`] })}</p>`
       : ""
-  }${movesView(tongue, timeZone, moves)}`
+  }${movesView(tongue, moves)}`
 }
 
 /** Receiving: works without JavaScript. */
 export function requestView(
-  { words, decimalSign }: Tongue,
+  { words, locale }: Tongue,
   address: Hex,
   asked: { text: string; wh: bigint | undefined; trouble: string | undefined },
   link: string | undefined,
 ): Html {
-  const example = greenText(3214n, decimalSign)
+  const example = locale.green(3214n)
   return html`<section><p>${words.requestLead}</p>
 ${asked.trouble === undefined ? "" : html`<p class="error" role="alert">${asked.trouble}</p>`}
-${asked.wh === undefined ? "" : html`<p class="big">${greenText(asked.wh, decimalSign)} <small>GREEN</small></p>`}
+${asked.wh === undefined ? "" : html`<p class="big">${locale.green(asked.wh)} <small>GREEN</small></p>`}
 ${qrView(link ?? checksumAddress(address), words.qrLabel)}
 ${link === undefined ? "" : html`<label>${words.requestLinkLabel}<textarea class="address" readonly id="link" rows="3">${link}</textarea></label><button type="button" id="copy" hidden data-copied="${words.copied}">${words.copy}</button>`}
 <dl><dt>${words.yourAddress}</dt><dd class="address">${checksumAddress(address)}</dd></dl></section>
