@@ -78,7 +78,7 @@ export function createWeb(
 }
 
 /** What lets households in, says who is logged in, and carries what they sign. */
-function letHouseholdsIn(context: WebContext, wallet: Wallet) {
+export function letHouseholdsIn(context: WebContext, wallet: Wallet) {
   const { config } = context
   const households = new Map(config.households.map(({ address, name }) => [address, name]))
   wallet.sessions.follow(new Set(households.keys()))

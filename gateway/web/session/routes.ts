@@ -89,7 +89,8 @@ export function sessionRoutes(context: WalletContext, assets: WalletAssets): Hon
     const tongue = tongueFor(c)
     const { words } = tongue
     const hindered = hindrance(c, tongue)
-    if (hindered) return show(c, words.joinTitle, joinView(tongue, hindered.trouble), { status: hindered.status })
+    if (hindered)
+      return show(c, words.joinTitle, joinView(tongue, hindered.trouble), { status: hindered.status })
     const token = /(?:^|#)([\w-]{22})\s*$/.exec(await formField(c, "invitation"))?.[1] ?? ""
     const taken = redeemInvitation(readInvitations(invitations), token, now())
     if (!taken || !households.has(taken.household)) {

@@ -1,6 +1,6 @@
 import type { Context } from "hono"
-import type { Page, Pages } from "../page.ts"
 import type { WebEnv } from "../context.ts"
+import type { Page, Pages } from "../page.ts"
 import { type Html, html } from "../views/html.ts"
 import type { WalletAssets } from "./assets.ts"
 import { say, type Tongue, tongueOf } from "./words.ts"

@@ -101,7 +101,10 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
     (c: Context<WebEnv>) =>
       c.var.household ? work(c, c.var.household) : c.redirect(logInPath)
 
-  const serve = ({ body, type }: Asset) => (c: Context) => c.body(body, 200, { "content-type": type, ...forEver })
+  const serve =
+    ({ body, type }: Asset) =>
+    (c: Context) =>
+      c.body(body, 200, { "content-type": type, ...forEver })
   app.get("/wallet.css", serve(assets.style))
   app.get("/wallet.js", serve(assets.wallet))
   app.get("/login.js", serve(assets.login))

@@ -4,7 +4,7 @@ export const walletStyle = `
 .wallet form,.wallet .stack{display:grid;grid-template-columns:minmax(0,1fr);gap:.75rem}
 .wallet label{display:grid;gap:.25rem;font-size:1rem;font-weight:600;color:var(--ink)}
 .wallet label small{font-weight:400}
-.wallet input,.wallet textarea{font:inherit;width:100%;min-height:2.75rem;padding:.5rem .7rem;border:1px solid var(--soft);border-radius:10px;background:var(--paper);color:var(--ink)}
+.wallet input,.wallet textarea{font:inherit;width:100%;min-height:2.75rem;padding:.5rem .7rem;border:1px solid var(--soft);border-radius:10px;background:var(--paper);color:var(--ink);font-weight:400}
 .wallet textarea{min-height:5rem;resize:vertical}
 .wallet input[aria-invalid=true]{border-color:var(--warn);border-width:2px}
 .wallet .actions{display:grid;grid-template-columns:repeat(3,1fr);gap:.5rem;list-style:none;padding:0}
@@ -27,7 +27,7 @@ export const walletStyle = `
 .wallet dt{color:var(--soft);font-size:.875rem;margin-block-start:.4rem}
 .wallet dd{margin:0;overflow-wrap:anywhere}
 .wallet pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;padding:.7rem;background:var(--paper);border-radius:8px;font-size:.875rem}
-.wallet .certificate{display:block;width:min(100%,24rem);margin-inline:auto;border-radius:14px}
+.wallet .certificate{display:block;height:auto;width:min(100%,24rem);margin-inline:auto;border-radius:14px}
 .wallet .leave{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem 1rem;justify-content:space-between;font-size:.875rem;color:var(--soft)}
 @media print{.top,footer,.skip,.noprint{display:none!important}.wallet section{border:0}}
 `

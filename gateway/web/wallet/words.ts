@@ -11,7 +11,16 @@ export interface Tongue {
   decimalSign: string
 }
 
-const catalogues: Readonly<Record<Language, WalletWords>> = { en, de: en, fr: en, es: en, pt: en, hi: en, sw: en, ar: en }
+const catalogues: Readonly<Record<Language, WalletWords>> = {
+  en,
+  de: en,
+  fr: en,
+  es: en,
+  pt: en,
+  hi: en,
+  sw: en,
+  ar: en,
+}
 
 export function tongueOf(locale: Locale): Tongue {
   return {

@@ -60,7 +60,11 @@ ${amountView(tongue, available, "")}
 ${signView(tongue, "retire")}</section>`
 }
 
-function amountView({ words, decimalSign, locale }: Tongue, available: bigint | undefined, filled: string): Html {
+function amountView(
+  { words, decimalSign, locale }: Tongue,
+  available: bigint | undefined,
+  filled: string,
+): Html {
   return html`<label>${words.amount}<input id="amount" required inputmode="decimal" placeholder="${greenText(3214n, decimalSign)}" value="${filled}">${
     available === undefined
       ? ""

@@ -55,11 +55,7 @@ ${
 }
 
 /** The part that a browser asks for again and again while something is under way. */
-export function listView(
-  tongue: Tongue,
-  status: RelayStatus | undefined,
-  moves: readonly Relay[],
-): Html {
+export function listView(tongue: Tongue, status: RelayStatus | undefined, moves: readonly Relay[]): Html {
   const { words } = tongue
   const open = moves.some(({ state }) => state === "queued" || state === "sent")
   return html`${
