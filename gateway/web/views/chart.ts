@@ -34,10 +34,7 @@ export function chart(id: string, title: string, bars: readonly Bar[], locale: L
   const line = top + Number(stepsUp * step) * scale
   const width = 100 / bars.length
   const percent = (value: number) => `${value.toFixed(2)}%`
-  const ticks = Array.from(
-    { length: Number(stepsUp + stepsDown) + 1 },
-    (_, i) => (stepsUp - BigInt(i)) * step,
-  )
+  const ticks = Array.from({ length: Number(stepsUp + stepsDown) + 1 }, (_, i) => (stepsUp - BigInt(i)) * step)
 
   const stack = (parts: Bar["up"] = [], x: number, way: 1 | -1) => {
     let from = 0
@@ -54,17 +51,17 @@ export function chart(id: string, title: string, bars: readonly Bar[], locale: L
 <figcaption id="${id}-title">${title} <span class="unit">(${locale.words.units.kWh})</span></figcaption>
 <div class="plot" dir="ltr"><svg width="100%" height="${height + top + bottom}" role="img" aria-labelledby="${id}-title">
 ${ticks.map((wh) => {
-  const y = (line - Number(wh) * scale).toFixed(1)
-  return html`<line class="${wh === 0n ? "zero-line" : "tick"}" x1="0" x2="100%" y1="${y}" y2="${y}"/><text class="tick-label" x="-6" y="${y}" dy="4" text-anchor="end">${locale.kWhTick(wh < 0n ? -wh : wh)}</text>`
-})}
+    const y = (line - Number(wh) * scale).toFixed(1)
+    return html`<line class="${wh === 0n ? "zero-line" : "tick"}" x1="0" x2="100%" y1="${y}" y2="${y}"/><text class="tick-label" x="-6" y="${y}" dy="4" text-anchor="end">${locale.kWhTick(wh < 0n ? -wh : wh)}</text>`
+  })}
 ${bars.map(({ label, says, up, down }, i) => {
-  const x = i * width
-  return html`<g class="bar" data-bar="${i}"><title>${says}</title><rect class="hit" x="${percent(x)}" width="${percent(width)}" y="0" height="${height + top}"/>${
-    up
-      ? html`${stack(up, x, 1)}${stack(down, x, -1)}`
-      : html`<rect class="gap" x="${percent(x + width * 0.12)}" width="${percent(width * 0.76)}" y="${(line - 3).toFixed(1)}" height="6"/>`
-  }${label ? html`<text class="bar-label" x="${percent(x + width / 2)}" y="${height + top + 17}" text-anchor="middle">${label}</text>` : ""}</g>`
-})}
+    const x = i * width
+    return html`<g class="bar" data-bar="${i}"><title>${says}</title><rect class="hit" x="${percent(x)}" width="${percent(width)}" y="0" height="${height + top}"/>${
+      up
+        ? html`${stack(up, x, 1)}${stack(down, x, -1)}`
+        : html`<rect class="gap" x="${percent(x + width * 0.12)}" width="${percent(width * 0.76)}" y="${(line - 3).toFixed(1)}" height="6"/>`
+    }${label ? html`<text class="bar-label" x="${percent(x + width / 2)}" y="${height + top + 17}" text-anchor="middle">${label}</text>` : ""}</g>`
+  })}
 </svg></div>
 <p class="readout" aria-hidden="true"></p>
 </figure>`
@@ -85,3 +82,4 @@ const total = (parts: readonly (readonly [Series, bigint])[]) =>
   parts.reduce((sum, [, wh]) => (wh > 0n ? sum + wh : sum), 0n)
 const largest = (values: readonly bigint[]) => values.reduce((a, b) => (a > b ? a : b), 0n)
 const ceil = (value: bigint, step: bigint) => (value + step - 1n) / step
+

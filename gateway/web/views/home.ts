@@ -50,9 +50,7 @@ function nowView(now: HomeNow, locale: Locale): Html {
 ${homeW === undefined ? words.now.homeUnknown : words.now.homeUses(locale.watts(homeW))}
 ${connectionW === undefined ? "" : Math.round(connectionW) === 0 ? words.now.balanced : connectionW < 0 ? words.now.sends(locale.watts(connectionW)) : words.now.takes(locale.watts(connectionW))}</p>
 <p class="note">${asOf === undefined ? words.now.noneLive : html`${time(asOf, words.now.asOf(locale.clock(asOf)))}`}${
-    interval?.energy?.exchange
-      ? html` ${words.now.between(locale.time(interval.start), locale.time(interval.end))}`
-      : ""
+    interval?.energy?.exchange ? html` ${words.now.between(locale.time(interval.start), locale.time(interval.end))}` : ""
   }</p>
 ${leftOut.length === 0 ? "" : html`<ul class="warning reasons">${leftOut.map((meter) => html`<li>${because(meter, locale)}</li>`)}</ul>`}</div></div>`
 }

@@ -31,19 +31,7 @@ const refreshSeconds = 30
 
 /** The page around its content: menu, language, and what a browser needs to install and keep it. */
 export function layout(options: PageOptions): Html {
-  const {
-    locale,
-    community,
-    household,
-    path,
-    title,
-    now,
-    body,
-    events,
-    scripts = [],
-    styles = [],
-    speed,
-  } = options
+  const { locale, community, household, path, title, now, body, events, scripts = [], styles = [], speed } = options
   const { language, direction, words } = locale
   return html`<!doctype html>
 <html lang="${language}" dir="${direction}">

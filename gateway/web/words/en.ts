@@ -26,8 +26,7 @@ export const en = {
     notFound: "There is no such page",
     notFoundNext: "Go to the community's page, or to your home.",
     logInFirst: "Your home's page is for your household",
-    logInNext:
-      "Open the invitation that your cooperative gave you on this device. Whoever was here before logs in again.",
+    logInNext: "Open the invitation that your cooperative gave you on this device. Whoever was here before logs in again.",
     logIn: "Log in",
   },
 
@@ -164,8 +163,7 @@ export const en = {
     chart: "What the roofs generated, by the day",
     notTold: "not told",
     rule: "What a roof generates is public. What homes use is told as a sum of a whole day, when it is over, and only where no one can work out a single home from it: of three homes at least, and never of groups that differ by fewer than three.",
-    minted: (amount: string) =>
-      `${amount} GREEN are held by the homes, each from 1 kWh that a roof generated.`,
+    minted: (amount: string) => `${amount} GREEN are held by the homes, each from 1 kWh that a roof generated.`,
     mintedTitle: "GREEN",
     settledUpTo: (when: string) => `Everything is settled up to ${when}.`,
     nothingSettled: "Nothing is settled yet.",
