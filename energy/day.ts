@@ -61,7 +61,9 @@ export function energyOfHomes(
     const whole = result.households.find((other) => other.household === household)?.records
     const records =
       whole?.map(({ start, energy }) => ({ start, energy: energy && withExchange(energy) })) ??
-      generationAlone(result.generation.filter(({ meterId }) => own.some((meter) => meter.meterId === meterId)))
+      generationAlone(
+        result.generation.filter(({ meterId }) => own.some((meter) => meter.meterId === meterId)),
+      )
     return {
       household,
       silent: silent.map(({ name }) => name),

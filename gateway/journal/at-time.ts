@@ -17,7 +17,8 @@ export function lastAtOrBefore(
   if (!low || low.time > time) return undefined
   let high = newest
   for (let even = true; ; even = !even) {
-    const reading: StoredReading = readings.lastCounted(meterId, between(low, high, even ? time : undefined)) ?? low
+    const reading: StoredReading =
+      readings.lastCounted(meterId, between(low, high, even ? time : undefined)) ?? low
     if (reading.time > time) {
       high = reading
       continue

@@ -36,7 +36,9 @@ export type DayStore = ReturnType<typeof dayStore>
 /** The part of the journal that holds each household's days. All of it can be worked out from readings again. */
 export function dayStore(db: Db) {
   const forget = db.prepare("DELETE FROM days WHERE day = ?")
-  const putHead = db.prepare("INSERT INTO days (day, from_time, to_time, basis, final) VALUES (?, ?, ?, ?, ?)")
+  const putHead = db.prepare(
+    "INSERT INTO days (day, from_time, to_time, basis, final) VALUES (?, ?, ?, ?, ?)",
+  )
   const putHome = db.prepare(
     `INSERT INTO home_days (household, day, known, missing, generated, used, given, received, to_grid, from_grid, silent,
        records) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -54,28 +56,32 @@ export function dayStore(db: Db) {
     "INSERT INTO public_days (day, homes, used, shared, to_grid, from_grid) VALUES (?, ?, ?, ?, ?, ?)",
   )
   const published = db.prepare("SELECT * FROM public_days WHERE day BETWEEN ? AND ? ORDER BY day")
-  const groups = db.prepare("SELECT homes FROM public_days WHERE homes <> '[]' GROUP BY homes ORDER BY min(day)").pluck()
+  const groups = db
+    .prepare("SELECT homes FROM public_days WHERE homes <> '[]' GROUP BY homes ORDER BY min(day)")
+    .pluck()
 
   const withRoofs = db.prepare("SELECT DISTINCT household FROM home_days WHERE generated > 0").pluck()
 
   return {
-    put: db.transaction(({ day, from, to, basis, final }: DayHead, homes: readonly (HomeEnergy & EnergySum)[]) => {
-      forget.run(day)
-      putHead.run(day, from, to, basis, final ? 1 : 0)
-      for (const { household, known, missing, energy, silent, records } of homes) {
-        const { used, given, received, toGrid, fromGrid } = energy?.exchange ?? {}
-        const figures = [energy?.generated, used, given, received, toGrid, fromGrid]
-        putHome.run(
-          household,
-          day,
-          known,
-          missing,
-          ...figures.map((wh) => wh ?? null),
-          JSON.stringify(silent),
-          dagCbor.encode(records.map(recordOut)),
-        )
-      }
-    }),
+    put: db.transaction(
+      ({ day, from, to, basis, final }: DayHead, homes: readonly (HomeEnergy & EnergySum)[]) => {
+        forget.run(day)
+        putHead.run(day, from, to, basis, final ? 1 : 0)
+        for (const { household, known, missing, energy, silent, records } of homes) {
+          const { used, given, received, toGrid, fromGrid } = energy?.exchange ?? {}
+          const figures = [energy?.generated, used, given, received, toGrid, fromGrid]
+          putHome.run(
+            household,
+            day,
+            known,
+            missing,
+            ...figures.map((wh) => wh ?? null),
+            JSON.stringify(silent),
+            dagCbor.encode(records.map(recordOut)),
+          )
+        }
+      },
+    ),
 
     head(day: string): DayHead | undefined {
       const row = head.get(day) as Record<string, unknown> | undefined
@@ -160,7 +166,13 @@ function sumFromRow(row: SumRow): HomeDaySum {
   const exchange =
     used === null
       ? undefined
-      : { used, given: given ?? 0n, received: received ?? 0n, toGrid: to_grid ?? 0n, fromGrid: from_grid ?? 0n }
+      : {
+          used,
+          given: given ?? 0n,
+          received: received ?? 0n,
+          toGrid: to_grid ?? 0n,
+          fromGrid: from_grid ?? 0n,
+        }
   const energy: Energy | undefined = generated === null ? undefined : { generated, exchange }
   return { household, day, energy, known: Number(known), missing: Number(missing) }
 }

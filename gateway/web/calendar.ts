@@ -81,7 +81,11 @@ export function monthAfter(month: string, months = 1): string {
 }
 
 /** The intervals that begin within a day: their first start, and the end of the last. */
-export function spanOf(calendar: Calendar, day: string, intervalSeconds: number): { from: number; to: number } {
+export function spanOf(
+  calendar: Calendar,
+  day: string,
+  intervalSeconds: number,
+): { from: number; to: number } {
   const boundary = (time: number) => Math.ceil(time / intervalSeconds) * intervalSeconds
   return { from: boundary(calendar.startOf(day)), to: boundary(calendar.startOf(dayAfter(day))) }
 }

@@ -1,6 +1,6 @@
 import { Hono } from "hono"
-import type { Hex } from "../../protocol/hex.ts"
 import { isPublic } from "../../energy/batch.ts"
+import type { Hex } from "../../protocol/hex.ts"
 import { communityNow, lastDays } from "./community-facts.ts"
 import type { WebContext, WebEnv } from "./context.ts"
 import type { Days } from "./days.ts"

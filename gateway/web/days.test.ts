@@ -148,17 +148,27 @@ t.test("sums of days hold today as well", async (t) => {
 
 t.test("the last reading at a time is found without reading all of them", async (t) => {
   const times = [10, 20, 21, 22, 900, 905, 10_000, 10_001, 10_002, 50_000]
-  const all = times.map((time, i) => ({ id: BigInt(3 * i + 5), time, meterId: "0xaa" as Hex }) as never as Stored)
+  const all = times.map(
+    (time, i) => ({ id: BigInt(3 * i + 5), time, meterId: "0xaa" as Hex }) as never as Stored,
+  )
   let looks = 0
   const readings = {
-    lastCounted: (_: Hex, id?: bigint) => (looks++, all.findLast((reading) => reading.id <= (id ?? 2n ** 62n))),
+    lastCounted: (_: Hex, id?: bigint) => (
+      looks++, all.findLast((reading) => reading.id <= (id ?? 2n ** 62n))
+    ),
     nextCounted: (_: Hex, id: bigint) => (looks++, all.find((reading) => reading.id > id)),
   }
   for (let time = 0; time <= 50_010; time += 1 + (time % 7))
     for (const before of [undefined, ...all.filter((reading) => reading.time <= time)])
-      if (lastAtOrBefore(readings, time, all.at(-1)!, before) !== all.findLast((reading) => reading.time <= time))
+      if (
+        lastAtOrBefore(readings, time, all.at(-1)!, before) !==
+        all.findLast((reading) => reading.time <= time)
+      )
         t.fail(`at ${time}`)
-  const even = Array.from({ length: 86_400 }, (_, i) => ({ id: BigInt(30 * i + 1 + (i % 30)), time: i, meterId: "0xaa" as Hex }) as never as Stored)
+  const even = Array.from(
+    { length: 86_400 },
+    (_, i) => ({ id: BigInt(30 * i + 1 + (i % 30)), time: i, meterId: "0xaa" as Hex }) as never as Stored,
+  )
   const at = (id: bigint) => Math.min(even.length - 1, Math.max(-1, Math.floor(Number(id) / 30)))
   const many = {
     lastCounted: (_: Hex, id = 2n ** 40n) => {

@@ -1,5 +1,12 @@
 import { type CountedReading, firstBoundary } from "../../energy/batch.ts"
-import { addAll, type EnergySum, energyOfHomes, type HomeEnergy, type MeterSpan, sumOf } from "../../energy/day.ts"
+import {
+  addAll,
+  type EnergySum,
+  energyOfHomes,
+  type HomeEnergy,
+  type MeterSpan,
+  sumOf,
+} from "../../energy/day.ts"
 import { boundaryAt } from "../../energy/intervals.ts"
 import type { Rules } from "../../protocol/evidence.ts"
 import type { Hex } from "../../protocol/hex.ts"
@@ -50,7 +57,12 @@ export function createDays({ config, journal, clock }: Pick<WebContext, "config"
   const metersBefore = (time: number) => config.meters.filter(({ startTime }) => startTime < time)
 
   /** What a meter stood at at each boundary of a span, the one that it begins with included. */
-  function boundariesOf(meter: Meter, from: number, to: number, known: readonly StoredReading[] = []): StoredReading[] {
+  function boundariesOf(
+    meter: Meter,
+    from: number,
+    to: number,
+    known: readonly StoredReading[] = [],
+  ): StoredReading[] {
     const first = known.findLastIndex(({ time }) => time <= from)
     const found = known.slice(Math.max(0, first))
     const newest = journal.readings.lastCounted(meter.key.meterId)
@@ -72,7 +84,16 @@ export function createDays({ config, journal, clock }: Pick<WebContext, "config"
       known?.set(meter, readings)
       const { name, household, ratedW, startTime, startWh, restarts, key } = meter
       const { meterId } = key
-      return { name, household, ratedW, startTime, startWh, restarts, meterId, readings: readings.map(counted) }
+      return {
+        name,
+        household,
+        ratedW,
+        startTime,
+        startWh,
+        restarts,
+        meterId,
+        readings: readings.map(counted),
+      }
     })
     return energyOfHomes(households, meters, { from, to }, rules).map((home) => ({
       ...home,

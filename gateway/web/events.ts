@@ -17,7 +17,10 @@ export function createEvents() {
   return (c: Context, name: string, look: () => string): Response => {
     let changes = changesOf.get(name)
     if (!changes) {
-      changes = createChanges(look, { everyMs: lookEveryMs, mostListeners: name === "" ? mostListeners : mostOfOne })
+      changes = createChanges(look, {
+        everyMs: lookEveryMs,
+        mostListeners: name === "" ? mostListeners : mostOfOne,
+      })
       changesOf.set(name, changes)
     }
     const listener = open < mostListeners ? changes.listen() : undefined

@@ -137,7 +137,10 @@ export function whyOf(
     transactions: batches.transactions(number).map(({ kind, hash }) => ({ kind, hash })),
     attestations: batches
       .attestations(number)
-      .map(({ validator, signature, refusal }) => ({ validator, refusal: signature ? undefined : (refusal ?? "") })),
+      .map(({ validator, signature, refusal }) => ({
+        validator,
+        refusal: signature ? undefined : (refusal ?? ""),
+      })),
   }
 }
 

@@ -154,8 +154,12 @@ export function homePages(context: WebContext, days: Days, pages: Pages): Hono<W
       const asked = c.req.query("before") ?? ""
       const before = /^\d{1,18}$/.test(asked) ? BigInt(asked) : undefined
       const mints = mintsOf(context, address, { before, limit: mintsShown + 1 })
-      const older = mints.length > mintsShown ? `/home/green?before=${mints[mintsShown - 1]!.batch}` : undefined
-      const body = greenView({ held: balances.get(address), mints: mints.slice(0, mintsShown), older }, locale)
+      const older =
+        mints.length > mintsShown ? `/home/green?before=${mints[mintsShown - 1]!.batch}` : undefined
+      const body = greenView(
+        { held: balances.get(address), mints: mints.slice(0, mintsShown), older },
+        locale,
+      )
       return pages.show(c, { title: locale.words.green.title, body })
     }),
   )
@@ -200,5 +204,9 @@ const nothing: EnergySum = { energy: undefined, known: 0, missing: 0 }
 
 export function addSums(sums: readonly EnergySum[]): EnergySum {
   const count = (name: "known" | "missing") => sums.reduce((total, sum) => total + sum[name], 0)
-  return { energy: addAll(sums.flatMap(({ energy }) => energy ?? [])), known: count("known"), missing: count("missing") }
+  return {
+    energy: addAll(sums.flatMap(({ energy }) => energy ?? [])),
+    known: count("known"),
+    missing: count("missing"),
+  }
 }

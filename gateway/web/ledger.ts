@@ -22,23 +22,25 @@ export function ledger(
   const newest = batches.newest(1)[0]?.number ?? 0n
   const first = before !== undefined && before <= newest ? before - 1n : newest
   const numbers = Array.from({ length: limit }, (_, i) => first - BigInt(i)).filter((number) => number > 0n)
-  return numbers.flatMap((number) => batches.get(number) ?? []).map((batch): LedgerEntry => {
-    const statements = batches.statements(batch.number)
-    const previous = batches.standingBefore(batch.number)
-    const before = new Map(startWh)
-    for (const { meterId, generatedWh } of previous ? batches.statements(previous.number) : [])
-      before.set(meterId, generatedWh)
-    let statedWh: bigint | undefined = 0n
-    for (const { meterId, generatedWh } of statements) {
-      const from = before.get(meterId)
-      statedWh = from === undefined || statedWh === undefined ? undefined : statedWh + generatedWh - from
-    }
-    return {
-      batch,
-      statedWh,
-      meters: statements.length,
-      transactions: batches.transactions(batch.number),
-      attestations: batches.attestations(batch.number),
-    }
-  })
+  return numbers
+    .flatMap((number) => batches.get(number) ?? [])
+    .map((batch): LedgerEntry => {
+      const statements = batches.statements(batch.number)
+      const previous = batches.standingBefore(batch.number)
+      const before = new Map(startWh)
+      for (const { meterId, generatedWh } of previous ? batches.statements(previous.number) : [])
+        before.set(meterId, generatedWh)
+      let statedWh: bigint | undefined = 0n
+      for (const { meterId, generatedWh } of statements) {
+        const from = before.get(meterId)
+        statedWh = from === undefined || statedWh === undefined ? undefined : statedWh + generatedWh - from
+      }
+      return {
+        batch,
+        statedWh,
+        meters: statements.length,
+        transactions: batches.transactions(batch.number),
+        attestations: batches.attestations(batch.number),
+      }
+    })
 }

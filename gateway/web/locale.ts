@@ -17,21 +17,20 @@ export function localeOf(language: Language, timeZone: string): Locale {
 function makeLocale(language: Language, timeZone: string) {
   const words: Words = languages[language]
   const decimals = (places: number) =>
-    new Intl.NumberFormat(language, { minimumFractionDigits: places, maximumFractionDigits: places })
+    new Intl.NumberFormat(words.intl, { minimumFractionDigits: places, maximumFractionDigits: places })
   const [whole, one, two, three] = [decimals(0), decimals(1), decimals(2), decimals(3)]
-  const shortest = new Intl.NumberFormat(language, { maximumFractionDigits: 3 })
-  const percents = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 })
+  const shortest = new Intl.NumberFormat(words.intl, { maximumFractionDigits: 3 })
+  const percents = new Intl.NumberFormat(words.intl, { style: "percent", maximumFractionDigits: 1 })
   const format = (options: Intl.DateTimeFormatOptions) =>
-    new Intl.DateTimeFormat(language, { timeZone, calendar: "gregory", ...options })
+    new Intl.DateTimeFormat(words.intl, { timeZone, calendar: "gregory", ...options })
   const formatDay = (options: Intl.DateTimeFormatOptions) =>
-    new Intl.DateTimeFormat(language, { timeZone: "UTC", calendar: "gregory", ...options })
+    new Intl.DateTimeFormat(words.intl, { timeZone: "UTC", calendar: "gregory", ...options })
   const times = {
     time: format({ hour: "2-digit", minute: "2-digit" }),
     clock: format({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
     moment: format({ dateStyle: "medium", timeStyle: "short" }),
     exactly: format({ dateStyle: "medium", timeStyle: "medium" }),
     hour: format({ hour: "numeric", hourCycle: "h23" }),
-    zone: format({ timeZoneName: "short", hour: "numeric" }),
   }
   const days = {
     day: formatDay({ weekday: "long", day: "numeric", month: "long", year: "numeric" }),

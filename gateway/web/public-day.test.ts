@@ -14,13 +14,24 @@ const roofs = (count: number) => new Set(Array.from({ length: count }, (_, n) =>
 function sum(n: number, used: bigint, producing = 99): HomeDaySum {
   const given = n < producing ? used / 2n : 0n
   const exchange = { used, given, received: used / 4n, toGrid: given, fromGrid: used / 2n }
-  return { household: home(n), day, known: 96, missing: 0, energy: { generated: n < producing ? used : 0n, exchange } }
+  return {
+    household: home(n),
+    day,
+    known: 96,
+    missing: 0,
+    energy: { generated: n < producing ? used : 0n, exchange },
+  }
 }
 
 t.test("a sum of two homes is not told, a sum of three is", async (t) => {
   const days = [0, 1, 2].map((n) => sum(n, 5000n))
   t.match(publicDay(day, days.slice(0, 2), [], roofs(3)), { homes: [], used: undefined, shared: undefined })
-  t.match(publicDay(day, days, [], roofs(3)), { used: 15_000n, shared: 7500n, toGrid: 7500n, fromGrid: 7500n })
+  t.match(publicDay(day, days, [], roofs(3)), {
+    used: 15_000n,
+    shared: 7500n,
+    toGrid: 7500n,
+    fromGrid: 7500n,
+  })
 })
 
 t.test("a home that uses nearly all of it keeps its secret", async (t) => {
@@ -28,15 +39,18 @@ t.test("a home that uses nearly all of it keeps its secret", async (t) => {
   t.match(publicDay(day, day1, [], roofs(3)), { homes: [], used: undefined })
 })
 
-t.test("where fewer than three have a roof, what is fed in is not told: it would be one roof's", async (t) => {
-  const days = [0, 1, 2, 3].map((n) => sum(n, 5000n, 1))
-  t.match(publicDay(day, days, [], roofs(1)), {
-    used: 20_000n,
-    shared: undefined,
-    toGrid: undefined,
-    fromGrid: undefined,
-  })
-})
+t.test(
+  "where fewer than three have a roof, what is fed in is not told: it would be one roof's",
+  async (t) => {
+    const days = [0, 1, 2, 3].map((n) => sum(n, 5000n, 1))
+    t.match(publicDay(day, days, [], roofs(1)), {
+      used: 20_000n,
+      shared: undefined,
+      toGrid: undefined,
+      fromGrid: undefined,
+    })
+  },
+)
 
 t.test("a gap of one home does not give the others' difference away", async (t) => {
   const all = [0, 1, 2, 3, 4].map(home)
@@ -80,7 +94,14 @@ t.test("whoever comes, goes and fails to report, no sums together give one home'
       const published: PublicDay[] = []
       for (const present of days) {
         const groups = published.flatMap(({ homes }) => (homes.length > 0 ? [homes] : []))
-        published.push(publicDay(day, present.map((n) => sum(n, loads[n]!, 5)), groups, roofs(5)))
+        published.push(
+          publicDay(
+            day,
+            present.map((n) => sum(n, loads[n]!, 5)),
+            groups,
+            roofs(5),
+          ),
+        )
       }
       const used = published.flatMap((one) => (one.used === undefined ? [] : [one.homes]))
       const fedIn = published.flatMap((one) =>

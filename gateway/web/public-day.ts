@@ -48,7 +48,14 @@ export function publicDay(
     !dominated(withRoof.map(({ given, toGrid }) => given + toGrid)) &&
     !dominated(inGroup.map(({ received, fromGrid }) => received + fromGrid))
   if (!telling) return { day, homes, ...nothing, used: sum("used") }
-  return { day, homes, used: sum("used"), shared: sum("given"), toGrid: sum("toGrid"), fromGrid: sum("fromGrid") }
+  return {
+    day,
+    homes,
+    used: sum("used"),
+    shared: sum("given"),
+    toGrid: sum("toGrid"),
+    fromGrid: sum("fromGrid"),
+  }
 }
 
 /** The homes of a day that may be added up: all, if they may, else the largest group of before that is whole. */
@@ -56,9 +63,7 @@ export function groupFor(present: readonly Hex[], earlier: readonly (readonly He
   const candidates = [present, ...[...earlier].sort((a, b) => b.length - a.length)]
   const group = candidates.find(
     (homes) =>
-      homes.length > 0 &&
-      homes.every((home) => present.includes(home)) &&
-      standTogether([...earlier, homes]),
+      homes.length > 0 && homes.every((home) => present.includes(home)) && standTogether([...earlier, homes]),
   )
   return group && [...group].sort()
 }

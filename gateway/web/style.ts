@@ -111,9 +111,10 @@ tfoot td,tfoot th{font-weight:600}
 summary{cursor:pointer;padding:.35rem 0;color:var(--link)}
 .reasons{list-style:none;padding:0;display:grid;gap:.35rem;font-size:.9375rem}
 .reasons b{display:block}
-.steps{list-style:none;padding:0;display:grid;gap:1rem}
-.steps>li{border-inline-start:3px solid var(--line);padding-inline-start:.9rem;display:grid;gap:.35rem}
-.facts{display:grid;gap:.5rem}
+.steps,.steps>li,.facts{display:grid;grid-template-columns:minmax(0,1fr)}
+.steps{list-style:none;padding:0;gap:1rem}
+.steps>li{border-inline-start:3px solid var(--line);padding-inline-start:.9rem;gap:.35rem}
+.facts{gap:.5rem}
 .facts dt{color:var(--soft);font-size:.875rem}
 pre{margin:0;padding:.75rem;background:var(--paper);border:1px solid var(--line);border-radius:8px;overflow-x:auto;font-size:.8125rem}
 label{display:grid;gap:.2rem;font-size:.875rem;color:var(--soft)}

@@ -1,6 +1,6 @@
+import type { z } from "zod"
 import type { Energy } from "../../../energy/day.ts"
 import { toHex } from "../../../protocol/hex.ts"
-import type { z } from "zod"
 import type { CommunityDay, CommunityNow } from "../community-facts.ts"
 import type { HomeNow, Mint, Why } from "../home-facts.ts"
 import type { LedgerEntry } from "../ledger.ts"

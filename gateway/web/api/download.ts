@@ -2,14 +2,21 @@ import type { IntervalEnergy } from "../../../energy/day.ts"
 import { isoTime } from "../words.ts"
 import { energyOut } from "./answers.ts"
 
-const columns = ["generated", "used", "received", "given", "fromGrid", "toGrid"] as const
+const columns = {
+  generated_wh: "generated",
+  used_wh: "used",
+  from_neighbours_wh: "received",
+  to_neighbours_wh: "given",
+  from_grid_wh: "fromGrid",
+  to_grid_wh: "toGrid",
+} as const
 
 /** A home's intervals as CSV (RFC 4180): times in UTC, energies in whole Wh, an empty cell is not known. */
 export function* csvOf(records: Iterable<IntervalEnergy>): Iterable<string> {
-  yield `${["start", ...columns.map((name) => `${name}_wh`)].join(",")}\r\n`
+  yield `${["start", ...Object.keys(columns)].join(",")}\r\n`
   for (const { start, energy } of records) {
     const figures: Partial<ReturnType<typeof energyOut>> = energy ? energyOut(energy) : {}
-    yield `${[isoTime(start), ...columns.map((name) => figures[name] ?? "")].join(",")}\r\n`
+    yield `${[isoTime(start), ...Object.values(columns).map((name) => figures[name] ?? "")].join(",")}\r\n`
   }
 }
 

@@ -8,7 +8,15 @@ import { homeNow, metersOf, mintsOf, whyOf } from "../home-facts.ts"
 import { ledger } from "../ledger.ts"
 import { measuresOf } from "../live.ts"
 import { statusOf } from "../status.ts"
-import { batchOut, communityDayOut, communityNowOut, energyOut, homeNowOut, mintOut, whyOut } from "./answers.ts"
+import {
+  batchOut,
+  communityDayOut,
+  communityNowOut,
+  energyOut,
+  homeNowOut,
+  mintOut,
+  whyOut,
+} from "./answers.ts"
 import { queries, shapes } from "./shapes.ts"
 
 /** Whose an endpoint's answer is: everyone's, or that of the household that is logged in. */
@@ -34,7 +42,8 @@ interface Typed<Query extends z.ZodType, Answer extends z.ZodType> extends Omit<
   read: (query: z.output<Query>, household: LoggedIn) => z.input<Answer> | undefined
 }
 
-const endpoint = <Query extends z.ZodType, Answer extends z.ZodType>(one: Typed<Query, Answer>): Endpoint => one
+const endpoint = <Query extends z.ZodType, Answer extends z.ZodType>(one: Typed<Query, Answer>): Endpoint =>
+  one
 
 /** Every address of the API. */
 export function endpointsOf(context: WebContext, days: Days): readonly Endpoint[] {
@@ -188,7 +197,10 @@ export function endpointsOf(context: WebContext, days: Days): readonly Endpoint[
           home && {
             day,
             intervalSeconds: config.rules.intervalSeconds,
-            intervals: home.records.map(({ start, energy }) => ({ start, energy: energy ? energyOut(energy) : null })),
+            intervals: home.records.map(({ start, energy }) => ({
+              start,
+              energy: energy ? energyOut(energy) : null,
+            })),
           }
         )
       },

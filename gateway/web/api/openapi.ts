@@ -5,7 +5,10 @@ import { shapes } from "./shapes.ts"
 type Schema = Record<string, unknown>
 
 /** The API's document (OpenAPI 3.1), made from the schemas that check what comes in and goes out. */
-export function openApiOf(endpoints: readonly Endpoint[], { title, version }: { title: string; version: string }) {
+export function openApiOf(
+  endpoints: readonly Endpoint[],
+  { title, version }: { title: string; version: string },
+) {
   const components: Record<string, Schema> = {}
   return {
     openapi: "3.1.0",
@@ -22,13 +25,21 @@ export function openApiOf(endpoints: readonly Endpoint[], { title, version }: { 
     components: {
       schemas: components,
       securitySchemes: {
-        household: { type: "apiKey", in: "cookie", name: "session", description: "The session of a household" },
+        household: {
+          type: "apiKey",
+          in: "cookie",
+          name: "session",
+          description: "The session of a household",
+        },
       },
     },
   }
 }
 
-function operationOf({ path, owner, summary, query, answer, live }: Endpoint, components: Record<string, Schema>) {
+function operationOf(
+  { path, owner, summary, query, answer, live }: Endpoint,
+  components: Record<string, Schema>,
+) {
   const inputs = schemaOf(query, "input", components)
   const properties = (inputs.properties ?? {}) as Record<string, Schema>
   const required = new Set((inputs.required ?? []) as string[])
@@ -39,7 +50,10 @@ function operationOf({ path, owner, summary, query, answer, live }: Endpoint, co
   })
   return {
     summary,
-    operationId: path.replace(/^\/api\//, "").replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase()).replace(/\W/g, ""),
+    operationId: path
+      .replace(/^\/api\//, "")
+      .replace(/\W+(\w)/g, (_, letter: string) => letter.toUpperCase())
+      .replace(/\W/g, ""),
     security: owner === "household" ? [{ household: [] }] : [],
     parameters: Object.entries(properties).map(([name, { description, ...schema }]) => {
       const inPath = path.includes(`{${name}}`)
@@ -66,7 +80,11 @@ function operationOf({ path, owner, summary, query, answer, live }: Endpoint, co
 
 /** A schema with the ones it names moved to the document's components. */
 function schemaOf(shape: z.ZodType, io: "input" | "output", components: Record<string, Schema>): Schema {
-  const { $defs = {}, $schema: _, ...schema } = z.toJSONSchema(shape, { io, unrepresentable: "any" }) as Schema & {
+  const {
+    $defs = {},
+    $schema: _,
+    ...schema
+  } = z.toJSONSchema(shape, { io, unrepresentable: "any" }) as Schema & {
     $defs?: Record<string, Schema>
   }
   const inPlace = (value: unknown): unknown => {

@@ -1,18 +1,24 @@
 import type { Context } from "hono"
 import { Hono } from "hono"
-import { z } from "zod"
+import type { z } from "zod"
 import type { WebContext, WebEnv } from "../context.ts"
 import type { Days } from "../days.ts"
 import { createEvents } from "../events.ts"
 import { csvOf, jsonOf } from "./download.ts"
 import { type Endpoint, endpointsOf, intervalsOf } from "./endpoints.ts"
 import { openApiOf } from "./openapi.ts"
-import { queries, shapes } from "./shapes.ts"
+import { queries, type shapes } from "./shapes.ts"
 
 type Problem = z.output<typeof shapes.problem>
 
-const logInFirst: Problem = { error: "No household is logged in.", next: "Log in on the page, and ask with its session." }
-const notHere: Problem = { error: "There is nothing here for your household.", next: "GET /api/openapi.json says what there is." }
+const logInFirst: Problem = {
+  error: "No household is logged in.",
+  next: "Log in on the page, and ask with its session.",
+}
+const notHere: Problem = {
+  error: "There is nothing here for your household.",
+  next: "GET /api/openapi.json says what there is.",
+}
 
 /** The API. What comes in is checked by the schemas that its document is made from, and so is what goes out. */
 export function apiRoutes(context: WebContext, days: Days): Hono<WebEnv> {

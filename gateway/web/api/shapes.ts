@@ -1,21 +1,33 @@
 import { z } from "zod"
 import { isDay } from "../calendar.ts"
 
-const wh = z.string().regex(/^-?\d+$/).meta({ description: "Energy in whole Wh", examples: ["48213407"] })
+const wh = z
+  .string()
+  .regex(/^-?\d+$/)
+  .meta({ description: "Energy in whole Wh", examples: ["48213407"] })
 const whOrNull = wh.nullable().meta({ description: "Energy in whole Wh; null is not known, and is not 0" })
 const watts = z.number().nullable().meta({ description: "Power in W; null is not known" })
 const time = z.int().meta({ description: "Unix seconds", examples: [1_782_000_000] })
 const hex = z.string().regex(/^0x[0-9a-f]*$/)
-const batch = z.string().regex(/^\d+$/).meta({ description: "A batch's number, from 1 on", examples: ["42"] })
+const batch = z
+  .string()
+  .regex(/^\d+$/)
+  .meta({ description: "A batch's number, from 1 on", examples: ["42"] })
 const day = z
   .string()
   .refine(isDay, "is no day, as 2026-06-21 is one")
   .meta({ format: "date", description: "A day in the community's time zone", examples: ["2026-06-21"] })
-const units = z.string().regex(/^-?\d+$/).meta({ description: "GREEN in whole units: 1000 are 1 GREEN, one is 1 Wh" })
+const units = z
+  .string()
+  .regex(/^-?\d+$/)
+  .meta({ description: "GREEN in whole units: 1000 are 1 GREEN, one is 1 Wh" })
 const state = z.enum(["built", "attested", "proposed", "settled", "superseded"])
 const limitOf = (most: number, usual: number) =>
   z.coerce.number().int().min(1).max(most).default(usual).meta({ description: "How many at most" })
-const next = z.string().nullable().meta({ description: "The address of the next page; null where there is none" })
+const next = z
+  .string()
+  .nullable()
+  .meta({ description: "The address of the next page; null where there is none" })
 
 export const shapes = {
   problem: z
@@ -65,7 +77,10 @@ export const shapes = {
       ),
       next,
     })
-    .meta({ id: "CommunityDays", description: "Newest first; a sum of use that could tell of one home is null" }),
+    .meta({
+      id: "CommunityDays",
+      description: "Newest first; a sum of use that could tell of one home is null",
+    }),
 
   batches: z
     .object({
@@ -75,7 +90,9 @@ export const shapes = {
           time,
           state,
           root: hex,
-          evidence: z.string().meta({ description: "CID of the evidence's root block: GET /ipfs/{cid}?format=car" }),
+          evidence: z
+            .string()
+            .meta({ description: "CID of the evidence's root block: GET /ipfs/{cid}?format=car" }),
           stated: whOrNull,
           meters: z.int(),
           signatures: z.int(),
@@ -93,7 +110,13 @@ export const shapes = {
       timeZone: z.string(),
       green: units.nullable(),
       meters: z.array(
-        z.object({ id: hex, name: z.string(), ratedW: z.int(), measures: z.string().nullable(), lastReading: time.nullable() }),
+        z.object({
+          id: hex,
+          name: z.string(),
+          ratedW: z.int(),
+          measures: z.string().nullable(),
+          lastReading: time.nullable(),
+        }),
       ),
     })
     .meta({ id: "Home" }),
@@ -102,7 +125,9 @@ export const shapes = {
     .object({
       sunW: watts,
       homeW: watts,
-      connectionW: watts.meta({ description: "At the home's connection, W: positive comes in, negative goes out" }),
+      connectionW: watts.meta({
+        description: "At the home's connection, W: positive comes in, negative goes out",
+      }),
       asOf: time.nullable(),
       leftOut: z.array(z.object({ meter: z.string(), because: z.string(), time: time.nullable() })),
       interval: z

@@ -48,7 +48,10 @@ function batchTable(batches: readonly LedgerEntry[], locale: Locale): Html {
       [words.stated, figure(statedWh, locale.kWh, locale)],
       [words.signed, locale.count(signed)],
       [words.root, html`<code title="${root}">${root.slice(0, 10)}…</code>`],
-      [words.evidence, html`<a href="/ipfs/${evidence.toString()}?format=car">CAR<span class="hidden"> ${locale.count(number)}</span></a>`],
+      [
+        words.evidence,
+        html`<a href="/ipfs/${evidence.toString()}?format=car">CAR<span class="hidden"> ${locale.count(number)}</span></a>`,
+      ],
     ]
     return html`<tr><th scope="row">${locale.count(number)}</th>${cells.map(([label, content]) => html`<td data-label="${label}">${content}</td>`)}</tr>`
   })}</tbody></table>`

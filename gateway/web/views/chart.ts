@@ -27,14 +27,17 @@ export function chart(id: string, title: string, bars: readonly Bar[], locale: L
   const tops = bars.map(({ up = [] }) => total(up))
   const depths = bars.map(({ down = [] }) => total(down))
   const [most, deepest] = [largest(tops), largest(depths)]
-  const step = stepFor(most + deepest)
+  const step = stepFor(most, deepest)
   const stepsUp = most + deepest === 0n ? 1n : ceil(most, step)
   const stepsDown = ceil(deepest, step)
   const scale = height / Number((stepsUp + stepsDown) * step)
   const line = top + Number(stepsUp * step) * scale
   const width = 100 / bars.length
   const percent = (value: number) => `${value.toFixed(2)}%`
-  const ticks = Array.from({ length: Number(stepsUp + stepsDown) + 1 }, (_, i) => (stepsUp - BigInt(i)) * step)
+  const ticks = Array.from(
+    { length: Number(stepsUp + stepsDown) + 1 },
+    (_, i) => (stepsUp - BigInt(i)) * step,
+  )
 
   const stack = (parts: Bar["up"] = [], x: number, way: 1 | -1) => {
     let from = 0
@@ -51,17 +54,17 @@ export function chart(id: string, title: string, bars: readonly Bar[], locale: L
 <figcaption id="${id}-title">${title} <span class="unit">(${locale.words.units.kWh})</span></figcaption>
 <div class="plot" dir="ltr"><svg width="100%" height="${height + top + bottom}" role="img" aria-labelledby="${id}-title">
 ${ticks.map((wh) => {
-    const y = (line - Number(wh) * scale).toFixed(1)
-    return html`<line class="${wh === 0n ? "zero-line" : "tick"}" x1="0" x2="100%" y1="${y}" y2="${y}"/><text class="tick-label" x="-6" y="${y}" dy="4" text-anchor="end">${locale.kWhTick(wh < 0n ? -wh : wh)}</text>`
-  })}
+  const y = (line - Number(wh) * scale).toFixed(1)
+  return html`<line class="${wh === 0n ? "zero-line" : "tick"}" x1="0" x2="100%" y1="${y}" y2="${y}"/><text class="tick-label" x="-6" y="${y}" dy="4" text-anchor="end">${locale.kWhTick(wh < 0n ? -wh : wh)}</text>`
+})}
 ${bars.map(({ label, says, up, down }, i) => {
-    const x = i * width
-    return html`<g class="bar" data-bar="${i}"><title>${says}</title><rect class="hit" x="${percent(x)}" width="${percent(width)}" y="0" height="${height + top}"/>${
-      up
-        ? html`${stack(up, x, 1)}${stack(down, x, -1)}`
-        : html`<rect class="gap" x="${percent(x + width * 0.12)}" width="${percent(width * 0.76)}" y="${(line - 3).toFixed(1)}" height="6"/>`
-    }${label ? html`<text class="bar-label" x="${percent(x + width / 2)}" y="${height + top + 17}" text-anchor="middle">${label}</text>` : ""}</g>`
-  })}
+  const x = i * width
+  return html`<g class="bar" data-bar="${i}"><title>${says}</title><rect class="hit" x="${percent(x)}" width="${percent(width)}" y="0" height="${height + top}"/>${
+    up
+      ? html`${stack(up, x, 1)}${stack(down, x, -1)}`
+      : html`<rect class="gap" x="${percent(x + width * 0.12)}" width="${percent(width * 0.76)}" y="${(line - 3).toFixed(1)}" height="6"/>`
+  }${label ? html`<text class="bar-label" x="${percent(x + width / 2)}" y="${height + top + 17}" text-anchor="middle">${label}</text>` : ""}</g>`
+})}
 </svg></div>
 <p class="readout" aria-hidden="true"></p>
 </figure>`
@@ -72,14 +75,14 @@ export function legend(series: readonly (readonly [Series, string])[]): Html {
   return html`<ul class="legend">${series.map(([name, label]) => html`<li><svg class="swatch" width="12" height="12" aria-hidden="true"><rect class="${name}" width="12" height="12" rx="2"/></svg>${label}</li>`)}</ul>`
 }
 
-/** Round steps, three or four of them: 1, 2 or 5 and zeros, whole Wh. */
-export function stepFor(range: bigint): bigint {
+/** Round steps, five of them at most: 1, 2 or 5 and zeros, whole Wh. */
+export function stepFor(most: bigint, deepest: bigint): bigint {
   for (let unit = 1n; ; unit *= 10n)
-    for (const step of [unit, 2n * unit, 5n * unit]) if (step * 4n >= range) return step
+    for (const step of [unit, 2n * unit, 5n * unit])
+      if (ceil(most, step) + ceil(deepest, step) <= 5n) return step
 }
 
 const total = (parts: readonly (readonly [Series, bigint])[]) =>
   parts.reduce((sum, [, wh]) => (wh > 0n ? sum + wh : sum), 0n)
 const largest = (values: readonly bigint[]) => values.reduce((a, b) => (a > b ? a : b), 0n)
 const ceil = (value: bigint, step: bigint) => (value + step - 1n) / step
-

@@ -38,7 +38,7 @@ function monthView(days: readonly CommunityDay[], locale: Locale): Html {
   const used = add(days.map((day) => day.used))
   if (generated === undefined) return html`<p class="unknown">${energy.nothingYet}</p>`
   const bars = days.map(({ day, generated }, i) => ({
-    label: i % 5 === (days.length - 1) % 5 ? locale.dayShort(day) : "",
+    label: i % 7 === 3 ? locale.dayShort(day) : "",
     says: `${locale.day(day)}: ${generated === undefined ? locale.words.notKnown : `${energy.generated} ${locale.kWh(generated)}`}`,
     up: generated === undefined ? undefined : ([["sun", generated]] as const),
   }))

@@ -41,13 +41,23 @@ export function figuresView({ energy }: EnergySum, locale: Locale): Html {
 /** Where a home's energy came from and went to, as a chart with its table behind it. */
 export function energyChart(
   id: string,
-  { title, column, rows, total }: { title: string; column: string; rows: readonly EnergyRow[]; total: EnergySum },
+  {
+    title,
+    column,
+    rows,
+    total,
+  }: { title: string; column: string; rows: readonly EnergyRow[]; total: EnergySum },
   locale: Locale,
 ): Html {
   const { energy: words } = locale.words
   if (total.known === 0) return html`<p class="unknown">${words.nothingYet}</p>`
   const exchanged = total.energy?.exchange !== undefined
-  return html`${chart(id, title, rows.map((row) => barOf(row, locale)), locale)}
+  return html`${chart(
+    id,
+    title,
+    rows.map((row) => barOf(row, locale)),
+    locale,
+  )}
 ${exchanged ? html`${legendOf(locale)}<p class="note">${words.above}</p>` : html`<p class="note">${words.useNotMeasured}</p>`}
 <details id="${id}-table"><summary>${words.table}</summary><div class="scroll" tabindex="0" role="region" aria-labelledby="${id}-caption"><table class="energy">
 <caption id="${id}-caption">${title} (${locale.words.units.kWh})</caption>
@@ -88,7 +98,8 @@ function barOf({ name, label, energy, missing }: EnergyRow, locale: Locale): Bar
   // What is to come is neither a figure nor a gap.
   if (!energy) return { label, says: `${name}: ${notKnown}`, up: missing > 0 ? undefined : [] }
   const { generated, exchange } = energy
-  if (!exchange) return { label, says: `${name}: ${say(words.generated, generated)}`, up: [["sun", generated]] }
+  if (!exchange)
+    return { label, says: `${name}: ${say(words.generated, generated)}`, up: [["sun", generated]] }
   const { used, received, fromGrid, given, toGrid } = exchange
   const said = [
     say(words.generated, generated),
@@ -116,8 +127,8 @@ function barOf({ name, label, energy, missing }: EnergyRow, locale: Locale): Bar
 function legendOf({ words: { energy } }: Locale): Html {
   const series: [Series, string][] = [
     ["own", energy.own],
-    ["received", `${energy.received}, ${energy.given}`],
-    ["fromGrid", `${energy.fromGrid}, ${energy.toGrid}`],
+    ["received", `${energy.received} · ${energy.given}`],
+    ["fromGrid", `${energy.fromGrid} · ${energy.toGrid}`],
   ]
   return legend(series)
 }

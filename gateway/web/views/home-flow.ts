@@ -12,11 +12,11 @@ export interface HomeFlow {
 
 /** The lines between the places, each drawn from its first to its second. */
 const lines = {
-  sunToHome: "M170 78V118",
-  neighboursToHome: "M74 196C92 158 112 150 134 150",
-  homeToNeighbours: "M134 150C112 150 92 158 74 196",
-  gridToHome: "M266 196C248 158 228 150 206 150",
-  homeToGrid: "M206 150C228 150 248 158 266 196",
+  sunToHome: "M170 88V118",
+  neighboursToHome: "M70 200C84 172 104 162 128 162",
+  homeToNeighbours: "M128 162C104 162 84 172 70 200",
+  gridToHome: "M270 200C256 172 236 162 212 162",
+  homeToGrid: "M212 162C236 162 256 172 270 200",
 } as const
 
 /** Sun, home, neighbours and grid, with what flows between them. All of it stands in the words beside it. */
@@ -24,15 +24,15 @@ export function homeFlowView({ sunW, homeW, neighboursW, gridW }: HomeFlow, loca
   const { now, notKnown } = locale.words
   const figure = (power: number | undefined) => (power === undefined ? notKnown : locale.watts(power))
   const node = (name: string, x: number, y: number, power: number | undefined, label: string, icon: string) =>
-    html`<g class="node ${name}" transform="translate(${x} ${y})"><circle r="36"/><g class="icon" transform="translate(-12 -29)">${raw(icon)}</g><text class="figure" y="11" text-anchor="middle">${figure(power)}</text><text class="label" y="25" text-anchor="middle">${label}</text></g>`
-  return html`<svg class="flow" viewBox="0 0 340 276" aria-hidden="true" direction="${locale.direction}">
+    html`<g class="node ${name}" transform="translate(${x} ${y})"><circle r="42"/><g class="icon" transform="translate(-12 -34)">${raw(icon)}</g><text class="figure" y="8" text-anchor="middle">${figure(power)}</text><text class="label" y="24" text-anchor="middle">${label}</text></g>`
+  return html`<svg class="flow" viewBox="0 0 340 290" aria-hidden="true" direction="${locale.direction}">
 ${line("sun", lines.sunToHome, sunW)}
 ${line("neighbours", (neighboursW ?? 0) < 0 ? lines.homeToNeighbours : lines.neighboursToHome, neighboursW)}
 ${line("grid", (gridW ?? 0) < 0 ? lines.homeToGrid : lines.gridToHome, gridW)}
-${node("sun", 170, 40, sunW, now.sun, icons.sun)}
-${node("home", 170, 152, homeW, now.home, icons.home)}
-${node("neighbours", 58, 230, neighboursW, now.neighbours, icons.neighbours)}
-${node("grid", 282, 230, gridW, now.grid, icons.grid)}
+${node("sun", 170, 45, sunW, now.sun, icons.sun)}
+${node("home", 170, 160, homeW, now.home, icons.home)}
+${node("neighbours", 56, 240, neighboursW, now.neighbours, icons.neighbours)}
+${node("grid", 284, 240, gridW, now.grid, icons.grid)}
 </svg>`
 }
 

@@ -28,7 +28,7 @@ ${figuresView(today, locale)}
 ${gapsView(today, locale)}${silentView(today.silent, locale)}
 ${energyChart("today", { title: words.home.byHour, column: words.energy.time, rows: today.rows, total: today }, locale)}`
 }
-<p class="row"><a class="button" href="/home/day">${words.energy.earlier}</a> <a class="button" href="/home/month">${words.layout.month}</a> <a class="button" href="/home/year">${words.layout.year}</a></p></section>
+<p class="row"><a class="button" href="/home/day">${words.home.yesterday}</a> <a class="button" href="/home/month">${words.layout.month}</a> <a class="button" href="/home/year">${words.layout.year}</a></p></section>
 <section aria-labelledby="green-title" data-part="green"><h2 id="green-title">${words.home.greenHeld}</h2>
 <p class="big">${figure(now.green, locale.green, locale)} <small>GREEN</small></p>
 <p class="note">${words.home.greenMeans}</p>
@@ -50,7 +50,9 @@ function nowView(now: HomeNow, locale: Locale): Html {
 ${homeW === undefined ? words.now.homeUnknown : words.now.homeUses(locale.watts(homeW))}
 ${connectionW === undefined ? "" : Math.round(connectionW) === 0 ? words.now.balanced : connectionW < 0 ? words.now.sends(locale.watts(connectionW)) : words.now.takes(locale.watts(connectionW))}</p>
 <p class="note">${asOf === undefined ? words.now.noneLive : html`${time(asOf, words.now.asOf(locale.clock(asOf)))}`}${
-    interval?.energy?.exchange ? html` ${words.now.between(locale.time(interval.start), locale.time(interval.end))}` : ""
+    interval?.energy?.exchange
+      ? html` ${words.now.between(locale.time(interval.start), locale.time(interval.end))}`
+      : ""
   }</p>
 ${leftOut.length === 0 ? "" : html`<ul class="warning reasons">${leftOut.map((meter) => html`<li>${because(meter, locale)}</li>`)}</ul>`}</div></div>`
 }

@@ -6,7 +6,18 @@ import { type Html, html, time } from "./html.ts"
 /** Why a household was given an amount: batch, statements, the meters' signed readings, and the chain. */
 export function whyView(why: Why, locale: Locale): Html {
   const { why: words, green, layout } = locale.words
-  const { batch, time: at, state, units, refused, root, evidence, statements, transactions, attestations } = why
+  const {
+    batch,
+    time: at,
+    state,
+    units,
+    refused,
+    root,
+    evidence,
+    statements,
+    transactions,
+    attestations,
+  } = why
   return html`<p><a href="/home/green">${layout.green}</a></p>
 <section aria-labelledby="why-title"><h1 id="why-title">${words.title(locale.green(units))}</h1>
 <ol class="steps">

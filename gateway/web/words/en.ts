@@ -1,6 +1,8 @@
 export const en = {
   /** The language's own name. */
   name: "English",
+  /** How figures and times are written, for Intl. */
+  intl: "en-GB",
   direction: "ltr" as "ltr" | "rtl",
   units: { kWh: "kWh", kW: "kW", W: "W" },
   notKnown: "not known",
@@ -16,7 +18,6 @@ export const en = {
     data: "My data",
     audit: "Check it",
     language: "Language",
-    api: "For programs",
     pause: "Pause updates",
     resume: "Resume updates",
     paused: "Paused: the figures stand still.",
@@ -26,7 +27,8 @@ export const en = {
     notFound: "There is no such page",
     notFoundNext: "Go to the community's page, or to your home.",
     logInFirst: "Your home's page is for your household",
-    logInNext: "Open the invitation that your cooperative gave you on this device. Whoever was here before logs in again.",
+    logInNext:
+      "Open the invitation that your cooperative gave you on this device. Whoever was here before logs in again.",
     logIn: "Log in",
   },
 
@@ -83,8 +85,7 @@ export const en = {
     greenHeld: "GREEN you hold",
     greenMeans: "1 GREEN is 1 kWh that your roof generated, confirmed by validators.",
     toGreen: "Where it came from",
-    dayOf: (day: string) => `${day}`,
-    monthOf: (month: string) => `${month}`,
+    yesterday: "Yesterday",
     byHour: "By the hour",
     byDay: "By the day",
     byMonth: "By the month",
@@ -92,16 +93,14 @@ export const en = {
 
   green: {
     title: "Your GREEN",
-    held: (amount: string) => `You hold ${amount} GREEN.`,
     heldUnknown: "What you hold is not known yet: the chain has not been read.",
     list: "What it came from",
     upTo: "Up to",
     amount: "GREEN",
     state: "State",
     why: "Why?",
-    whyOf: (batch: string) => `Why? (batch ${batch})`,
+    whyOf: (batch: string) => `(batch ${batch})`,
     none: "Nothing has been stated for your roof yet.",
-    certificates: "Your certificates",
     states: {
       built: "waits for signatures",
       attested: "signed by validators",
@@ -163,11 +162,12 @@ export const en = {
     chart: "What the roofs generated, by the day",
     notTold: "not told",
     rule: "What a roof generates is public. What homes use is told as a sum of a whole day, when it is over, and only where no one can work out a single home from it: of three homes at least, and never of groups that differ by fewer than three.",
-    minted: (amount: string) => `${amount} GREEN are held by the homes, each from 1 kWh that a roof generated.`,
+    minted: (amount: string) =>
+      `${amount} GREEN are held by the homes, each from 1 kWh that a roof generated.`,
     mintedTitle: "GREEN",
     settledUpTo: (when: string) => `Everything is settled up to ${when}.`,
     nothingSettled: "Nothing is settled yet.",
-    heldUp: "Settlement is held up. The operator has been told why.",
+    heldUp: "Settlement is held up. The operator sees why.",
     open: "Open your home",
   },
 
@@ -187,12 +187,11 @@ export const en = {
     upTo: "Up to",
     state: "State",
     stated: "New",
-    signed: "Signed by",
+    signed: "Signatures",
     evidence: "Evidence",
     root: "Root",
     noBatches: "No batch has been built yet.",
     meters: "Meters that are public",
     meterNote: "Meters that measure generation alone. What homes use is sealed to the community's auditors.",
-    generated: "Register",
   },
 }

@@ -25,7 +25,10 @@ export function preferred(acceptLanguage = ""): Language {
   const wanted = acceptLanguage
     .split(",")
     .map((part, i) => {
-      const [range = "", ...parameters] = part.trim().toLowerCase().split(/\s*;\s*/)
+      const [range = "", ...parameters] = part
+        .trim()
+        .toLowerCase()
+        .split(/\s*;\s*/)
       const weight = parameters.find((parameter) => parameter.startsWith("q="))
       return { code: range.split("-")[0]!, weight: weight ? Number(weight.slice(2)) : 1, i }
     })
