@@ -19,6 +19,7 @@ import type { MqttSource } from "./sources/mqtt/broker.ts"
 import { startMqtt, usualReadingsPerMinute } from "./sources/mqtt/mqtt.ts"
 import { createResends } from "./sources/mqtt/resends.ts"
 import type { WebContext } from "./web/context.ts"
+import { letHouseholdsIn } from "./web/households.ts"
 import { startWeb } from "./web/server.ts"
 import { openSessions } from "./web/session/store.ts"
 
@@ -106,12 +107,9 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const wallNow = () => Math.floor(Date.now() / 1000)
   const sessions = openSessions(config.dataDir, wallNow)
   const relay = relayOf(config, journal, wallNow, log)
-  const web = await startWeb(context, config.web, log, {
-    sessions,
-    relay,
-    now: wallNow,
-    monotonic: () => monotonic() / 1000,
-  })
+  const wallet = { sessions, relay, now: wallNow, monotonic: () => monotonic() / 1000 }
+  const { session, addRoutes } = letHouseholdsIn(context, wallet)
+  const web = await startWeb(context, config.web, log, session, addRoutes)
 
   const stopping = new AbortController()
   const settling = every(settleEveryMs, stopping.signal, () => settlement.advance())
@@ -119,7 +117,10 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
     for (const { address } of config.households) balances.set(address, await chain.balance(address))
   })
   const relaying = relay && every(relayEveryMs, stopping.signal, () => relay.advance())
-  log.info({ site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port }, "the gateway is up")
+  log.info(
+    { site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port, webTls: web.tlsPort },
+    "the gateway is up",
+  )
   return {
     mqttPort: mqtt.port,
     mqttTlsPort: mqtt.tlsPort,

@@ -19,13 +19,14 @@ const allowed: Record<string, readonly string[]> = {
   bench: ["protocol", "energy", "contracts", "device-sim", "audit", "provisioning", "gateway"],
 }
 
-/** Inside the gateway: sources → verify → journal → settlement; the web reads. `main.ts` alone knows them all. */
+/** Inside the gateway: sources → verify → journal → settlement, relay; the web reads. `main.ts` alone knows them all. */
 const allowedInGateway: Record<string, readonly string[]> = {
   verify: [],
   journal: ["verify"],
   sources: [],
   settlement: ["journal"],
-  web: ["journal", "verify", "settlement"],
+  relay: ["journal", "settlement"],
+  web: ["journal", "verify", "settlement", "relay"],
 }
 
 const files = Object.keys(allowed).flatMap((room) =>

@@ -7,6 +7,7 @@ import t from "tap"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { connectRelayChain } from "../gateway/relay/chain.ts"
 import { createRelay } from "../gateway/relay/relay.ts"
+import { letHouseholdsIn } from "../gateway/web/households.ts"
 import { invitationsFile, keepInvitation, newInvitation } from "../gateway/web/invitations.ts"
 import { startWeb } from "../gateway/web/server.ts"
 import { openSessions } from "../gateway/web/session/store.ts"
@@ -51,12 +52,9 @@ async function startGateway() {
     for (const { address } of [home, other]) balances.set(address, await chain.balanceOf(address))
   }
   await advance()
-  const web = await startWeb(village.context, config.web, log, {
-    sessions,
-    relay,
-    now,
-    monotonic: () => performance.now() / 1000,
-  })
+  const wallet = { sessions, relay, now, monotonic: () => performance.now() / 1000 }
+  const { session, addRoutes } = letHouseholdsIn(village.context, wallet)
+  const web = await startWeb(village.context, config.web, log, session, addRoutes)
   return {
     ...village,
     chain,

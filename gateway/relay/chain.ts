@@ -3,6 +3,7 @@ import {
   ContractFunctionRevertedError,
   createPublicClient,
   encodeFunctionData,
+  fallback,
   http,
   keccak256,
   parseEventLogs,
@@ -58,13 +59,14 @@ export type RelayChain = ReturnType<typeof connectRelayChain>
 
 /** The chain as the relay sees it: reads, and signs transactions without sending them. */
 export function connectRelayChain(
-  { rpc, chainId, oracle }: { rpc: string; chainId: number; oracle: Hex },
+  { rpc, chainId, oracle }: { rpc: string | readonly string[]; chainId: number; oracle: Hex },
   keyFile: string,
 ) {
   const account = privateKeyToAccount(readAccountKey(keyFile, "The relay's key"))
   const client = createPublicClient({
     cacheTime: 0,
-    transport: http(rpc, { retryCount: 1, timeout: 10_000 }),
+    // Where one node does not answer the next is asked.
+    transport: fallback([rpc].flat().map((url) => http(url, { retryCount: 1, timeout: 10_000 }))),
   })
   const lower = (address: string) => address.toLowerCase() as Hex
 

@@ -18,6 +18,7 @@ export const householdMenu: readonly MenuEntry[] = [
   { path: "/home/month", label: ({ layout }) => layout.month },
   { path: "/home/year", label: ({ layout }) => layout.year },
   { path: "/home/green", label: ({ layout }) => layout.green },
+  { path: "/wallet", label: ({ layout }) => layout.wallet },
   { path: "/home/data", label: ({ layout }) => layout.data },
   { path: "/", label: ({ layout }) => layout.community },
 ]

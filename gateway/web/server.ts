@@ -16,12 +16,7 @@ import { homePages } from "./home-pages.ts"
 import { chooseLanguage } from "./language.ts"
 import { createMetrics } from "./metrics.ts"
 import { createPages, nobody } from "./page.ts"
-import { recogniseHousehold } from "./session/guard.ts"
-import { sessionRoutes } from "./session/routes.ts"
 import type { WebSettings } from "./settings.ts"
-import { walletAssets } from "./wallet/assets.ts"
-import type { Wallet } from "./wallet/context.ts"
-import { walletRoutes } from "./wallet/routes.ts"
 
 /** Days that are over are worked out one at a time, so that nothing else waits long. */
 const keepDaysEveryMs = 1000
@@ -77,35 +72,21 @@ export function createWeb(
   return app
 }
 
-/** What lets households in, says who is logged in, and carries what they sign. */
-export function letHouseholdsIn(context: WebContext, wallet: Wallet) {
-  const { config } = context
-  const households = new Map(config.households.map(({ address, name }) => [address, name]))
-  wallet.sessions.follow(new Set(households.keys()))
-  return {
-    session: recogniseHousehold(wallet.sessions, households, config.web.origin),
-    routes(app: Hono<WebEnv>): void {
-      const assets = walletAssets()
-      app.route("/", sessionRoutes({ ...context, ...wallet }, assets))
-      app.route("/", walletRoutes({ ...context, ...wallet }, assets))
-    },
-  }
-}
-
 /**
  * Serves the gateway's web, and keeps the days that are over.
- * @param wallet left out, nobody can log in.
+ * @param session says who is logged in, before any route; left out, nobody is.
+ * @param addRoutes adds what else there is to the routes.
  */
 export async function startWeb(
   context: WebContext,
   { host, port, tls }: WebSettings,
   log: Logger,
-  wallet?: Wallet,
+  session?: MiddlewareHandler<WebEnv>,
+  addRoutes?: (app: Hono<WebEnv>) => void,
 ): Promise<{ port: number; tlsPort: number | undefined; close(): Promise<void> }> {
   const days = createDays(context)
-  const households = wallet && letHouseholdsIn(context, wallet)
-  const app = createWeb(context, log, households?.session, days)
-  households?.routes(app)
+  const app = createWeb(context, log, session, days)
+  addRoutes?.(app)
   const keeping = setInterval(() => {
     try {
       days.keep()

@@ -4,8 +4,9 @@ import { pino } from "pino"
 import type { Hex } from "../../../protocol/hex.ts"
 import type { Journal } from "../../journal/journal.ts"
 import type { Relay } from "../../relay/relay.ts"
+import { letHouseholdsIn } from "../households.ts"
 import { invitationsFile, keepInvitation, newInvitation } from "../invitations.ts"
-import { createWeb, letHouseholdsIn } from "../server.ts"
+import { createWeb } from "../server.ts"
 import { openVillage } from "../village.test.support.ts"
 import { openSessions } from "./store.ts"
 
@@ -30,7 +31,7 @@ export function openDoor({
   const log = pino({ level: "silent" })
   const households = letHouseholdsIn(village.context, wallet)
   const app = createWeb(village.context, log, households.session)
-  households.routes(app)
+  households.addRoutes(app)
   const [first, second] = village.config.households
 
   const door = {

@@ -204,7 +204,7 @@ export function sessionRoutes(context: WalletContext, assets: WalletAssets): Hon
       if (sessions.passkey(passkey.id)) return c.json({ error: words.passkeyFailed }, 400)
       const device = deviceOf(c.req.header("user-agent") ?? "")
       sessions.addPasskey({ ...passkey, household: household.address, device, created: now() })
-      return c.json({ added: words.passkeyAdded })
+      return c.json({ added: passkey.id })
     } catch (error) {
       if (error instanceof PersonError)
         return c.json({ error: [error.message, ...error.context].join(" ") }, 400)

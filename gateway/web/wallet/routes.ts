@@ -6,7 +6,7 @@ import { z } from "zod"
 import { accountWish } from "../../../protocol/account-wish.ts"
 import { readClaim } from "../../../protocol/claim.ts"
 import { PersonError } from "../../../protocol/error.ts"
-import { readGreen } from "../../../protocol/green.ts"
+import { greenText, readGreen } from "../../../protocol/green.ts"
 import type { Hex } from "../../../protocol/hex.ts"
 import { paymentLink } from "../../../protocol/payment-request.ts"
 import type { Relay } from "../../journal/relays.ts"
@@ -22,6 +22,7 @@ import { certificateView } from "./views/certificate.ts"
 import { keyView } from "./views/key.ts"
 import { type Facts, factsView, retireView, sendView } from "./views/sign.ts"
 import { listView, requestView, walletView } from "./views/wallet.ts"
+import { say } from "./words.ts"
 
 const movesShown = 20
 const notKept = { "cache-control": "no-store" }
@@ -89,7 +90,7 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
       available: household && availableTo(household.address)?.toString(),
       community,
       decimalSign,
-      language: locale.language,
+      language: locale.words.intl,
       timeZone: config.timeZone,
       words,
     })
@@ -171,7 +172,7 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
         if (text.trim() !== "") wh = readGreen(text, tongue.decimalSign)
       } catch (error) {
         if (!(error instanceof PersonError)) throw error
-        trouble = [error.message, error.next].filter(Boolean).join(" ")
+        trouble = say(tongue.words.amountBad, { example: greenText(3214n, tongue.decimalSign) })
       }
       const contracts = relay?.contracts()
       const link = contracts && paymentLink({ to, wh }, contracts)

@@ -1,5 +1,12 @@
 import type { Language, Locale } from "../locale.ts"
+import { ar } from "./words/ar.ts"
+import { de } from "./words/de.ts"
 import { en, type WalletWords } from "./words/en.ts"
+import { es } from "./words/es.ts"
+import { fr } from "./words/fr.ts"
+import { hi } from "./words/hi.ts"
+import { pt } from "./words/pt.ts"
+import { sw } from "./words/sw.ts"
 
 export type { WalletWords }
 
@@ -11,16 +18,7 @@ export interface Tongue {
   decimalSign: string
 }
 
-const catalogues: Readonly<Record<Language, WalletWords>> = {
-  en,
-  de: en,
-  fr: en,
-  es: en,
-  pt: en,
-  hi: en,
-  sw: en,
-  ar: en,
-}
+const catalogues: Readonly<Record<Language, WalletWords>> = { en, de, fr, es, pt, hi, sw, ar }
 
 export function tongueOf(locale: Locale): Tongue {
   return {

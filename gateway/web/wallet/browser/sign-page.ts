@@ -40,7 +40,9 @@ export function startSignPage(facts: Facts, signing: Signing | undefined): void 
   const read = kind === "send" ? readSend : readRetire
 
   function readSend(): Asked {
-    const request = readPaymentRequest(element<HTMLTextAreaElement>("to").value, contracts!)
+    const request = inWords(words.addressBad, () =>
+      readPaymentRequest(element<HTMLTextAreaElement>("to").value, contracts!),
+    )
     const wh = readAmount()
     return {
       intent: { kind: "send", to: request.to, wh, ...terms() },
@@ -52,15 +54,20 @@ export function startSignPage(facts: Facts, signing: Signing | undefined): void 
   function readRetire(): Asked {
     const salt = toHex(crypto.getRandomValues(new Uint8Array(16))).slice(2)
     const beneficiary = input("beneficiary").value
-    const claim = claimText({ beneficiary, reason: input("reason").value, salt })
+    const claim = inWords(words.claimBad, () =>
+      claimText({ beneficiary, reason: input("reason").value, salt }),
+    )
     const written = input("to").value.trim()
-    const to = written === "" ? household! : readAddress(written)
+    const to = written === "" ? household! : inWords(words.addressBad, () => readAddress(written))
     const intent = { kind: "retire", to, wh: readAmount(), statement: claimHash(claim), ...terms() } as const
     return { intent, claim, who: beneficiary.trim() }
   }
 
   function readAmount(): bigint {
-    const wh = readGreen(input("amount").value, facts.decimalSign)
+    const example = greenText(3214n, facts.decimalSign)
+    const wh = inWords(fill(words.amountBad, { example }), () =>
+      readGreen(input("amount").value, facts.decimalSign),
+    )
     const { available } = facts
     if (available !== undefined && wh > BigInt(available))
       throw new PersonError(
@@ -81,9 +88,11 @@ export function startSignPage(facts: Facts, signing: Signing | undefined): void 
 
   function summarise({ intent, who }: Asked): void {
     const amount = greenText(intent.wh, facts.decimalSign)
-    const date = new Intl.DateTimeFormat(facts.language, { dateStyle: "medium", timeStyle: "short" }).format(
-      intent.until * 1000,
-    )
+    const date = new Intl.DateTimeFormat(facts.language, {
+      dateStyle: "medium",
+      timeStyle: "short",
+      timeZone: facts.timeZone,
+    }).format(intent.until * 1000)
     const lines = [
       line("p", fill(kind === "send" ? words.summarySend : words.summaryRetire, { amount }), "lead"),
       line("p", who, kind === "send" ? "address" : "lead"),
@@ -128,8 +137,9 @@ export function startSignPage(facts: Facts, signing: Signing | undefined): void 
       complain(undefined)
       asked = read()
     } catch (error) {
-      if (!(error instanceof PersonError)) throw error
-      return complain([error.message, error.next].filter(Boolean).join(" "))
+      if (!(error instanceof Trouble)) throw error
+      complain(error.message)
+      return
     }
     summarise(asked)
     show("ask", false)
@@ -190,4 +200,13 @@ export function startSignPage(facts: Facts, signing: Signing | undefined): void 
 
 function line(tag: "p", text: string, className = ""): HTMLElement {
   return Object.assign(document.createElement(tag), { textContent: text, className })
+}
+
+/** What is wrong with something that was typed, in the page's language. @throws Trouble */
+function inWords<T>(trouble: string | undefined, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof PersonError ? new Trouble(trouble) : error
+  }
 }

@@ -1,13 +1,9 @@
 /** What the pages of sessions and wallet say, in English: the catalogue that every other language has to match. */
 export const en = {
   // Ways around
-  homeLink: "Home",
-  walletLink: "Wallet",
   devicesLink: "Devices",
   logIn: "Log in",
   logOut: "Log out",
-  back: "Back",
-  skip: "Skip to the page",
   noScriptSign:
     "Sending and retiring need JavaScript: the signature is made on this device, with a key that the gateway never sees. Everything else here works without it.",
   noScriptKey: "Keys are made by this device itself, and that needs JavaScript.",
@@ -47,7 +43,6 @@ export const en = {
   passkeyAdd: "Add a passkey for this device",
   passkeyRemove: "Remove",
   passkeyNone: "There are none yet.",
-  passkeyAdded: "The passkey was added.",
   passkeyNotHere: "Passkeys work over https:// with a name, not with an address of numbers.",
 
   // Wallet
@@ -121,6 +116,10 @@ export const en = {
   signing: "Opening the key. This takes a few seconds.",
   handedIn: "Handed in. You can close this page; the gateway carries it to the chain.",
   handedInSee: "See what becomes of it",
+  amountBad: "This is not an amount. Write it like {example} or 12, with no marks between thousands.",
+  addressBad:
+    "This is no address and no request for GREEN of this community. Copy or scan it again; do not type it.",
+  claimBad: "Say for whom and why, in one line each.",
   offline: "The gateway does not answer. Nothing was handed in; try again when you are connected.",
 
   // Retire
