@@ -2,9 +2,7 @@ import { existsSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Logger } from "pino"
 import { createClock } from "../protocol/clock.ts"
-import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
-import { readAccountKey } from "../protocol/key-file.ts"
 import { Clock as ClockQuality, readingDigest } from "../protocol/reading.ts"
 import type { Config, Meter } from "./config.ts"
 import { createIntake, type Outcome } from "./intake.ts"
@@ -107,7 +105,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const wallNow = () => Math.floor(Date.now() / 1000)
   const sessions = openSessions(config.dataDir, wallNow)
   const relay = relayOf(config, journal, wallNow, log)
-  const wallet = { sessions, relay, now: wallNow, monotonic: () => monotonic() / 1000 }
+  const wallet = { sessions, relay, now: wallNow, monotonic: () => monotonic() / 1000, log }
   const { session, addRoutes } = letHouseholdsIn(context, wallet)
   const web = await startWeb(context, config.web, log, session, addRoutes)
 
@@ -139,14 +137,7 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
 
 function relayOf({ relay, chain }: Config, journal: Journal, now: () => number, log: Logger) {
   if (!relay) return undefined
-  if (readAccountKey(relay.keyFile, "The relay's key") === readAccountKey(chain.keyFile, "The site's key"))
-    throw new PersonError("The relay must have an account of its own.", {
-      context: [
-        "relay.keyFile and chain.keyFile hold one key: households' transactions would hold up batches.",
-      ],
-      next: "Make another with: commonwatt provision key --kind account --out relay.key",
-    })
-  const connected = connectRelayChain(chain, relay.keyFile)
+  const connected = connectRelayChain(chain, relay.keyFile, chain.keyFile)
   return createRelay({ journal, chain: connected, at: chain, settings: relay, now, log })
 }
 

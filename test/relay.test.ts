@@ -116,7 +116,7 @@ t.test("an intent that waited too long is void, and nothing was sent", async (t)
 t.test("whatever line breaks, and whenever the program ends, an intent is carried once", async (t) => {
   const home = await community.household()
   const { relays, real, start } = await startRelay(t, { perDay: 100 })
-  const calls = ["used", "refusal", "gas", "nonce", "fees", "gasMoney", "sign", "send", "receipt"] as const
+  const calls = ["used", "nonce", "sign", "send", "receipt"] as const
   for (const name of calls)
     for (const moment of ["before", "after"] as const) {
       const before = await balanceOf(neighbour)
@@ -218,6 +218,14 @@ t.test(
     t.equal(poor.relay.status.waits, "gas money")
   },
 )
+
+t.test("the relay never shares the site's account: it would hold up batches", async (t) => {
+  const directory = t.testdir({ "a.key": `0x${"11".repeat(32)}`, "b.key": `0x${"22".repeat(32)}` })
+  const connect = (site: string) =>
+    connectRelayChain({ rpc: community.rpc, ...at }, join(directory, "a.key"), join(directory, site))
+  t.throws(() => connect("a.key"), { name: "PersonError", message: /account of its own/ })
+  t.ok(connect("b.key"))
+})
 
 t.test("an intent whose block the chain dropped is carried again", async (t) => {
   const { relay, relays } = await startRelay(t)

@@ -52,7 +52,7 @@ async function startGateway() {
     for (const { address } of [home, other]) balances.set(address, await chain.balanceOf(address))
   }
   await advance()
-  const wallet = { sessions, relay, now, monotonic: () => performance.now() / 1000 }
+  const wallet = { sessions, relay, now, monotonic: () => performance.now() / 1000, log }
   const { session, addRoutes } = letHouseholdsIn(village.context, wallet)
   const web = await startWeb(village.context, config.web, log, session, addRoutes)
   return {

@@ -14,6 +14,7 @@ import { greenTokenAbi } from "../../contracts/generated/greenToken.ts"
 import { impactOracleAbi } from "../../contracts/generated/impactOracle.ts"
 import { issuanceAbi } from "../../contracts/generated/issuance.ts"
 import { retirementsAbi } from "../../contracts/generated/retirements.ts"
+import { PersonError } from "../../protocol/error.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import type { Intent } from "../../protocol/intent.ts"
 import { readAccountKey } from "../../protocol/key-file.ts"
@@ -57,12 +58,25 @@ const meanings: Readonly<Record<string, RelayReason>> = {
 
 export type RelayChain = ReturnType<typeof connectRelayChain>
 
-/** The chain as the relay sees it: reads, and signs transactions without sending them. */
+/**
+ * The chain as the relay sees it: reads, and signs transactions without sending them.
+ * @param siteKeyFile whose account must be another.
+ * @throws PersonError
+ */
 export function connectRelayChain(
   { rpc, chainId, oracle }: { rpc: string | readonly string[]; chainId: number; oracle: Hex },
   keyFile: string,
+  siteKeyFile?: string,
 ) {
-  const account = privateKeyToAccount(readAccountKey(keyFile, "The relay's key"))
+  const key = readAccountKey(keyFile, "The relay's key")
+  if (siteKeyFile !== undefined && key === readAccountKey(siteKeyFile, "The site's key"))
+    throw new PersonError("The relay must have an account of its own.", {
+      context: [
+        "relay.keyFile and chain.keyFile hold one key: households' transactions would hold up batches.",
+      ],
+      next: "Make another with: commonwatt provision key --kind account --out relay.key",
+    })
+  const account = privateKeyToAccount(key)
   const client = createPublicClient({
     cacheTime: 0,
     // Where one node does not answer the next is asked.

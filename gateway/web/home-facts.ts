@@ -135,12 +135,10 @@ export function whyOf(
     evidence: batch.evidence.toString(),
     statements,
     transactions: batches.transactions(number).map(({ kind, hash }) => ({ kind, hash })),
-    attestations: batches
-      .attestations(number)
-      .map(({ validator, signature, refusal }) => ({
-        validator,
-        refusal: signature ? undefined : (refusal ?? ""),
-      })),
+    attestations: batches.attestations(number).map(({ validator, signature, refusal }) => ({
+      validator,
+      refusal: signature ? undefined : (refusal ?? ""),
+    })),
   }
 }
 

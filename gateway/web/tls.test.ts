@@ -18,7 +18,13 @@ t.test("over TLS the cookie is bound to this host and to HTTPS", { skip: lacking
   const sessions = openSessions(config.dataDir, now)
   const authority = issuer(config.dataDir, "house")
   const pair = authority.issue("localhost", { server: true })
-  const { session, addRoutes } = letHouseholdsIn(context, { sessions, relay: undefined, now, monotonic: now })
+  const { session, addRoutes } = letHouseholdsIn(context, {
+    sessions,
+    relay: undefined,
+    now,
+    monotonic: now,
+    log,
+  })
   const web = await startWeb(context, { ...config.web, tls: { port: 0, ...pair } }, log, session, addRoutes)
   t.teardown(async () => {
     await web.close()

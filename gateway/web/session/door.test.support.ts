@@ -26,9 +26,9 @@ export function openDoor({
   })
   let time = 1_800_000_000
   const now = () => time
-  const sessions = openSessions(village.config.dataDir, now)
-  const wallet = { sessions, relay: relay?.(village.journal), now, monotonic: now }
   const log = pino({ level: "silent" })
+  const sessions = openSessions(village.config.dataDir, now)
+  const wallet = { sessions, relay: relay?.(village.journal), now, monotonic: now, log }
   const households = letHouseholdsIn(village.context, wallet)
   const app = createWeb(village.context, log, households.session)
   households.addRoutes(app)

@@ -1,3 +1,4 @@
+import type { Logger } from "pino"
 import type { Relay } from "../../relay/relay.ts"
 import type { WebContext } from "../context.ts"
 import type { SessionStore } from "../session/store.ts"
@@ -11,6 +12,8 @@ export interface Wallet {
   now: () => number
   /** Seconds of a clock that never steps. */
   monotonic: () => number
+  /** Where the operator hears what households ask for. */
+  log: Pick<Logger, "info">
 }
 
 export interface WalletContext extends WebContext, Wallet {}

@@ -4,6 +4,7 @@ import { bodyLimit } from "hono/body-limit"
 import { recoverMessageAddress } from "viem"
 import { z } from "zod"
 import { accountWish } from "../../../protocol/account-wish.ts"
+import { accountCode } from "../../../protocol/address.ts"
 import { readClaim } from "../../../protocol/claim.ts"
 import { PersonError } from "../../../protocol/error.ts"
 import { greenText, readGreen } from "../../../protocol/green.ts"
@@ -62,7 +63,7 @@ const wishShape = z.strictObject({ account: address, signature })
 
 /** A household's account in its browser: what it holds, keys, send, receive, retire, certificates. */
 export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono<WebEnv> {
-  const { config, journal, balances, sessions, relay, now } = context
+  const { config, journal, balances, sessions, relay, now, log } = context
   const { relays } = journal
   const { origin } = config.web
   const pages = createPages(context)
@@ -216,6 +217,10 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
       return c.json({ error: "The signature is not by that account." }, 422)
     if (community.includes(account)) return c.json({ error: "That account is a household's already." }, 409)
     sessions.wish(household.address, account)
+    log.info(
+      { household: household.name, address: household.address, account, code: accountCode(account) },
+      "a household asks for another account",
+    )
     return c.json({ wished: account }, 202)
   })
 
