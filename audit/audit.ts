@@ -4,6 +4,7 @@ import { type OpenedEvidence, readEvidence } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
 import type { OracleAddress, Proposal } from "../protocol/proposal.ts"
 import type { Identity } from "../protocol/seal.ts"
+import { isAccountStatement, isMeterStatement } from "../protocol/statement.ts"
 import { attestationFindings } from "./attestations.ts"
 import {
   checkMints,
@@ -42,6 +43,8 @@ export interface AuditReport {
   auditedWh: bigint
   /** GREEN and certificates that were retired, Wh. */
   retiredWh: bigint
+  /** Where each site's accounts stand, as its last batch that states them says, in whole token units. */
+  credits: { site: number; household: Hex; credit: bigint }[]
   /** Statements that were doubted on chain, and what became of it. */
   challenges: { made: number; answered: number; unanswered: number }
   /** Stakes that were lost: whose, and how much of the chain's smallest coin. */
@@ -91,6 +94,7 @@ export async function audit({
     certificatesWh: sumOf(history.minted.filter(({ id }) => id !== undefined)),
     auditedWh: 0n,
     retiredWh: sumOf(history.retired),
+    credits: [],
     challenges: {
       made: history.challenges.length,
       answered: history.challenges.filter(({ closed }) => closed?.how === "answered").length,
@@ -123,6 +127,7 @@ export async function audit({
       "generation",
       "households",
       "statements",
+      "accounts",
       "root",
     ] as const)
       result(name).skipped.push("no --evidence was given")
@@ -268,7 +273,8 @@ async function recomputeSite(
     result("readings").examined += recomputed.readings
     result("generation").examined += opened.generation.length
     result("households").examined += opened.households.reduce((n, h) => n + h.records.length, 0)
-    result("statements").examined += opened.statements.length
+    result("statements").examined += opened.statements.filter(isMeterStatement).length
+    result("accounts").examined += opened.statements.filter(isAccountStatement).length
     result("root").examined++
     report.readings += recomputed.readings
     report.counted += recomputed.counted
@@ -276,8 +282,14 @@ async function recomputeSite(
     report.missing.push(...recomputed.missing)
     memory = recomputed.memory
     if (recomputed.findings.length === 0) {
-      const { statements } = opened
-      proven.set(keyOf(proposal), { statements, unproven: recomputed.unproven })
+      const statements = opened.statements.filter(isMeterStatement)
+      const accounts = opened.statements.filter(isAccountStatement)
+      proven.set(keyOf(proposal), { statements, unproven: recomputed.unproven, accounts })
+      if (accounts.length > 0)
+        report.credits = [
+          ...report.credits.filter((credit) => credit.site !== site),
+          ...accounts.map(({ household, credit }) => ({ site, household, credit })),
+        ]
     }
   }
 }

@@ -147,7 +147,7 @@ function checked(h: History) {
   }
   const statement = { kind: 1, meterId, generatedWh: 1001n, time: june + 3600, reading: word(30) } as const
   const proven = new Map(
-    h.proposals.map((p) => [keyOf(p), { statements: [statement], unproven: new Set<Hex>() }]),
+    h.proposals.map((p) => [keyOf(p), { statements: [statement], unproven: new Set<Hex>(), accounts: [] }]),
   )
   const accounted = checkSettlements(h, proven, true, results.settlements)
   checkMints(h, results.mints, results.certificates)

@@ -1,7 +1,7 @@
 import { ceilingWh } from "../energy/ceiling.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { Assurance } from "../protocol/meter.ts"
-import type { MeterStatement } from "../protocol/statement.ts"
+import type { AccountStatement, MeterStatement } from "../protocol/statement.ts"
 import type { CheckResult } from "./checks.ts"
 import { before, inForce, type MeterLife, MeterStatus, meterAt } from "./meter-life.ts"
 import {
@@ -18,6 +18,7 @@ import {
 export interface ProvenBatch {
   statements: readonly MeterStatement[]
   unproven: ReadonlySet<Hex>
+  accounts: readonly AccountStatement[]
 }
 
 export const keyOf = ({ oracle, site, number }: Pick<Proposed, "oracle" | "site" | "number">) =>

@@ -15,6 +15,8 @@ export const checks = {
   generation: "Each interval's generation follows from the readings",
   households: "Each household's intervals and shares follow from the readings",
   statements: "Each statement follows from the last reading that counts",
+  accounts:
+    "Each account statement follows from what the households shared, and all credits together are zero",
   root: "Each root is that of the batch's statements",
   settlements:
     "Each settlement states a proven statement, continues where the last one ended, and keeps the ceiling",

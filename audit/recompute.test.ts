@@ -76,6 +76,8 @@ function batch(
     root: "0x",
     households: [],
     sealed: [],
+    erased: [],
+    commitments: [],
   }
   const result = recompute(evidence, memory, new Map([[meterId, registered]]))
   const wrong = result.findings.filter(({ check }) => check === "statements").map(({ what }) => what)
@@ -163,6 +165,8 @@ t.test("readings from a change of the meter's key on are verified with its next 
       root: "0x",
       households: [],
       sealed: [],
+      erased: [],
+      commitments: [],
     }
     const { findings } = recompute(evidence, emptySite, new Map([[meterId, registered]]))
     return findings.filter(({ check }) => check === "readings").map(({ what }) => what)

@@ -8,14 +8,16 @@ import {
 } from "../energy/batch.ts"
 import { judge, type MeterState, newMeterState } from "../energy/judge.ts"
 import type { CID } from "../protocol/block.ts"
+import { commitmentTo } from "../protocol/commitment.ts"
 import type { MeterReadings, OpenedEvidence } from "../protocol/evidence.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { type MeterKey, meterKey } from "../protocol/meter.ts"
 import { readingDigest } from "../protocol/reading.ts"
 import { verifySignature } from "../protocol/signature.ts"
 import { readSigned } from "../protocol/signed-reading.ts"
-import { leafOf, type MeterStatement } from "../protocol/statement.ts"
+import { isMeterStatement, leafOf, type MeterStatement } from "../protocol/statement.ts"
 import { buildTree, rootOf } from "../protocol/tree.ts"
+import { type AccountMemory, noAccounts, recomputeAccounts } from "./accounts.ts"
 import type { RegisteredMeter } from "./meter-life.ts"
 
 /** The names of the checks that recomputing a batch makes. */
@@ -26,6 +28,7 @@ export type BatchCheck =
   | "generation"
   | "households"
   | "statements"
+  | "accounts"
   | "root"
 
 /** Something that does not hold, where, in words. */
@@ -51,9 +54,20 @@ export interface SiteMemory {
   evidence: CID | undefined
   time: number
   meters: ReadonlyMap<Hex, MeterMemory>
+  accounts: AccountMemory
+  /** Households of which a part could not be seen, and their sealed meters: what they stood at is not known. */
+  hidden: ReadonlySet<Hex>
+  unproven: ReadonlySet<Hex>
 }
 
-export const emptySite: SiteMemory = { evidence: undefined, time: 0, meters: new Map() }
+export const emptySite: SiteMemory = {
+  evidence: undefined,
+  time: 0,
+  meters: new Map(),
+  accounts: noAccounts,
+  hidden: new Set(),
+  unproven: new Set(),
+}
 
 /** Sequence numbers that never came: from `after + 1` to `until - 1`. */
 export interface MissingReadings {
@@ -151,22 +165,48 @@ export function recompute(
   for (const { household, meters: sealed } of evidence.households) replayAll(sealed, household)
 
   const result = computeBatch([...parts.values()], evidence.from, evidence.time, evidence.rules)
+  const claims = evidence.statements.filter(isMeterStatement)
   result.statements = [...parts.values()]
     .sort((a, b) => (a.meterId < b.meterId ? -1 : 1))
     .flatMap((part) => {
       const known = memory.meters.get(part.meterId) ?? newMeter
-      const claimed = evidence.statements.find(({ meterId }) => meterId === part.meterId)
+      const claimed = claims.find(({ meterId }) => meterId === part.meterId)
       const stated = statedAs(claimed, part, known, evidence.rules.headroomBasisPoints)
       const memo = meters.get(part.meterId)
       if (memo) meters.set(part.meterId, { ...memo, stated, restarts: part.restarts.length })
       return stated ?? []
     })
-  // Meters of households that stay sealed are not seen here at all.
-  const stated = evidence.statements.map((s) => s.meterId)
-  out.unproven = new Set(evidence.sealed.length > 0 ? stated.filter((meterId) => !parts.has(meterId)) : [])
-  compare(evidence, result, out, find)
-  out.memory = { evidence: evidence.cid, time: evidence.time, meters }
+  const hidden = new Set([...memory.hidden, ...evidence.sealed])
+  // Meters of households that stay sealed are not seen here at all, or not from their beginning.
+  const unseen = (meterId: Hex) =>
+    memory.unproven.has(meterId) || (evidence.sealed.length > 0 && !parts.has(meterId))
+  out.unproven = new Set(claims.map(({ meterId }) => meterId).filter(unseen))
+  compare(evidence, result, hidden, out, find)
+  const seen = sharesUnseen(evidence, hidden) ? undefined : result.households
+  const accounts = recomputeAccounts(evidence, seen, memory.accounts, (what) => find("accounts", what))
+  if (accounts.unseen) out.skipped.push({ check: "accounts", why: whySealed(evidence, hidden) })
+  const unproven = new Set([...memory.unproven, ...out.unproven])
+  const { cid, time } = evidence
+  out.memory = { evidence: cid, time, meters, accounts: accounts.memory, hidden, unproven }
   return out
+}
+
+/** Whether a household that was hidden, now or earlier, may have shared in this batch. */
+function sharesUnseen({ sealed, households }: OpenedEvidence, hidden: ReadonlySet<Hex>): boolean {
+  return (
+    sealed.length > 0 ||
+    households.some(({ household, records }) => hidden.has(household) && records.some(({ energy }) => energy))
+  )
+}
+
+function whySealed({ sealed, erased }: OpenedEvidence, hidden: ReadonlySet<Hex>): string {
+  if (sealed.length === 0)
+    return `${hidden.size} household(s) were sealed in an earlier batch, and are not known from their beginning`
+  const closed = sealed.length - erased.length
+  return [
+    ...(closed > 0 ? [`${closed} household(s) sealed, and no key given that opens them`] : []),
+    ...(erased.length > 0 ? [`${erased.length} household(s) not to be had: erased, or kept back`] : []),
+  ].join("; ")
 }
 
 /**
@@ -249,9 +289,13 @@ function replay(
 }
 
 /** What the evidence claims against what follows from its readings. */
-function compare(evidence: OpenedEvidence, result: BatchResult, out: Recomputed, find: Find): void {
-  const sealed = evidence.sealed.length
-  const whySealed = `${sealed} household(s) sealed, and no key given that opens them`
+function compare(
+  evidence: OpenedEvidence,
+  result: BatchResult,
+  hidden: ReadonlySet<Hex>,
+  out: Recomputed,
+  find: Find,
+): void {
   const line = JSON.stringify
 
   compareLists(
@@ -260,28 +304,39 @@ function compare(evidence: OpenedEvidence, result: BatchResult, out: Recomputed,
     (what) => find("generation", what),
   )
   compareLists(
-    evidence.statements.filter(({ meterId }) => !out.unproven.has(meterId)).map(statementLine),
-    result.statements.map(statementLine),
+    evidence.statements
+      .filter(isMeterStatement)
+      .filter(({ meterId }) => !out.unproven.has(meterId))
+      .map(statementLine),
+    result.statements.filter(({ meterId }) => !out.unproven.has(meterId)).map(statementLine),
     (what) => find("statements", what),
   )
   if (evidence.statements.length === 0) find("root", "there are no statements")
   else if (toHex(rootOf(buildTree(evidence.statements.map(leafOf)))) !== evidence.root)
     find("root", `the statements do not lead to the root ${evidence.root}`)
 
-  if (out.unproven.size > 0) out.skipped.push({ check: "statements", why: whySealed })
-  if (sealed > 0) out.skipped.push({ check: "households", why: whySealed })
-  else {
+  const why = whySealed(evidence, hidden)
+  if (out.unproven.size > 0) out.skipped.push({ check: "statements", why })
+  if (hidden.size > 0) out.skipped.push({ check: "households", why })
+  if (!sharesUnseen(evidence, hidden)) {
     const lines = (households: BatchResult["households"]) =>
-      households.flatMap(({ household, records }) =>
-        records.map(({ start, energy }) =>
-          line([household, start, energy ? Object.values(energy).map(String) : "gap"]),
-        ),
-      )
+      households
+        .filter(({ household }) => !hidden.has(household))
+        .flatMap(({ household, records }) =>
+          records.map(({ start, energy }) =>
+            line([household, start, energy ? Object.values(energy).map(String) : "gap"]),
+          ),
+        )
     compareLists(lines(evidence.households), lines(result.households), (what) => find("households", what))
+  }
+  for (const { household, root, seed } of evidence.commitments) {
+    const opened = evidence.households.find((part) => part.household === household)
+    if (seed && opened && commitmentTo(household, opened.records, seed) !== root)
+      find("households", `${household}: what is committed to are not its records`)
   }
 }
 
-function statementLine(s: OpenedEvidence["statements"][number]): string {
+function statementLine(s: MeterStatement): string {
   return JSON.stringify([s.meterId, s.generatedWh.toString(), s.time, s.reading])
 }
 

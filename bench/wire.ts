@@ -48,7 +48,7 @@ export async function wire(): Promise<Row[]> {
       site: 1,
       number: 1n,
       time: start + 900 * quarters,
-      rules: { version: 1, sharingKey: { name: "proportional", version: 1 }, ...rules },
+      rules: { sharingKey: { name: "proportional", version: 1 }, ...rules },
       meters,
       recipientsOf: () => [auditor.recipient],
     })

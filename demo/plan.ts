@@ -28,6 +28,8 @@ const day = 86_400
 const place = { latitude: 48, longitude: 7.85 }
 /** 32 A on three phases of 230 V: what a plain meter's circuit can carry. */
 const plainMeterW = 22_080
+/** What neighbours pay for a shared kWh, units of a thousandth of a GREEN: cheap when there is much sun. */
+const price = { usual: 250, midday: 150, fundParts: 50_000 }
 /** A main fuse of 63 A. */
 const gridMeterW = 43_470
 const headroomBasisPoints = 1000
@@ -194,6 +196,34 @@ export const accounts = {
   relay: accountKey(5),
 } as const
 
+/** What the demonstration's accounts are kept by; they are stated at each midnight. */
+function accountsOf(plan: DemoPlan): NonNullable<ConfigInput["accounts"]> {
+  return {
+    version: 1,
+    fund: fundOf(plan),
+    everySeconds: day,
+    tariffs: [
+      {
+        from: plan.start,
+        unitsPerKWh: price.usual,
+        periods: [{ fromMinute: 11 * 60, toMinute: 16 * 60, unitsPerKWh: price.midday }],
+        utcOffsetMinutes: 60,
+        fundParts: price.fundParts,
+      },
+    ],
+  }
+}
+
+function fundOf(plan: DemoPlan): Hex {
+  return householdOf(plan, "the commons fund")
+}
+
+/** The name of each account: homes, and the commons fund. */
+export function accountNames(plan: DemoPlan): Map<Hex, string> {
+  const homes = plan.scenario.homes.map(({ name }): [Hex, string] => [householdOf(plan, name), name])
+  return new Map([...homes, [fundOf(plan), "Commons fund"]])
+}
+
 /** The twelve words of a household's key, which a browser takes. */
 export function householdWords(plan: Pick<DemoPlan, "seed">, home: string): string {
   return entropyToMnemonic(secretOf(plan.seed, `household ${home}`).subarray(0, 16), wordlist)
@@ -271,6 +301,7 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
     relay: { keyFile: "relay.key" },
     settlement: { everySeconds: plan.batchSeconds, waitSeconds: 20 },
     rules: { intervalSeconds: 900, headroomBasisPoints, clockToleranceSeconds: 120 },
+    accounts: accountsOf(plan),
     validators: ports.validators.map((port) => `http://127.0.0.1:${port}`),
     auditors: [plan.auditor.recipient],
     households: scenario.homes.map(({ name }) => ({ name, address: householdOf(plan, name) })),

@@ -17,6 +17,7 @@ import { connectOperator } from "../provisioning/operator.ts"
 import { checkPlan } from "../provisioning/plan.ts"
 import type { DemoOptions } from "./options.ts"
 import {
+  accountNames,
   accounts,
   communityPlan,
   type DemoPlan,
@@ -51,6 +52,8 @@ export interface DemoSummary {
   /** What the homes really used, by the simulated world alone. */
   usedWh: number
   gasUsed: number
+  /** What neighbours owe each other for shared energy, by home, thousandths of a GREEN; with the fund's they are zero. */
+  credits: Record<string, number>
   auditOk: boolean
 }
 
@@ -109,6 +112,7 @@ export async function runDemo(
       progress: () => {},
     })
     say(reportAsText(report))
+    for (const line of accountLines(plan, report)) say(line)
     return summarise(plan, status, report)
   } finally {
     await processes.stop()
@@ -247,8 +251,30 @@ function summarise(plan: DemoPlan, status: Status, report: AuditReport): DemoSum
     auditedWh: Number(report.auditedWh),
     usedWh: Number(usedWh),
     gasUsed: Number(report.gasUsed),
+    credits: Object.fromEntries(creditsByName(plan, report)),
     auditOk: report.ok,
   }
+}
+
+function creditsByName(plan: DemoPlan, { credits }: AuditReport): [string, number][] {
+  const names = accountNames(plan)
+  return credits
+    .map(({ household, credit }): [string, number] => [names.get(household) ?? household, Number(credit)])
+    .sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }))
+}
+
+/** What became of the days' shared energy in money. */
+function accountLines(plan: DemoPlan, report: AuditReport): string[] {
+  const rows = creditsByName(plan, report)
+  if (rows.length === 0) return []
+  const widest = Math.max(...rows.map(([name]) => name.length))
+  const sum = rows.reduce((total, [, units]) => total + units, 0)
+  return [
+    "For shared energy, in GREEN (what a home is owed, or with a minus owes):",
+    ...rows.map(([name, units]) => `  ${name.padEnd(widest)} ${(units / 1000).toFixed(3).padStart(9)}`),
+    `  ${"together".padEnd(widest)} ${(sum / 1000).toFixed(3).padStart(9)}`,
+    "",
+  ]
 }
 
 async function statusOf(web: string): Promise<Status | undefined> {

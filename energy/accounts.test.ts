@@ -2,8 +2,16 @@ import fc from "fast-check"
 import t from "tap"
 import type { HouseholdRecord } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
-import { type Accounts, accountsShape, priceAt, type Tariff } from "../protocol/tariff.ts"
-import { creditsAfter } from "./accounts.ts"
+import { type Accounts, accountsShape, accountsWithin, priceAt, type Tariff } from "../protocol/tariff.ts"
+import {
+  type Accounting,
+  accountStatements,
+  booked,
+  type Credits,
+  noAccounting,
+  statesAccounts,
+  withIntervals,
+} from "./accounts.ts"
 import { netOf, shareProportionally } from "./sharing.ts"
 
 const home = (n: number): Hex => `0x${String(n).padStart(40, "0")}`
@@ -11,6 +19,11 @@ const fund = home(99)
 const noon = 1_782_043_200 // 21 June 2026, a Sunday, 12:00 UTC
 
 const tariff: Tariff = { from: 0, unitsPerKWh: 150, periods: [], utcOffsetMinutes: 0, fundParts: 0 }
+const creditsAfter = (
+  credits: Credits,
+  records: Parameters<typeof withIntervals>[1],
+  rules: Accounts,
+): Credits => booked(withIntervals({ ...noAccounting, credits }, records, rules), rules.fund).credits
 const accounts = (...tariffs: Tariff[]): Accounts => ({ version: 1, fund, everySeconds: 86_400, tariffs })
 const record = (start: number, givenWh: bigint, receivedWh: bigint): HouseholdRecord => ({
   start,
@@ -54,6 +67,49 @@ t.test("less than a unit is not paid", async (t) => {
   ]
   t.same([...creditsAfter(new Map(), records, accounts(tariff)).values()], [0n, 0n, 0n])
 })
+
+t.test("but nothing of it is lost: what was shared is rounded once, when it is stated", async (t) => {
+  const rules = accounts({ ...tariff, fundParts: 100_000 })
+  const records = [
+    { household: home(1), records: [record(noon, 6n, 0n)] },
+    { household: home(2), records: [record(noon, 0n, 6n)] },
+  ]
+  let open: Accounting = noAccounting
+  for (let batch = 0; batch < 100; batch++) open = withIntervals(open, records, rules)
+  t.same([...open.credits.values()], [0n, 0n, 0n], "no money moves before it is stated")
+  t.same(accountStatements(booked(open, fund).credits, noon), [
+    { kind: 2, household: home(1), credit: 81n, time: noon },
+    { kind: 2, household: home(2), credit: -90n, time: noon },
+    { kind: 2, household: fund, credit: 9n, time: noon },
+  ])
+  t.same(booked(booked(open, fund), fund), booked(open, fund), "and booked once")
+})
+
+t.test("accounts are stated when a multiple of their time lies in the batch, and then alone", async (t) => {
+  const day = 86_400
+  const midnight = Math.floor(noon / day) * day
+  const rules = accounts(tariff)
+  t.equal(statesAccounts(rules, midnight - 3600, midnight), true, "the batch that ends then")
+  t.equal(statesAccounts(rules, midnight, midnight + 3600), false, "not the one that begins then")
+  t.equal(statesAccounts(rules, midnight - 3600, midnight + 7200), true, "a gateway was away at that moment")
+  t.equal(statesAccounts(rules, midnight - 7200, midnight - 3600), false)
+})
+
+t.test(
+  "a batch's accounts have the tariffs that are in force in it, and none before the first",
+  async (t) => {
+    const [early, late] = [
+      { ...tariff, from: noon },
+      { ...tariff, from: noon + 3600, unitsPerKWh: 200 },
+    ]
+    const rules = accounts(early, late)
+    const within = (from: number, to: number) => accountsWithin(rules, from, to)?.tariffs
+    t.equal(within(noon - 900, noon), undefined)
+    t.same(within(noon - 900, noon + 900), [early])
+    t.same(within(noon + 2700, noon + 4500), [early, late])
+    t.same(within(noon + 3600, noon + 4500), [late])
+  },
+)
 
 t.test("a gap costs nothing", async (t) => {
   const records = [

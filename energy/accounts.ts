@@ -1,75 +1,106 @@
-import type { HouseholdRecord } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
-import { type Accounts, priceAt, type Tariff, tariffAt } from "../protocol/tariff.ts"
+import type { HouseholdRecord } from "../protocol/household-record.ts"
+import type { AccountStatement } from "../protocol/statement.ts"
+import { type Accounts, priceAt, tariffAt } from "../protocol/tariff.ts"
 import { divide } from "./sharing.ts"
 
 /** Cumulative credit by account, whole token units; negative is debt. All together are zero. */
 export type Credits = ReadonlyMap<Hex, bigint>
 
-const whPerKWh = 1000n
-const wholeParts = 1_000_000n
-
-/**
- * What each household and the commons fund are credited after the intervals given, added to what they were before.
- *
- * Each taker pays for what it received at the price of the interval; of all payments together the fund has its part,
- * and the givers the rest, in proportion to what they gave at those prices. Rounded once for each tariff: a payment
- * down to whole units, the fund's part down, the givers' parts by the largest-remainder rule (`divide`). What is paid
- * is what is credited, to the unit.
- * @param records of the same intervals for every household.
- */
-export function creditsAfter(
-  before: Credits,
-  records: readonly { household: Hex; records: readonly HouseholdRecord[] }[],
-  { fund, tariffs }: Accounts,
-): Credits {
-  const credits = new Map<Hex, bigint>([[fund, before.get(fund) ?? 0n], ...before])
-  for (const { household } of records) credits.set(household, credits.get(household) ?? 0n)
-  for (const tariff of tariffs) settle(credits, worthUnder(tariff, tariffs, records), fund, tariff.fundParts)
-  return credits
-}
-
-/** What a household gave and received under one tariff, in thousandths of a token unit. */
-interface Worth {
-  household: Hex
+/** What a household gave and received, each interval at its price, in thousandths of a token unit. */
+export interface Worth {
   given: bigint
   received: bigint
 }
 
-function worthUnder(
-  tariff: Tariff,
-  tariffs: readonly Tariff[],
-  records: Parameters<typeof creditsAfter>[1],
-): Worth[] {
-  return records.map(({ household, records }) => {
-    let [given, received] = [0n, 0n]
-    for (const { start, energy } of records) {
-      if (!energy || tariffAt(tariffs, start) !== tariff) continue
-      const price = BigInt(priceAt(tariff, start))
-      given += energy.givenWh * price
-      received += energy.receivedWh * price
-    }
-    return { household, given, received }
-  })
+/** The community's accounts as one batch leaves them to the next. */
+export interface Accounting {
+  /** As the last account statements say. */
+  credits: Credits
+  /** What was shared since then, by the fund's part in force (millionths). No money has moved for it yet. */
+  open: ReadonlyMap<number, ReadonlyMap<Hex, Worth>>
 }
 
-function settle(credits: Map<Hex, bigint>, worths: readonly Worth[], fund: Hex, fundParts: number): void {
-  const add = (account: Hex, units: bigint) => credits.set(account, credits.get(account)! + units)
-  let pot = 0n
-  for (const { household, received } of worths) {
-    const payment = received / whPerKWh
-    add(household, -payment)
-    pot += payment
+export const noAccounting: Accounting = { credits: new Map(), open: new Map() }
+
+const whPerKWh = 1000n
+const wholeParts = 1_000_000n
+
+/**
+ * Adds what the intervals given are worth. Exact: nothing is rounded before it is stated. Every household with records
+ * has an account from then on, and so has the fund.
+ * @param records of the same intervals for every household.
+ */
+export function withIntervals(
+  { credits, open }: Accounting,
+  records: readonly { household: Hex; records: readonly HouseholdRecord[] }[],
+  { fund, tariffs }: Accounts,
+): Accounting {
+  const accounts = new Map([...credits])
+  const worths = new Map([...open].map(([fundParts, part]) => [fundParts, new Map(part)]))
+  for (const account of [fund, ...records.map(({ household }) => household)])
+    accounts.set(account, accounts.get(account) ?? 0n)
+  for (const { household, records: own } of records)
+    for (const { start, energy } of own) {
+      const tariff = tariffAt(tariffs, start)
+      if (!energy || !tariff) continue
+      const price = BigInt(priceAt(tariff, start))
+      const part = worths.get(tariff.fundParts) ?? new Map<Hex, Worth>()
+      worths.set(tariff.fundParts, part)
+      const { given, received } = part.get(household) ?? { given: 0n, received: 0n }
+      part.set(household, {
+        given: given + energy.givenWh * price,
+        received: received + energy.receivedWh * price,
+      })
+    }
+  return { credits: accounts, open: worths }
+}
+
+/**
+ * Books what was shared since the last statements.
+ *
+ * Each taker pays what it received is worth; of all payments together the fund has its part, and the givers the rest,
+ * in proportion to what they gave is worth. Rounded once for each part of the fund: a payment down to whole units, the
+ * fund's part down, the givers' parts by the largest-remainder rule (`divide`). What is paid is what is credited, to the
+ * unit; nobody pays more than what it received is worth.
+ */
+export function booked({ credits, open }: Accounting, fund: Hex): Accounting {
+  const after = new Map<Hex, bigint>([...credits])
+  const add = (account: Hex, units: bigint) => after.set(account, (after.get(account) ?? 0n) + units)
+  for (const [fundParts, worths] of open) {
+    let pot = 0n
+    for (const [household, { received }] of worths) {
+      const payment = received / whPerKWh
+      add(household, -payment)
+      pot += payment
+    }
+    const forFund = (pot * BigInt(fundParts)) / wholeParts
+    const households = [...worths.keys()]
+    const parts = divide(
+      pot - forFund,
+      households.map((household) => worths.get(household)!.given),
+      households,
+    )
+    households.forEach((household, i) => {
+      add(household, parts[i]!)
+    })
+    // The fund's part, and all of a pot that nobody gave for.
+    add(fund, pot - parts.reduce((sum, part) => sum + part, 0n))
   }
-  const forFund = (pot * BigInt(fundParts)) / wholeParts
-  const parts = divide(
-    pot - forFund,
-    worths.map(({ given }) => given),
-    worths.map(({ household }) => household),
-  )
-  worths.forEach(({ household }, i) => {
-    add(household, parts[i]!)
-  })
-  const divided = parts.reduce((sum, part) => sum + part, 0n)
-  add(fund, pot - divided)
+  return { credits: after, open: new Map() }
+}
+
+/**
+ * Whether a batch states accounts: when a multiple of `everySeconds` lies in it. A gateway that was away at that moment
+ * states them with its next batch, and never more often.
+ */
+export function statesAccounts({ everySeconds }: Accounts, from: number, to: number): boolean {
+  return Math.floor(to / everySeconds) > Math.floor(from / everySeconds)
+}
+
+/** The statements of all accounts, by ascending address. @param time the end of the last interval counted. */
+export function accountStatements(credits: Credits, time: number): AccountStatement[] {
+  return [...credits]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([household, credit]) => ({ kind: 2, household, credit, time }))
 }

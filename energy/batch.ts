@@ -1,4 +1,4 @@
-import type { GenerationRecord, HouseholdRecord, Rules } from "../protocol/evidence.ts"
+import type { CommonRules, GenerationRecord, HouseholdRecord } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
 import type { SharingKey } from "../protocol/sharing-key.ts"
 import type { MeterStatement } from "../protocol/statement.ts"
@@ -54,7 +54,7 @@ export function computeBatch(
   parts: readonly MeterPart[],
   from: number,
   to: number,
-  rules: Rules,
+  rules: CommonRules,
 ): BatchResult {
   const sorted = [...parts].sort((a, b) => order(a.meterId, b.meterId))
   const silent = new Set(sorted.filter((part) => !lastOf(part)).map((part) => part.household))

@@ -51,7 +51,6 @@ t.test(
       }
     })
     const { households } = computeBatch(parts, from, from + hours * hour, {
-      version: 1,
       intervalSeconds: hour,
       sharingKey: { name: "proportional", version: 1 },
       headroomBasisPoints: 1000,

@@ -415,6 +415,8 @@ t.test("a coefficients file as Spain's distributors take it is read as the shari
 t.test("a sharing key that cannot be meant is refused, with the reason", async (t) => {
   const stranger = `0x${"9".repeat(40)}`
   const cases: [object, RegExp][] = [
+    [{ accounts: { version: 1 } }, /accounts\.fund/],
+    [{ sharingPool: `0x${"11".repeat(20)}` }, /sharingPool settles accounts, and there are no accounts/],
     [{ sharingKey: { name: "fair", version: 1 } }, /sharingKey\.name/],
     [{ sharingKey: { name: "minimum", version: 1 } }, /intervalSeconds must be 3600/],
     [

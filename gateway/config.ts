@@ -10,6 +10,7 @@ import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, type MeterKey, Scheme, schemeFacts, schemeNames } from "../protocol/meter.ts"
 import { readMeterKey } from "../protocol/meter-key-text.ts"
 import { namedBy, type SharingKey, sharingKeyShape } from "../protocol/sharing-key.ts"
+import { accountsShape } from "../protocol/tariff.ts"
 import { relayShape } from "./relay/settings.ts"
 import { deviceFor } from "./sources/modbus/devices.ts"
 import { profileNamed, readProfiles, shippedProfiles } from "./sources/modbus/profile.ts"
@@ -89,6 +90,10 @@ const configShape = z.strictObject({
   }),
   /** How an interval's surplus is divided among the households: docs/sharing.md. */
   sharingKey: z.unknown().transform(lowerCaseAddresses).pipe(sharingKeyShape).optional(),
+  /** What shared energy is worth, and who keeps what of it: docs/sharing.md. */
+  accounts: z.unknown().transform(lowerCaseAddresses).pipe(accountsShape).optional(),
+  /** The SharingPool in which account statements are settled: `commonwatt provision pool`. */
+  sharingPool: hex(20).exactOptional(),
   /** The same as Spain's distributors take it: a file of coefficients by supply point. */
   coefficients: z
     .strictObject({
@@ -215,6 +220,10 @@ export function checkConfig(text: string, file: string): Config {
   const { intervalSeconds } = config.rules
   if (config.settlement.everySeconds % intervalSeconds !== 0)
     throw wrong("settlement.everySeconds must be a multiple of rules.intervalSeconds")
+  if (config.accounts?.tariffs.some(({ from }) => from % intervalSeconds !== 0))
+    throw wrong("accounts.tariffs begin with an interval: from must be a multiple of rules.intervalSeconds")
+  if (config.sharingPool !== undefined && !config.accounts)
+    throw wrong("sharingPool settles accounts, and there are no accounts")
   const at = (path: string) => resolve(dirname(file), path)
   const { coefficients, ...rest } = config
   if (coefficients && config.sharingKey)

@@ -11,15 +11,21 @@ import {
   maxBlockBytes,
   rawBlock,
 } from "./block.ts"
+import { commitmentTo, seedBytes } from "./commitment.ts"
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "./hex.ts"
+import type { HouseholdRecord } from "./household-record.ts"
 import { isScheme, type Scheme } from "./meter.ts"
 import { type Identity, type Recipient, seal, unseal } from "./seal.ts"
 import { type SharingKey, sharingKeyShape } from "./sharing-key.ts"
-import type { MeterStatement } from "./statement.ts"
+import type { Statement } from "./statement.ts"
+import { type Accounts, accountsShape } from "./tariff.ts"
 
-/** The rules that a batch was computed by. */
-export interface Rules {
-  version: 1
+export type { HouseholdRecord }
+
+/** The rules that a batch was computed by. Their version is that of the evidence's format. */
+export type Rules = CommonRules & ({ version: 1 } | { version: 2; accounts: Accounts | null })
+
+export interface CommonRules {
   intervalSeconds: number
   /** Of a key with rows, those that are in force in the batch. */
   sharingKey: SharingKey
@@ -50,21 +56,6 @@ export interface GenerationRecord {
   generatedWh: bigint | undefined
 }
 
-/** A household's energy in one interval, all its meters together. Undefined energy is a gap. */
-export interface HouseholdRecord {
-  start: number
-  energy:
-    | {
-        generatedWh: bigint
-        importedWh: bigint
-        exportedWh: bigint
-        /** Of what it exported, what neighbours used; and of what it imported, what came from neighbours. */
-        givenWh: bigint
-        receivedWh: bigint
-      }
-    | undefined
-}
-
 /** What shows a household's consumption: encrypted to the community's auditors and the household. */
 export interface HouseholdEvidence {
   household: Hex
@@ -87,8 +78,8 @@ export interface Evidence {
   /** Meters that measure generation alone: public. */
   meters: MeterReadings[]
   generation: GenerationRecord[]
-  /** In the order in which the tree's leaves were given. */
-  statements: MeterStatement[]
+  /** In the order in which the tree's leaves were given: meters' statements, then accounts'. */
+  statements: Statement[]
   root: Hex
   households: HouseholdEvidence[]
 }
@@ -99,9 +90,21 @@ export interface OpenedEvidence extends Omit<Evidence, "households"> {
   households: HouseholdEvidence[]
   /** Households whose part no given identity could open. */
   sealed: Hex[]
+  /** Of these, those whose part is not to be had: erased, or kept back. */
+  erased: Hex[]
+  /** From version 2 on: what fixes each household's records without showing them. */
+  commitments: Commitment[]
 }
 
-const format = "commonwatt/evidence/1"
+export interface Commitment {
+  household: Hex
+  /** The root over its records (`commitmentTo`). */
+  root: Hex
+  /** What its records' salts come from: known to who could open the household's part. */
+  seed: Uint8Array | undefined
+}
+
+const formats = { 1: "commonwatt/evidence/1", 2: "commonwatt/evidence/2" } as const
 
 /**
  * Readings in one block, and their bytes: about 120 kB of Commonwatt's own, so that a box with little memory builds
@@ -128,18 +131,23 @@ export async function buildEvidence(
   }
   const sealed = []
   for (const { household, meters, records } of evidence.households) {
-    const content = dagCbor.encode({
+    const content = {
       meters: meters.map((meter) => ({ ...meterHead(meter), readings: meter.readings.map(readingOut) })),
       records: records.map(recordOut),
-    })
-    const file = await seal(content, recipientsOf(household))
+    }
+    const seed = evidence.rules.version > 1 && globalThis.crypto.getRandomValues(new Uint8Array(seedBytes))
+    const file = await seal(
+      seed ? padded(dagCbor.encode({ ...content, seed }), records) : dagCbor.encode(content),
+      recipientsOf(household),
+    )
     sealed.push({
       household: fromHex(household, 20),
       content: slices(file, maxBlockBytes).map((slice) => put(rawBlock(slice))),
+      ...(seed && { commitment: fromHex(commitmentTo(household, records, seed), 32) }),
     })
   }
   const root = cborBlock({
-    format,
+    format: formats[evidence.rules.version],
     chain: evidence.chainId,
     oracle: fromHex(evidence.oracle, 20),
     site: evidence.site,
@@ -189,12 +197,21 @@ export async function readEvidence(
   }
   const households: HouseholdEvidence[] = []
   const sealed: Hex[] = []
-  for (const { household, content } of head.sealed) {
-    const slices: Uint8Array[] = []
-    for (const slice of content) slices.push(await fetchRaw(source, slice))
-    const opened = await unseal(concatBytes(...slices), identities)
-    if (!opened) sealed.push(toHex(household))
-    else households.push({ household: toHex(household), ...openHousehold(content[0]!, opened) })
+  const erased: Hex[] = []
+  const commitments: Commitment[] = []
+  for (const part of head.sealed) {
+    const household = toHex(part.household)
+    const file = await fetchSealed(source, part.content)
+    const opened = file && (await unseal(file, identities))
+    let seed: Uint8Array | undefined
+    if (!file) erased.push(household)
+    if (!opened) sealed.push(household)
+    else {
+      const { seed: ownSeed, ...inside } = openHousehold(head.rules.version, part.content[0]!, opened)
+      seed = ownSeed
+      households.push({ household, ...inside })
+    }
+    if ("commitment" in part) commitments.push({ household, root: toHex(part.commitment), seed })
   }
   checkOnce(cid, "household", [...households.map(({ household }) => household), ...sealed])
   checkOnce(
@@ -214,10 +231,14 @@ export async function readEvidence(
     rules: head.rules,
     meters,
     generation: (await fetchRows(source, head.generation, generationShape)).map(generationIn),
-    statements: (await fetchRows(source, head.statements, statementsShape)).map(statementIn),
+    statements: (await fetchRows(source, head.statements, statementShapes[head.rules.version])).map(
+      statementIn,
+    ),
     root: toHex(head.root),
     households,
     sealed,
+    erased,
+    commitments,
   }
 }
 
@@ -226,19 +247,69 @@ export async function readRoot(cid: CID, source: BlockSource) {
   return parse(cid, rootShape, await fetchCbor(source, cid))
 }
 
-function openHousehold(cid: CID, opened: Uint8Array): Omit<HouseholdEvidence, "household"> {
+/** A sealed part's file; undefined where a block of it is not to be had: a member may be erased. @throws BrokenBlock */
+async function fetchSealed(source: BlockSource, links: readonly CID[]): Promise<Uint8Array | undefined> {
+  const slices: Uint8Array[] = []
+  let whole = true
+  for (const link of links) {
+    const bytes = await source(link)
+    if (bytes) slices.push(await fetchRaw(async () => bytes, link))
+    else whole = false
+  }
+  return whole ? concatBytes(...slices) : undefined
+}
+
+function openHousehold(
+  version: Rules["version"],
+  cid: CID,
+  opened: Uint8Array,
+): Omit<HouseholdEvidence, "household"> & { seed: Uint8Array | undefined } {
+  const content = version > 1 ? unpadded(cid, opened) : opened
   let value: unknown
   try {
-    value = dagCbor.decode(opened)
+    value = dagCbor.decode(content)
   } catch {
     throw new BrokenBlock(cid, "opens, but what is inside is not DAG-CBOR")
   }
-  const { meters, records } = parse(cid, householdShape, value)
-  if (!equalBytes(dagCbor.encode(value), opened)) throw new BrokenBlock(cid, "is not canonical inside")
+  const { meters, records, seed } = parse(cid, version > 1 ? saltedShape : householdShape, value)
+  if (!equalBytes(dagCbor.encode(value), content)) throw new BrokenBlock(cid, "is not canonical inside")
   return {
     meters: meters.map((meter) => ({ ...meterHeadIn(meter), readings: meter.readings.map(readingIn) })),
     records: records.map(recordIn),
+    seed,
   }
+}
+
+/** More than any record takes: a start, and five energies of 9 bytes. */
+const recordBytes = 64
+
+/**
+ * The length of the content, the content, and zeros. How much a home uses makes its records longer or shorter by some
+ * bytes, so each record counts as the longest there is; and what is left, how much the meters said, is rounded up, so
+ * that the length of what is sealed tells little about it.
+ */
+function padded(content: Uint8Array, records: readonly HouseholdRecord[]): Uint8Array {
+  const written = dagCbor.encode(records.map(recordOut)).length
+  const size = roundedUp(4 + content.length - written + recordBytes * (records.length + 1))
+  const out = new Uint8Array(size)
+  new DataView(out.buffer).setUint32(0, content.length)
+  out.set(content, 4)
+  return out
+}
+
+/** To the next of 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 … KiB: at most a quarter more. */
+function roundedUp(bytes: number): number {
+  let step = 1024
+  while (8 * step < bytes) step *= 2
+  return Math.max(4096, Math.ceil(bytes / step) * step)
+}
+
+function unpadded(cid: CID, opened: Uint8Array): Uint8Array {
+  if (opened.length < 4) throw new BrokenBlock(cid, "is not canonical inside: it has no length")
+  const end = 4 + new DataView(opened.buffer, opened.byteOffset).getUint32(0)
+  if (end > opened.length || opened.subarray(end).some((byte) => byte !== 0))
+    throw new BrokenBlock(cid, "is not canonical inside: it is not as long as it says")
+  return opened.subarray(4, end)
 }
 
 /** A list that is kept in several blocks. @throws BrokenBlock */
@@ -303,11 +374,15 @@ const generationIn = ([meterId, start, generatedWh]: z.infer<
   start,
   generatedWh: generatedWh ?? undefined,
 })
-const statementOut = ({ kind, meterId, generatedWh, time, reading }: MeterStatement) =>
-  [kind, fromHex(meterId, 32), generatedWh, time, fromHex(reading, 32)] as const
-const statementIn = ([kind, meterId, generatedWh, time, reading]: z.infer<
-  typeof statementsShape
->[number]): MeterStatement => ({ kind, meterId: toHex(meterId), generatedWh, time, reading: toHex(reading) })
+const statementOut = (s: Statement) =>
+  s.kind === 1
+    ? ([1, fromHex(s.meterId, 32), s.generatedWh, s.time, fromHex(s.reading, 32)] as const)
+    : ([2, fromHex(s.household, 20), s.credit, s.time] as const)
+const statementIn = (row: z.infer<(typeof statementShapes)[2]>[number]): Statement => {
+  if (row[0] === 2) return { kind: 2, household: toHex(row[1]), credit: row[2], time: row[3] }
+  const [kind, meterId, generatedWh, time, reading] = row
+  return { kind, meterId: toHex(meterId), generatedWh, time, reading: toHex(reading) }
+}
 const recordOut = ({ start, energy }: HouseholdRecord) =>
   energy
     ? [start, energy.generatedWh, energy.importedWh, energy.exportedWh, energy.givenWh, energy.receivedWh]
@@ -329,8 +404,14 @@ const meterShape = z.object({
   scheme: z.custom<Scheme>(isScheme, "must be a signature scheme"),
   key: z.instanceof(Uint8Array),
 })
-const rootShape = z.strictObject({
-  format: z.literal(format),
+const rulesFields = {
+  intervalSeconds: count.positive(),
+  sharingKey: sharingKeyShape,
+  headroomBasisPoints: count,
+  clockToleranceSeconds: count,
+}
+const sealedFields = { household: bytesOf(20), content: z.array(link).min(1) }
+const rootFields = {
   chain: count,
   oracle: bytesOf(20),
   site: count,
@@ -338,26 +419,41 @@ const rootShape = z.strictObject({
   from: count,
   time: count,
   previous: link.nullable(),
-  rules: z.strictObject({
-    version: z.literal(1),
-    intervalSeconds: count.positive(),
-    sharingKey: sharingKeyShape,
-    headroomBasisPoints: count,
-    clockToleranceSeconds: count,
-  }),
   meters: z.array(meterShape.extend({ count, readings: z.array(link) }).strict()),
   generation: z.array(link),
   statements: z.array(link),
   root: bytesOf(32),
-  sealed: z.array(z.strictObject({ household: bytesOf(20), content: z.array(link).min(1) })),
-})
+}
+const rootShape = z.discriminatedUnion("format", [
+  z.strictObject({
+    ...rootFields,
+    format: z.literal(formats[1]),
+    rules: z.strictObject({ ...rulesFields, version: z.literal(1) }),
+    sealed: z.array(z.strictObject(sealedFields)),
+  }),
+  z.strictObject({
+    ...rootFields,
+    format: z.literal(formats[2]),
+    rules: z.strictObject({ ...rulesFields, version: z.literal(2), accounts: accountsShape.nullable() }),
+    sealed: z.array(z.strictObject({ ...sealedFields, commitment: bytesOf(32) })),
+  }),
+])
 const generationShape = z.array(z.tuple([bytesOf(32), count, wh.nullable()]))
-const statementsShape = z.array(z.tuple([z.literal(1), bytesOf(32), wh, count, bytesOf(32)]))
+const units = z
+  .union([z.number().int(), z.bigint()])
+  .transform(BigInt)
+  .refine((credit) => BigInt.asIntN(64, credit) === credit, "must fit into 64 bits")
+const meterRow = z.tuple([z.literal(1), bytesOf(32), wh, count, bytesOf(32)])
+const accountRow = z.tuple([z.literal(2), bytesOf(20), units, count])
+const statementShapes = { 1: z.array(meterRow), 2: z.array(z.union([meterRow, accountRow])) } as const
 const recordShape = z.union([z.tuple([count]), z.tuple([count, wh, wh, wh, wh, wh])])
 const householdShape = z.strictObject({
   meters: z.array(meterShape.extend({ readings: readingsShape }).strict()),
   records: z.array(recordShape),
+  seed: z.undefined().optional(),
 })
+
+const saltedShape = householdShape.extend({ seed: bytesOf(seedBytes) })
 
 function parse<T extends z.ZodType>(cid: CID, shape: T, value: unknown): z.output<T> {
   const result = shape.safeParse(value)

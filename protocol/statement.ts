@@ -21,6 +21,10 @@ export interface AccountStatement {
 
 export type Statement = MeterStatement | AccountStatement
 
+export const isMeterStatement = (statement: Statement): statement is MeterStatement => statement.kind === 1
+export const isAccountStatement = (statement: Statement): statement is AccountStatement =>
+  statement.kind === 2
+
 /**
  * The leaf of a statement: keccak256(keccak256(abi.encode(kind, …))), as OpenZeppelin's StandardMerkleTree
  * hashes it. Types: meter (uint8, bytes32, uint64, uint64, bytes32), account (uint8, address, int256, uint64).

@@ -31,7 +31,7 @@ export interface Accounts {
   version: number
   /** The commons fund's account. */
   fund: Hex
-  /** Account statements are made in batches at multiples of this alone, seconds: they are public, and seldom is private. */
+  /** Accounts are stated once in each multiple of this, seconds: statements are public, and seldom is private. */
   everySeconds: number
   /** In order of time. */
   tariffs: Tariff[]
@@ -82,6 +82,18 @@ export const accountsShape = z
 /** The tariff in force at a time; undefined before the first. */
 export function tariffAt(tariffs: readonly Tariff[], time: number): Tariff | undefined {
   return tariffs.findLast(({ from }) => from <= time)
+}
+
+/**
+ * The accounts with those tariffs alone that are in force somewhere in [from, to): what a batch's evidence has to hold;
+ * undefined when none is, for before the first tariff no accounts are kept.
+ */
+export function accountsWithin(accounts: Accounts, from: number, to: number): Accounts | undefined {
+  const tariffs = accounts.tariffs.filter((tariff, i, all) => {
+    const next = all[i + 1]
+    return tariff.from < to && (!next || next.from > from)
+  })
+  return tariffs.length > 0 ? { ...accounts, tariffs } : undefined
 }
 
 /** The price of a shared kWh at a time, whole token units. */

@@ -22,7 +22,8 @@ import { type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, Scheme } from "../protocol/meter.ts"
 import { Clock as ClockQuality } from "../protocol/reading.ts"
 import { newIdentity } from "../protocol/seal.ts"
-import { deploy, openSite } from "../provisioning/deploy.ts"
+import type { Accounts } from "../protocol/tariff.ts"
+import { deploy, openPool, openSite } from "../provisioning/deploy.ts"
 import { signEd25519 } from "../provisioning/keys.ts"
 import { registerMeters, registrationDigest } from "../provisioning/meters.ts"
 import { connectOperator } from "../provisioning/operator.ts"
@@ -76,6 +77,8 @@ export async function startCommunity(
     threshold = 2,
     rules = {} as Partial<Rules>,
     commons = undefined as Hex | undefined,
+    accounts: keptBy = undefined as Accounts | undefined,
+    pool: withPool = false,
   } = {},
 ) {
   const directory = mkdtempSync(join(tmpdir(), "commonwatt-test-"))
@@ -121,6 +124,18 @@ export async function startCommunity(
     }),
   )
 
+  const opened =
+    withPool &&
+    (await openPool(
+      operator,
+      deployment,
+      site,
+      () => {},
+      (address) => {
+        deployment.pools[site] = address
+      },
+    ))
+
   let now = start
   const clock: Clock = { now: () => now, delayUntil: (time) => Math.max(0, time - now) * 1000 }
   const web = await serveEvidence()
@@ -150,6 +165,8 @@ export async function startCommunity(
       chain: { rpc: chain.rpc, chainId: 31_337, oracle: deployment.oracle, keyFile },
       settlement: { everySeconds: hour, waitSeconds: 0 },
       rules: {},
+      ...(keptBy && { accounts: keptBy }),
+      ...(opened && { sharingPool: opened.pool }),
       validators: validatorServers.map(({ port }) => `http://127.0.0.1:${port}`),
       auditors: [auditor.recipient],
       households: households.map((address, i) => ({ name: `Home ${i + 1}`, address })),
@@ -216,6 +233,7 @@ export async function startCommunity(
     auditor,
     config,
     deployment,
+    operator,
     site,
     meters,
     households,

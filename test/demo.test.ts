@@ -38,6 +38,16 @@ t.test(
     t.ok(summary!.generatedWh > 1000)
     t.equal(summary?.mintedWh, summary?.generatedWh)
     t.equal(summary?.auditedWh, summary?.generatedWh)
+    const credits = Object.values(summary!.credits)
+    t.equal(
+      credits.reduce((sum, units) => sum + units, 0),
+      0,
+      "what one is owed others owe",
+    )
+    t.ok(
+      credits.some((units) => units < 0),
+      "and somebody used a neighbour's energy",
+    )
     t.equal(summary?.readings, summary!.accepted + summary!.quarantined)
     const reasons = summary?.quarantinedByReason ?? {}
     for (const reason of [

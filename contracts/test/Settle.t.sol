@@ -348,6 +348,7 @@ contract SettleTest is Community {
 
     // ---------------------------------------------------------------- proofs
 
+    /// forge-config: default.fuzz.runs = 32
     function test_any_choice_of_any_tree_can_be_settled(uint256 size, uint256 chosen) public {
         size = within(size, 1, 24);
         chosen = within(chosen, 1, (1 << size) - 1);

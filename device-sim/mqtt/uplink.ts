@@ -29,7 +29,7 @@ interface Waiting extends Message {
 /**
  * Publishes with QoS 1 on the meter's topic, in order. After a lost connection everything that was not
  * acknowledged is sent again from the oldest; a lie that was sent is not, so that a broker which answers a lie by
- * cutting the connection meets it once. Each connection has a client of its own: mqtt.js would re-send from its
+ * cutting the connection meets it once. Nothing else is under way beside a lie: the cut takes no other with it. Each connection has a client of its own: mqtt.js would re-send from its
  * own store, lies included.
  */
 export function createUplink(
@@ -88,6 +88,7 @@ export function createUplink(
   function pump(): void {
     while (connected && client && inFlight < maxInFlight && inFlight < queue.length) {
       const message = queue[inFlight]!
+      if (inFlight > 0 && (message.once || queue[0]!.once)) return
       const publisher = client
       inFlight++
       message.sent = true

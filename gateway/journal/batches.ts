@@ -1,6 +1,7 @@
 import { type Block, CID } from "../../protocol/block.ts"
 import type { Hex } from "../../protocol/hex.ts"
-import type { MeterStatement } from "../../protocol/statement.ts"
+import type { MeterStatement, Statement } from "../../protocol/statement.ts"
+import { accountStore, type BatchAccounts } from "./accounts.ts"
 import type { Db } from "./database.ts"
 
 /**
@@ -43,6 +44,8 @@ export interface NewBatch {
   root: Hex
   evidence: CID
   statements: readonly MeterStatement[]
+  /** Undefined where the community keeps no accounts. */
+  accounts?: BatchAccounts | undefined
   blocks: readonly Block[]
   /** For each meter's row the last reading that is in this batch. */
   lastReadings: readonly { meter: bigint; reading: bigint }[]
@@ -52,6 +55,7 @@ export type BatchStore = ReturnType<typeof batchStore>
 
 /** The part of the journal that settlement lives in. */
 export function batchStore(db: Db) {
+  const accounts = accountStore(db)
   const insertBatch = db.prepare(
     "INSERT INTO batches (number, time, state, root, evidence) VALUES (?, ?, 'built', ?, ?)",
   )
@@ -91,6 +95,15 @@ export function batchStore(db: Db) {
   const setGas = db.prepare("UPDATE transactions SET gas_used = ? WHERE hash = ?")
   const countStates = db.prepare("SELECT state, count(*) AS n FROM batches GROUP BY state")
 
+  const statementsOf = (number: bigint): MeterStatement[] =>
+    (statements.all(number) as Record<string, unknown>[]).map((row) => ({
+      kind: 1,
+      meterId: row.meter_id as Hex,
+      generatedWh: row.generated as bigint,
+      time: Number(row.time),
+      reading: row.reading as Hex,
+    }))
+
   return {
     /** Stores a batch with all its evidence in one commit, before anyone is asked to sign it. */
     add: db.transaction((batch: NewBatch) => {
@@ -99,6 +112,7 @@ export function batchStore(db: Db) {
       batch.statements.forEach((s, position) => {
         insertStatement.run(batch.number, position, s.meterId, s.generatedWh, s.time, s.reading)
       })
+      if (batch.accounts) accounts.add(batch.number, batch.accounts)
       batch.blocks.forEach(({ cid, bytes }, position) => {
         insertBlock.run(batch.number, position, cid.toString(), bytes)
       })
@@ -133,15 +147,14 @@ export function batchStore(db: Db) {
       return (lastReading.get(meter, number) as bigint | undefined) ?? 0n
     },
 
-    statements(number: bigint): MeterStatement[] {
-      return (statements.all(number) as Record<string, unknown>[]).map((row) => ({
-        kind: 1,
-        meterId: row.meter_id as Hex,
-        generatedWh: row.generated as bigint,
-        time: Number(row.time),
-        reading: row.reading as Hex,
-      }))
+    accounts,
+
+    /** All that a batch states, in the order of its tree's leaves: its meters, and behind them the accounts. */
+    leaves(number: bigint): Statement[] {
+      return [...statementsOf(number), ...accounts.statements(number)]
     },
+
+    statements: statementsOf,
 
     block(cid: CID): Uint8Array | undefined {
       return block.get(cid.toString()) as Uint8Array | undefined

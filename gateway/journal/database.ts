@@ -10,7 +10,8 @@ export type Db = Database.Database
  * Opens the journal's file and brings its schema up to date.
  *
  * A commit is on the disk when it returns: better-sqlite3 is compiled to run WAL with `synchronous=NORMAL`, which
- * may lose the last commits in a power cut; FULL is set here. Integers come back as bigint.
+ * may lose the last commits in a power cut; FULL is set here. It is compiled to keep up to 16 MB of pages in memory,
+ * which a growing journal fills; 2 MB do for a box with little memory. Integers come back as bigint.
  * @throws PersonError when the file cannot be used, or was written by a newer version.
  */
 export function openDatabase(directory: string): Db {
@@ -48,6 +49,9 @@ function migrate(db: Db): void {
   db.pragma("journal_mode = WAL")
   db.pragma("synchronous = FULL")
   db.pragma("foreign_keys = ON")
+  db.pragma("cache_size = -2000")
+  // 4 MB, as with SQLite's usual pages: a page that is written often goes into the file once.
+  db.pragma("wal_autocheckpoint = 4000")
   migrations.slice(version).forEach((sql, i) => {
     db.transaction(() => {
       db.exec(sql)

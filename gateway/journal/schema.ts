@@ -103,6 +103,22 @@ export const migrations: readonly string[] = [
   CREATE UNIQUE INDEX equivocations ON quarantine (meter_id, detail) WHERE reason = 'equivocation';
   `,
   `
+  -- Credits are text: an account is as large as the contract's, not as SQLite's integer.
+  CREATE TABLE account_statements (
+    number INTEGER NOT NULL REFERENCES batches(number) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    household TEXT NOT NULL,
+    credit TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (number, position)
+  ) STRICT, WITHOUT ROWID;
+  -- How a batch leaves the community's accounts to the next, as JSON.
+  CREATE TABLE accounting (
+    number INTEGER PRIMARY KEY REFERENCES batches(number) ON DELETE CASCADE,
+    state TEXT NOT NULL
+  ) STRICT;
+  `,
+  `
   -- What each household's energy was, a day at a time: worked out from the readings, kept so that a year is read fast.
   CREATE TABLE days (
     day TEXT PRIMARY KEY,

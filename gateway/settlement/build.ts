@@ -1,19 +1,34 @@
 import {
+  accountStatements,
+  booked,
+  noAccounting,
+  statesAccounts,
+  withIntervals,
+} from "../../energy/accounts.ts"
+import {
+  type BatchResult,
   type CountedReading,
   computeBatch,
   firstBoundary,
   isPublic,
   type MeterPart,
 } from "../../energy/batch.ts"
-import { buildEvidence, type Evidence, type MeterReadings, type Rules } from "../../protocol/evidence.ts"
+import {
+  buildEvidence,
+  type CommonRules,
+  type Evidence,
+  type MeterReadings,
+} from "../../protocol/evidence.ts"
 import { type Hex, toHex } from "../../protocol/hex.ts"
 import type { OracleAddress } from "../../protocol/proposal.ts"
 import { readingDigest } from "../../protocol/reading.ts"
 import type { Recipient } from "../../protocol/seal.ts"
 import { keyWithin } from "../../protocol/sharing-key.ts"
 import { leafOf, type MeterStatement } from "../../protocol/statement.ts"
+import { type Accounts, accountsWithin } from "../../protocol/tariff.ts"
 import { buildTree, rootOf } from "../../protocol/tree.ts"
 import type { Meter } from "../config.ts"
+import type { BatchAccounts } from "../journal/accounts.ts"
 import type { Batch, NewBatch } from "../journal/batches.ts"
 import type { Journal } from "../journal/journal.ts"
 import type { StoredReading } from "../journal/readings.ts"
@@ -23,7 +38,9 @@ export interface BatchPlan extends OracleAddress {
   number: bigint
   /** An interval boundary, Unix seconds. */
   time: number
-  rules: Rules
+  rules: CommonRules
+  /** What the community's accounts are kept by; undefined where it keeps none. */
+  accounts?: Accounts | undefined
   meters: readonly Meter[]
   recipientsOf: (household: Hex) => readonly Recipient[]
 }
@@ -52,7 +69,10 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
   )
   if (result.statements.length === 0) return undefined
 
-  const root = toHex(rootOf(buildTree(result.statements.map(leafOf))))
+  const keptBy = plan.accounts && accountsWithin(plan.accounts, from, plan.time)
+  const accounts = accountsAfter(journal, previous, result.households, keptBy, from, plan.time)
+  const statements = [...result.statements, ...(accounts?.statements ?? [])]
+  const root = toHex(rootOf(buildTree(statements.map(leafOf))))
   const withReadings = taken.filter(({ readings }) => readings.length > 0)
   // A meter that has never said anything that counts is named all the same: its household's energy is not known.
   const named = taken.filter(
@@ -66,10 +86,15 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
     from,
     time: plan.time,
     previous: previous?.evidence ?? null,
-    rules: { ...plan.rules, sharingKey: keyWithin(plan.rules.sharingKey, from, plan.time) },
+    rules: {
+      ...plan.rules,
+      version: 2,
+      sharingKey: keyWithin(plan.rules.sharingKey, from, plan.time),
+      accounts: keptBy ?? null,
+    },
     meters: named.filter(({ open }) => open).map(meterReadings),
     generation: result.generation,
-    statements: result.statements,
+    statements,
     root,
     households: sealedParts(withReadings, result.households),
   }
@@ -80,12 +105,30 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
     root,
     evidence: cid,
     statements: result.statements,
+    accounts,
     blocks,
     lastReadings: withReadings.map(({ meter, readings }) => ({
       meter: journal.readings.rowId(meter.key.meterId),
       reading: readings.at(-1)!.id,
     })),
   }
+}
+
+/** The accounts behind this batch, and what it states of them; what they were stays where none are kept for a while. */
+function accountsAfter(
+  journal: Journal,
+  previous: Batch | undefined,
+  households: BatchResult["households"],
+  keptBy: Accounts | undefined,
+  from: number,
+  time: number,
+): BatchAccounts | undefined {
+  const before = previous && journal.batches.accounts.accounting(previous.number)
+  if (!keptBy) return before && { statements: [], accounting: before }
+  const shared = withIntervals(before ?? noAccounting, households, keptBy)
+  if (!statesAccounts(keptBy, from, time)) return { statements: [], accounting: shared }
+  const accounting = booked(shared, keptBy.fund)
+  return { statements: accountStatements(accounting.credits, time), accounting }
 }
 
 interface Taken {

@@ -2,7 +2,6 @@ import type { Logger } from "pino"
 import { boundaryAt } from "../../energy/intervals.ts"
 import { evidenceDigest } from "../../protocol/block.ts"
 import type { Clock } from "../../protocol/clock.ts"
-import type { Rules } from "../../protocol/evidence.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import type { Proposal } from "../../protocol/proposal.ts"
 import { leafOf } from "../../protocol/statement.ts"
@@ -109,7 +108,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
   async function settle(batch: Batch): Promise<boolean> {
     status.doing = `settling ${nameOf(batch)}`
     const statements = journal.batches.statements(batch.number)
-    const tree = buildTree(statements.map(leafOf))
+    const tree = buildTree(journal.batches.leaves(batch.number).map(leafOf))
     const partOf = (leaves: readonly number[]): SettlePart => {
       const { order, proof, flags } = multiProofOf(tree, leaves)
       return { statements: order.map((leaf) => statements[leaf]!), proof, flags }
@@ -158,7 +157,7 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
       root: batch.root,
       evidence: evidenceDigest(batch.evidence),
       time: BigInt(batch.time),
-      leafCount: journal.batches.statements(batch.number).length,
+      leafCount: journal.batches.leaves(batch.number).length,
       validatorSet: set.version,
     }
     const signatures = await gather(batch, proposal, set)
@@ -238,13 +237,13 @@ export function createSettlement({ config, journal, chain, clock, monotonic, log
       throw new Error(
         `the contract allows ${headroomBasisPoints} basis points of headroom, the configuration says ${config.rules.headroomBasisPoints}`,
       )
-    const rules: Rules = { version: 1, sharingKey: config.sharingKey, ...config.rules }
     const batch = await buildBatch(journal, {
       ...at,
       site,
       number: head.number + 1n,
       time,
-      rules,
+      rules: { sharingKey: config.sharingKey, ...config.rules },
+      accounts: config.accounts,
       meters: config.meters,
       recipientsOf: (household) => {
         const own = config.households.find(({ address }) => address === household)?.recipient

@@ -14,6 +14,7 @@ import { concatBytes, type Hex, toHex } from "../hex.ts"
 import { Clock, encodeReading, type Reading, readingDigest } from "../reading.ts"
 import { newIdentity, seal } from "../seal.ts"
 import { leafOf, type MeterStatement } from "../statement.ts"
+import type { Accounts } from "../tariff.ts"
 import { buildTree, rootOf } from "../tree.ts"
 import { bytesFor, type VectorMeter } from "./fixed-keys.ts"
 import { meters } from "./keys.ts"
@@ -45,6 +46,8 @@ export interface EvidenceVectors {
     opens: Record<Hex, string[]>
     /** What is in it, sealed parts included: energy as decimal text, bytes as hexadecimal, null where it is not known. */
     content: unknown
+    /** From format 2 on: what fixes each household's records. */
+    commitments?: Record<Hex, Hex>
     car: string
   }[]
   damaged: { name: string; reason: DamageReason; root: string; opensWith?: string; car: string }[]
@@ -58,6 +61,21 @@ const rules: Rules = {
   sharingKey: { name: "proportional", version: 1 },
   headroomBasisPoints: 1000,
   clockToleranceSeconds: 120,
+}
+/** Who keeps the community's money, and what a shared kWh is worth: 150 units at noon, 250 from 12:15 to 12:30. */
+const accounts: Accounts = {
+  version: 1,
+  fund: `0x${"ee".repeat(20)}`,
+  everySeconds: 1800,
+  tariffs: [
+    {
+      from: noon,
+      unitsPerKWh: 150,
+      periods: [{ fromMinute: 735, toMinute: 750, unitsPerKWh: 250 }],
+      utcOffsetMinutes: 0,
+      fundParts: 100_000,
+    },
+  ],
 }
 const minutes = (n: number) => noon + 60 * n
 const [anne, ben] = [householdFor("household A"), householdFor("household B")].sort() as [Hex, Hex]
@@ -75,6 +93,17 @@ export async function evidenceVectors(): Promise<EvidenceVectors> {
     const unlinked = await build(second, identities)
     const astray = await build({ ...second, previous: two.root }, identities)
     const small = await build({ ...first, households: [] }, identities)
+    const damaged = [
+      ...(await damagedBlocks(small)),
+      ...(await damagedSeals(identities)),
+      ...(await damagedFiles(small)),
+    ]
+    const stating = statingBatch(first)
+    const stated = await build(stating, identities)
+    const later: Evidence = { ...second, previous: stated.root, rules: stating.rules }
+    const silent = await build(later, identities)
+    const alone: Evidence = { ...first, households: [], rules: { ...rules, version: 2, accounts: null } }
+    const smallSecond = await build(alone, identities)
     return {
       about: [
         "Batches' evidence. SPEC.md, 8. car is a CAR file in base64, root its CID, digest what a proposal carries.",
@@ -94,15 +123,19 @@ export async function evidenceVectors(): Promise<EvidenceVectors> {
         await valid("public meters alone", { ...first, households: [] }, small),
         await valid("a second batch that links to none", second, unlinked),
         await valid("a second batch that links to another one", { ...second, previous: two.root }, astray),
+        await valid("format 2: accounts are stated, records committed to", stating, stated),
+        await valid("format 2: the next batch, in which they are not stated", later, silent),
+        await valid("format 2: public meters alone, no accounts", alone, smallSecond),
       ],
-      damaged: [
-        ...(await damagedBlocks(small)),
-        ...(await damagedSeals(identities)),
-        ...(await damagedFiles(small)),
-      ],
+      damaged: [...damaged, ...(await damagedAccounts(stating, stated, smallSecond, identities))],
       chains: [
         { name: "the first batch", holds: true, roots: [one.root.toString()] },
         { name: "two batches", holds: true, roots: [one, two].map(({ root }) => root.toString()) },
+        {
+          name: "two batches of format 2",
+          holds: true,
+          roots: [stated, silent].map(({ root }) => root.toString()),
+        },
         {
           name: "the second links to none",
           holds: false,
@@ -173,6 +206,25 @@ function firstBatch(): Evidence {
       },
     ],
   })
+}
+
+/**
+ * The first batch again with accounts: for 300 Wh at 150 units a kWh and 400 Wh at 250, together 145 units, B pays; the
+ * fund has a tenth, rounded down, and A the rest.
+ */
+function statingBatch(first: Evidence): Evidence {
+  const credit = { [anne]: 131n, [ben]: -145n, [accounts.fund]: 14n }
+  const statements: Evidence["statements"] = [
+    ...first.statements,
+    ...(Object.keys(credit).sort() as Hex[]).map((household) => ({
+      kind: 2 as const,
+      household,
+      credit: credit[household]!,
+      time: first.time,
+    })),
+  ]
+  const root = toHex(rootOf(buildTree(statements.map(leafOf))))
+  return { ...first, rules: { ...rules, version: 2, accounts }, statements, root }
 }
 
 /** 12:30 to 12:45: B's meter is silent, so that its interval is a gap and A gives to nobody. */
@@ -261,8 +313,16 @@ async function valid(
       ]),
     ),
     content: asJson(evidence),
+    ...(evidence.rules.version > 1 && { commitments: commitmentsIn(built) }),
     car: await carOf(built),
   }
+}
+
+function commitmentsIn({ blocks }: Built): Record<Hex, Hex> {
+  const { sealed } = dagCbor.decode<{ sealed: { household: Uint8Array; commitment: Uint8Array }[] }>(
+    blocks.at(-1)!.bytes,
+  )
+  return Object.fromEntries(sealed.map(({ household, commitment }) => [toHex(household), toHex(commitment)]))
 }
 
 /** Evidence as JSON writes it; the vectors' tests compare in this form. */
@@ -489,6 +549,85 @@ async function damagedSeals(identities: Identities): Promise<Damaged> {
     rootWith(one, (r) => contents(r).pop()),
     false,
   )
+  return found
+}
+
+/** What format 2 has more of. */
+async function damagedAccounts(
+  stating: Evidence,
+  stated: Built,
+  small: Built,
+  identities: Identities,
+): Promise<Damaged> {
+  const auditor = identities.find(({ name }) => name === "auditor")!
+  const found: Damaged = []
+  const add = async (reason: DamageReason, name: string, built: Built, inside = false) =>
+    found.push({
+      name: `format 2: ${name}`,
+      reason,
+      root: built.root.toString(),
+      ...(inside && { opensWith: auditor.name }),
+      car: await carOf(built),
+    })
+  const root = (name: string, change: (root: RootValue) => unknown) =>
+    add("format", name, rootWith(small, change))
+  const statements = (name: string, row: unknown) =>
+    add(
+      "format",
+      name,
+      linkedWith(small, (r) => r.statements, cborBlock([row])),
+    )
+  await root("rules without accounts", (r) => Reflect.deleteProperty(r.rules, "accounts"))
+  await root("rules of version 1", (r) => (r.rules.version = 1))
+  await root("format 1 with its rules", (r) => (r.format = "commonwatt/evidence/1"))
+  await root("a tariff without a price", (r) => {
+    const [tariff] = accounts.tariffs
+    const { unitsPerKWh: _, ...priceless } = tariff!
+    r.rules.accounts = { ...accounts, tariffs: [priceless] }
+  })
+  await root("no tariff at all", (r) => (r.rules.accounts = { ...accounts, tariffs: [] }))
+  await root(
+    "a tariff whose period ends before it begins",
+    (r) =>
+      (r.rules.accounts = {
+        ...accounts,
+        tariffs: [{ ...accounts.tariffs[0]!, periods: [{ fromMinute: 60, toMinute: 60, unitsPerKWh: 1 }] }],
+      }),
+  )
+  const household = new Uint8Array(20)
+  await statements("an account of 19 bytes", [2, household.subarray(1), 5, minutes(30)])
+  await statements("an account without a time", [2, household, 5])
+  await statements("a credit as text", [2, household, "5", minutes(30)])
+  await statements("a statement of kind 3", [3, household, 5, minutes(30)])
+  const parts = (r: RootValue) => r.sealed as { commitment?: Uint8Array; content: CID[] }[]
+  await add(
+    "format",
+    "a sealed part without a commitment",
+    rootWith(stated, (r) => Reflect.deleteProperty(parts(r)[0]!, "commitment")),
+  )
+
+  const one = await buildEvidence({ ...stating, households: [stating.households[1]!] }, () => [
+    auditor.recipient,
+  ])
+  const good = dagCbor.encode({ meters: [], records: [[minutes(0)]], seed: new Uint8Array(32) })
+  const inside = async (name: string, reason: DamageReason, length: number, content: Uint8Array) => {
+    const bytes = concatBytes(new Uint8Array(4), content)
+    new DataView(bytes.buffer).setUint32(0, length)
+    const file = rawBlock(await seal(bytes, [auditor.recipient]))
+    const built = linkedWith(one, (r) => parts(r)[0]!.content, file)
+    const unlinked = one.blocks[0]!.cid
+    await add(
+      reason,
+      name,
+      { ...built, blocks: built.blocks.filter(({ cid }) => !cid.equals(unlinked)) },
+      true,
+    )
+  }
+  const zeros = new Uint8Array(8)
+  await inside("more inside than there is", "inside", good.length + 9, concatBytes(good, zeros))
+  await inside("not padded with zeros", "inside", good.length, concatBytes(good, zeros.with(7, 1)))
+  const unsalted = dagCbor.encode({ meters: [], records: [[minutes(0)]] })
+  await inside("no seed inside", "format", unsalted.length, unsalted)
   return found
 }
 

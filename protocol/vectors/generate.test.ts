@@ -31,7 +31,7 @@ t.test("the vectors are what the script makes, byte by byte", async (t) => {
 
 t.test("the corpus stays small enough to carry along", async (t) => {
   const size = vectorNames.reduce((sum, name) => sum + textOf(`${name}.json`).length, 0)
-  t.ok(size < 400_000, `${size} characters`)
+  t.ok(size < 500_000, `${size} characters`)
 })
 
 t.test("no two cases of a file have the same name", async (t) => {

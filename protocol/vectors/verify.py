@@ -739,6 +739,71 @@ def base32(cid):
     return "b" + base64.b32encode(cid).decode().lower().rstrip("=")
 
 
+def check_accounts(accounts):
+    """The rules of accounts by 8.3."""
+    keys(accounts, "version", "fund", "everySeconds", "tariffs")
+    refuse_unless(count(accounts["version"]) > 0 and count(accounts["everySeconds"]) > 0, "accounts")
+    checked_address(accounts["fund"])
+    refuse_unless(len(listed(accounts["tariffs"])) > 0, "no tariff")
+    begun = -1
+    for tariff in accounts["tariffs"]:
+        keys(tariff, "from", "unitsPerKWh", "periods", "utcOffsetMinutes", "fundParts")
+        refuse_unless(count(tariff["from"]) > begun, "tariffs in order of time")
+        begun = tariff["from"]
+        refuse_unless(count(tariff["unitsPerKWh"]) <= 10**9 and count(tariff["fundParts"]) <= 10**6, "tariff")
+        refuse_unless(isinstance(tariff["utcOffsetMinutes"], int) and -720 <= tariff["utcOffsetMinutes"] <= 840, "offset")
+        for period in listed(tariff["periods"]):
+            days = period.get("days") if isinstance(period, dict) else None
+            keys(period, "fromMinute", "toMinute", "unitsPerKWh", *(["days"] if days is not None else []))
+            refuse_unless(count(period["fromMinute"]) < count(period["toMinute"]) <= 1440, "a period's minutes")
+            refuse_unless(count(period["unitsPerKWh"]) <= 10**9, "a period's price")
+            refuse_unless(days is None or (len(listed(days)) > 0 and all(count(day) <= 6 for day in days)), "days")
+
+
+def price_at(tariff, time):
+    local = time + 60 * tariff["utcOffsetMinutes"]
+    minute, day = local // 60 % 1440, (local // 86400 + 4) % 7
+    for period in tariff["periods"]:
+        if period["fromMinute"] <= minute < period["toMinute"] and day in period.get("days", range(7)):
+            return period["unitsPerKWh"]
+    return tariff["unitsPerKWh"]
+
+
+def credits_of(content):
+    """What a site's first batch credits and debits, by 9.5."""
+    accounts = content["rules"]["accounts"]
+    credits = {h["household"]: 0 for h in content["households"]} | {accounts["fund"]: 0}
+    for parts in {tariff["fundParts"] for tariff in accounts["tariffs"]}:
+        given, received = {}, {}
+        for h in content["households"]:
+            for record in h["records"]:
+                tariff = next((t for t in reversed(accounts["tariffs"]) if t["from"] <= record["start"]), None)
+                if record["energy"] is None or tariff is None or tariff["fundParts"] != parts:
+                    continue
+                price, who = price_at(tariff, record["start"]), h["household"]
+                given[who] = given.get(who, 0) + price * int(record["energy"]["givenWh"])
+                received[who] = received.get(who, 0) + price * int(record["energy"]["receivedWh"])
+        paid = {who: worth // 1000 for who, worth in received.items()}
+        pot = sum(paid.values())
+        rest = pot - pot * parts // 10**6
+        shares = divided(rest, given)
+        for who in given:
+            credits[who] += shares[who] - paid[who]
+        credits[accounts["fund"]] += pot - sum(shares.values())
+    return credits
+
+
+def commitment_to(household, records, seed):
+    """The root over a household's records, 8.5."""
+    leaves = []
+    for r in records:
+        salt = keccak256(seed + word(r["start"]))
+        values = [int(r["energy"][name]) for name in RECORD] if r["energy"] else [0] * 5
+        words = [3, salt, unhex(household), r["start"], 1 if r["energy"] else 0, *values]
+        leaves.append(keccak256(keccak256(b"".join(map(word, words)))))
+    return tree_root(leaves) if leaves else bytes(32)
+
+
 def read_evidence(cid, blocks, identities):
     """The content of a batch as the vectors write it, and the households whose part no identity opens."""
     root = keys(
@@ -746,11 +811,13 @@ def read_evidence(cid, blocks, identities):
         *("format", "chain", "oracle", "site", "number", "from", "time", "previous", "rules"),
         *("meters", "generation", "statements", "root", "sealed"),
     )
-    refuse_unless(root["format"] == "commonwatt/evidence/1", "format")
-    rules = keys(
-        root["rules"], "version", "intervalSeconds", "sharingKey", "headroomBasisPoints", "clockToleranceSeconds"
-    )
-    refuse_unless(rules["version"] == 1, "rules")
+    refuse_unless(root["format"] in ("commonwatt/evidence/1", "commonwatt/evidence/2"), "format")
+    version = int(root["format"][-1])
+    names = ["version", "intervalSeconds", "sharingKey", "headroomBasisPoints", "clockToleranceSeconds"]
+    rules = keys(root["rules"], *names, *(["accounts"] if version == 2 else []))
+    refuse_unless(rules["version"] == version, "rules")
+    if version == 2 and rules["accounts"] is not None:
+        check_accounts(rules["accounts"])
     check_sharing_key(rules["sharingKey"])
     for name in ("intervalSeconds", "headroomBasisPoints", "clockToleranceSeconds"):
         count(rules[name])
@@ -763,7 +830,7 @@ def read_evidence(cid, blocks, identities):
         meters.append(meter_of(meter, readings))
     households, sealed = [], []
     for part in listed(root["sealed"]):
-        keys(part, "household", "content")
+        keys(part, "household", "content", *(["commitment"] if version == 2 else []))
         household = blob(part["household"], 20)
         refuse_unless(listed(part["content"]), "no content")
         file = b"".join(fetch(blocks, link_of(link), RAW) for link in part["content"])
@@ -771,7 +838,17 @@ def read_evidence(cid, blocks, identities):
         if opened is None:
             sealed.append(household)
             continue
-        inside = keys(decode(opened), "meters", "records")
+        if version == 2:
+            commitment = blob(part["commitment"], 32)
+            refuse_unless(len(opened) >= 4, "no length")
+            end = 4 + int.from_bytes(opened[:4], "big")
+            refuse_unless(end <= len(opened) and not any(opened[end:]), "not padded")
+            opened = opened[4:end]
+        inside = keys(decode(opened), "meters", "records", *(["seed"] if version == 2 else []))
+        if version == 2:
+            blob(inside["seed"], 32)
+            committed = commitment_to(household, [record_of(r) for r in listed(inside["records"])], inside["seed"])
+            refuse_unless("0x" + committed.hex() == commitment, "the commitment is to other records")
         own = [keys(meter, "meter", "scheme", "key", "readings") for meter in listed(inside["meters"])]
         households.append(
             {
@@ -791,6 +868,11 @@ def read_evidence(cid, blocks, identities):
         generation.append({"meterId": blob(meter, 32), "start": count(start), "generatedWh": made})
     statements = []
     for statement in rows(blocks, listed(root["statements"])):
+        if version == 2 and listed(statement)[:1] == [2]:
+            _, household, credit, time = row(statement, 4)
+            refuse_unless(isinstance(credit, int) and -(2**63) <= credit < 2**63, "credit")
+            statements.append({"kind": 2, "household": blob(household, 20), "credit": str(credit), "time": count(time)})
+            continue
         kind, meter, wh, time, reading = row(statement, 5)
         refuse_unless(kind == 1, "kind")
         statements.append(
@@ -1141,6 +1223,9 @@ def verify_evidence(v, report):
             opened, _ = read_evidence(cid, blocks, [identity])
             may = {household for household, names in c["opens"].items() if name in names}
             report.case("sealed", f"{c['name']}, {name}", {h["household"] for h in opened["households"]} == may)
+        stated = {s["household"]: int(s["credit"]) for s in content["statements"] if s["kind"] == 2}
+        if stated:
+            report.case("accounts", c["name"], stated == credits_of(content) and sum(stated.values()) == 0)
         report.case("statements' roots", c["name"], tree_root([leaf_of(s) for s in content["statements"]]) == unhex(content["root"]))
         for meter in content["meters"] + [m for h in content["households"] for m in h["meters"]]:
             key = unhex(meter["publicKey"])
