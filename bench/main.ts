@@ -8,6 +8,7 @@ import { chain } from "./chain.ts"
 import { gateway } from "./gateway.ts"
 import { modbus } from "./modbus.ts"
 import { mqttIn } from "./mqtt.ts"
+import { pages } from "./pages.ts"
 import type { Part, Row } from "./row.ts"
 import { asMarkdown, asText, differences, type Run, withTable } from "./table.ts"
 import { verifyAndStore } from "./verify-store.ts"
@@ -21,6 +22,7 @@ const parts: Readonly<Record<string, Part>> = {
   batch,
   chain,
   audit,
+  pages,
   wire,
   arm,
 }

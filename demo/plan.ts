@@ -288,6 +288,7 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
   return {
     site,
     name: scenario.data ? "Replayed homes" : "Demonstration",
+    timeZone: scenario.data ? "UTC" : "Europe/Berlin",
     dataDir: "gateway",
     pace,
     mqtt: { host: "127.0.0.1", port: ports.mqtt },

@@ -50,7 +50,10 @@ async function startGateway() {
   const advance = async () => {
     await relay.advance()
     // A node may take its time to mine, and the picture comes after it.
-    while (journal.relays.sent().length > 0 || journal.relays.unsettled().some(({ intent }) => intent.kind === "retire"))
+    while (
+      journal.relays.sent().length > 0 ||
+      journal.relays.unsettled().some(({ intent }) => intent.kind === "retire")
+    )
       await relay.advance()
     for (const { address } of [home, other]) balances.set(address, await chain.balanceOf(address))
   }

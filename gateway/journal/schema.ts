@@ -139,6 +139,7 @@ export const migrations: readonly string[] = [
     records BLOB NOT NULL,
     PRIMARY KEY (household, day)
   ) STRICT;
+  CREATE INDEX home_days_by_day ON home_days (day, generated);
   -- The community's day as everyone was shown it. It is never changed: the difference would tell of one home.
   CREATE TABLE public_days (
     day TEXT PRIMARY KEY,

@@ -47,6 +47,7 @@ export function communityPages(context: WebContext, days: Days, pages: Pages): H
         config,
         command: `commonwatt audit --rpc RPC --oracle ${config.chain.oracle} --evidence ${new URL(c.req.url).origin}`,
         batches,
+        challenges: context.settlement.challenges,
         meters: config.meters
           .filter(({ key }) => isPublicMeter(context, key.meterId))
           .map(({ key: { meterId } }) => ({ meterId, generatedWh: stated.get(meterId) })),

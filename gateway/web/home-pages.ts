@@ -4,7 +4,7 @@ import { addAll, type EnergySum, type IntervalEnergy, sumOf } from "../../energy
 import { dayAfter, daysOfMonth, isDay, monthAfter } from "./calendar.ts"
 import type { LoggedIn, WebContext, WebEnv } from "./context.ts"
 import type { Days } from "./days.ts"
-import { homeNow, mintsOf, whyOf } from "./home-facts.ts"
+import { accountOf, homeNow, mintsOf, whyOf } from "./home-facts.ts"
 import type { Locale } from "./locale.ts"
 import type { Pages } from "./page.ts"
 import { dataView } from "./views/data.ts"
@@ -82,7 +82,7 @@ export function homePages(context: WebContext, days: Days, pages: Pages): Hono<W
       if (!isDay(`${month}-01`)) return pages.notFound(c)
       const all = daysOfMonth(month)
       const sums = new Map(days.sums(address, all[0]!, all.at(-1)!).map((sum) => [sum.day, sum]))
-      const rows = all.filter(known).map((day): EnergyRow => {
+      const rows = all.map((day): EnergyRow => {
         const number = Number(day.slice(-2))
         return {
           ...nothing,
@@ -117,9 +117,7 @@ export function homePages(context: WebContext, days: Days, pages: Pages): Hono<W
       const year = c.req.param("year") ?? today().slice(0, 4)
       if (!isDay(`${year}-01-01`)) return pages.notFound(c)
       const sums = days.sums(address, `${year}-01-01`, `${year}-12-31`)
-      const months = Array.from({ length: 12 }, (_, i) => monthAfter(`${year}-01`, i)).filter(
-        (month) => month >= days.firstDay().slice(0, 7) && month <= today().slice(0, 7),
-      )
+      const months = Array.from({ length: 12 }, (_, i) => monthAfter(`${year}-01`, i))
       const rows = months.map(
         (month): EnergyRow => ({
           ...addSums(sums.filter(({ day }) => day.startsWith(month))),
@@ -156,10 +154,9 @@ export function homePages(context: WebContext, days: Days, pages: Pages): Hono<W
       const mints = mintsOf(context, address, { before, limit: mintsShown + 1 })
       const older =
         mints.length > mintsShown ? `/home/green?before=${mints[mintsShown - 1]!.batch}` : undefined
-      const body = greenView(
-        { held: balances.get(address), mints: mints.slice(0, mintsShown), older },
-        locale,
-      )
+      const account = context.config.accounts && { stated: accountOf(context, address) }
+      const held = balances.get(address)
+      const body = greenView({ held, account, mints: mints.slice(0, mintsShown), older }, locale)
       return pages.show(c, { title: locale.words.green.title, body })
     }),
   )

@@ -46,6 +46,7 @@ export function createPages({ config, clock }: Pick<WebContext, "config" | "cloc
       ...(events !== undefined && { events }),
       ...(scripts && { scripts }),
       ...(styles && { styles }),
+      wallet: c.get("session") !== undefined,
     })
     return c.html(whole, status)
   }

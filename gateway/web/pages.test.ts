@@ -83,6 +83,7 @@ t.test("pages", async (t) => {
       String(days.sums(households[0]!.address, "2026-06-21", "2026-06-21")[0]!.energy!.generated),
     )
     t.match(textOf(await get("/home/day/1999-01-01", as(0))), /There are no figures yet/)
+    t.notMatch(textOf(await get("/home", as(1))), /Your roof/, "a home without a roof is told nothing of one")
     for (const path of ["/home/day/2026-02-30", "/home/month/2026-13", "/home/year/banana", "/home/green/99"])
       t.equal((await app.request(path, as(0))).status, 404, path)
   })
@@ -126,6 +127,24 @@ t.test("pages", async (t) => {
       t.notMatch(first, /Mill Lane 3/)
     },
   )
+
+  t.test("a doubted statement is said to everyone, without saying whose it is", async (t) => {
+    const { settlement } = village
+    t.teardown(() => {
+      settlement.challenges = []
+    })
+    const { meterId } = village.meterNamed("Mill Lane 3 roof").key
+    const doubted = { batch: 2n, meterId, meter: "Mill Lane 3 roof", deadline: midnight + 86_400 }
+    settlement.challenges = [{ ...doubted, answered: false, problem: "the chain is away" }]
+    const open = await get("/audit")
+    t.match(
+      textOf(open),
+      /A statement of batch 2 was doubted on chain, and must be answered by 22 Jun 2026, 00:00/,
+    )
+    for (const text of [open, await get("/api/status")]) t.notMatch(text, /Mill Lane 3/)
+    settlement.challenges = [{ ...doubted, answered: true, problem: undefined }]
+    t.match(textOf(await get("/audit")), /was doubted on chain; its signed reading was shown/)
+  })
 
   t.test("nobody sees a home without being logged in, and each page says how", async (t) => {
     for (const path of pagesOfHome) {

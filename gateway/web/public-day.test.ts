@@ -23,6 +23,14 @@ function sum(n: number, used: bigint, producing = 99): HomeDaySum {
   }
 }
 
+const gapOf = (n: number): HomeDaySum => ({
+  household: home(n),
+  day,
+  known: 0,
+  missing: 96,
+  energy: undefined,
+})
+
 t.test("a sum of two homes is not told, a sum of three is", async (t) => {
   const days = [0, 1, 2].map((n) => sum(n, 5000n))
   t.match(publicDay(day, days.slice(0, 2), [], roofs(3)), { homes: [], used: undefined, shared: undefined })
@@ -52,12 +60,24 @@ t.test(
   },
 )
 
+t.test("what went between the homes in a sum and one outside of it is not told", async (t) => {
+  const days = [0, 1, 2, 3].map((n) => sum(n, 5000n))
+  const before = [0, 1, 2].map(home)
+  t.match(publicDay(day, days, [before], roofs(4)), { homes: before, used: 15_000n, shared: undefined })
+})
+
 t.test("a gap of one home does not give the others' difference away", async (t) => {
   const all = [0, 1, 2, 3, 4].map(home)
-  t.same(groupFor(all, []), all)
-  t.equal(groupFor(all.slice(1), [all]), undefined, "four of five: the difference would be one home")
-  t.same(groupFor([...all, home(9)], [all]), all, "who joins alone is not in the sum yet")
-  t.same(groupFor([...all, home(7), home(8), home(9)], [all])?.length, 8, "who joins with two others is")
+  t.same(groupFor(all, [], true), all)
+  t.equal(groupFor(all.slice(1), [], false), undefined, "the first sum waits for a day without a gap")
+  t.equal(groupFor(all.slice(1), [all], false), undefined)
+  t.equal(groupFor(all.slice(1), [all], true), undefined, "of who leaves the difference would tell")
+  t.same(groupFor([...all, home(9)], [all], true), all, "who joins alone is not in the sum yet")
+  t.same(
+    groupFor([...all, home(7), home(8), home(9)], [all], true)?.length,
+    8,
+    "who joins with two others is",
+  )
 })
 
 /** Whether a sum over one home alone can be made of the sums published, by adding and subtracting them in any way. */
@@ -87,17 +107,24 @@ t.test("whoever comes, goes and fails to report, no sums together give one home'
   const homes = Array.from({ length: 8 }, (_, n) => home(n))
   // Each uses the same every day, the worst case: differences over days are exact.
   const loads = homes.map((_, n) => 4000n + 531n * BigInt(n))
-  const presence = fc.array(fc.subarray([...homes.keys()], { minLength: 1 }), { minLength: 1, maxLength: 12 })
+  const aDay = fc.record({
+    present: fc.subarray([...homes.keys()], { minLength: 1 }),
+    /** Whether who is not there has left; else it has a gap. */
+    gone: fc.boolean(),
+  })
+  const presence = fc.array(aDay, { minLength: 1, maxLength: 12 })
   let told = 0
   fc.assert(
     fc.property(presence, (days) => {
       const published: PublicDay[] = []
-      for (const present of days) {
+      for (const { present, gone } of days) {
         const groups = published.flatMap(({ homes }) => (homes.length > 0 ? [homes] : []))
         published.push(
           publicDay(
             day,
-            present.map((n) => sum(n, loads[n]!, 5)),
+            [...homes.keys()].flatMap((n) =>
+              present.includes(n) ? [sum(n, loads[n]!, 5)] : gone ? [] : [gapOf(n)],
+            ),
             groups,
             roofs(5),
           ),

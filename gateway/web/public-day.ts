@@ -18,8 +18,10 @@ const dominancePercent = 20n
  * 2. Homes come into the sums, and leave them, by three at least. Two homes that were in the same published sums
  *    ever since are told apart by none of them; of such homes there are always three or more, whichever sums are added
  *    or subtracted.
- * 3. What is fed in, shared and drawn is told only where both hold for the homes with a roof as well, for the others
- *    feed nothing in, and their sum would be one roof's.
+ * 3. A group begins on a day on which all homes are known: a gap on the first day leaves nobody out for good.
+ * 4. What is fed in, shared and drawn is told only where 1 and 2 hold for the homes with a roof as well, for the others
+ *    feed nothing in, and their sum would be one roof's; and only where no home stands outside of the sum, for what went
+ *    between it and them would be that home's.
  *
  * @param earlier every group of homes of which a sum was published before.
  * @param roofs every home that ever generated.
@@ -34,7 +36,8 @@ export function publicDay(
     energy?.exchange && missing === 0 ? { household, ...energy.exchange } : [],
   )
   const present = whole.map(({ household }) => household)
-  const homes = groupFor(present, earlier) ?? []
+  const measured = sums.filter(({ energy, missing }) => energy?.exchange || (missing > 0 && !energy))
+  const homes = groupFor(present, earlier, measured.length === present.length) ?? []
   const inGroup = whole.filter(({ household }) => homes.includes(household))
   const nothing = { used: undefined, shared: undefined, toGrid: undefined, fromGrid: undefined }
   if (dominated(inGroup.map(({ used }) => used))) return { day, homes: [], ...nothing }
@@ -44,6 +47,7 @@ export function publicDay(
   const withRoof = inGroup.filter(({ household }) => roofs.has(household))
   const groups = [...earlier, homes]
   const telling =
+    homes.length === measured.length &&
     standTogether(groups.map((group) => group.filter((home) => roofs.has(home)))) &&
     !dominated(withRoof.map(({ given, toGrid }) => given + toGrid)) &&
     !dominated(inGroup.map(({ received, fromGrid }) => received + fromGrid))
@@ -58,9 +62,16 @@ export function publicDay(
   }
 }
 
-/** The homes of a day that may be added up: all, if they may, else the largest group of before that is whole. */
-export function groupFor(present: readonly Hex[], earlier: readonly (readonly Hex[])[]): Hex[] | undefined {
-  const candidates = [present, ...[...earlier].sort((a, b) => b.length - a.length)]
+/**
+ * The homes of a day that may be added up: all, if they may, else the largest group of before that is whole.
+ * @param everyone whether the homes present are all that there are.
+ */
+export function groupFor(
+  present: readonly Hex[],
+  earlier: readonly (readonly Hex[])[],
+  everyone: boolean,
+): Hex[] | undefined {
+  const candidates = [...(everyone ? [present] : []), ...[...earlier].sort((a, b) => b.length - a.length)]
   const group = candidates.find(
     (homes) =>
       homes.length > 0 && homes.every((home) => present.includes(home)) && standTogether([...earlier, homes]),

@@ -16,11 +16,15 @@ export function statusOf({ config, journal, clock, settlement }: WebContext) {
     settlement: {
       doing: settlement.doing,
       problem: settlement.problem,
-      challenges: settlement.challenges.map(({ batch, ...challenge }) => ({
+      // Meters by their public ids: a name may say whose home it is.
+      challenges: settlement.challenges.map(({ batch, meterId, deadline, answered, problem }) => ({
         batch: Number(batch),
-        ...challenge,
+        meterId,
+        deadline,
+        answered,
+        problem,
       })),
-      beyondChallenge: settlement.beyondChallenge,
+      beyondChallenge: settlement.beyondChallenge.length,
     },
     batches: Object.fromEntries(journal.batches.countsByState()),
   }

@@ -81,6 +81,10 @@ export function homeNowOut(now: HomeNow): Answer<"homeNow"> {
   }
 }
 
+export function accountOut(account: { credit: bigint; time: number } | undefined) {
+  return account ? { credit: String(account.credit), time: account.time } : null
+}
+
 export function mintOut({ batch, time, state, units, refused }: Mint) {
   return { batch: String(batch), time, state, units: String(units), refused }
 }

@@ -4,11 +4,12 @@ import { dayAfter, daysBetween } from "../calendar.ts"
 import { communityDays, communityNow } from "../community-facts.ts"
 import type { LoggedIn, WebContext } from "../context.ts"
 import type { Days } from "../days.ts"
-import { homeNow, metersOf, mintsOf, whyOf } from "../home-facts.ts"
+import { accountOf, homeNow, metersOf, mintsOf, whyOf } from "../home-facts.ts"
 import { ledger } from "../ledger.ts"
 import { measuresOf } from "../live.ts"
 import { statusOf } from "../status.ts"
 import {
+  accountOut,
   batchOut,
   communityDayOut,
   communityNowOut,
@@ -141,6 +142,7 @@ export function endpointsOf(context: WebContext, days: Days): readonly Endpoint[
         name,
         timeZone: config.timeZone,
         green: green(address)?.toString() ?? null,
+        account: accountOut(accountOf(context, address)),
         meters: metersOf(context, address).map(({ name, ratedW, key: { meterId } }) => {
           const { anchor } = journal.readings.state(meterId)
           const measures = anchor ? measuresOf(anchor.registers) : null

@@ -109,6 +109,9 @@ export const shapes = {
       name: z.string(),
       timeZone: z.string(),
       green: units.nullable(),
+      account: z.object({ credit: units, time }).nullable().meta({
+        description: "With the neighbours, as last settled: negative is debt; null while none is stated",
+      }),
       meters: z.array(
         z.object({
           id: hex,

@@ -1,5 +1,6 @@
 import type { Hex } from "../../../protocol/hex.ts"
 import type { Config } from "../../config.ts"
+import type { Challenge } from "../../settlement/challenges.ts"
 import type { LedgerEntry } from "../ledger.ts"
 import type { Locale } from "../locale.ts"
 import { figure, type Html, html, time } from "./html.ts"
@@ -9,13 +10,18 @@ export interface AuditView {
   /** The command that recomputes everything. */
   command: string
   batches: readonly LedgerEntry[]
+  /** Statements of the latest batch that were doubted on chain. */
+  challenges: readonly Pick<Challenge, "batch" | "deadline" | "answered">[]
   /** Public meters and where their registers were last stated to stand. */
   meters: readonly { meterId: Hex; generatedWh: bigint | undefined }[]
   older: string | undefined
 }
 
 /** Where everything is that an auditor recomputes, and what to run. */
-export function auditView({ config, command, batches, meters, older }: AuditView, locale: Locale): Html {
+export function auditView(
+  { config, command, batches, challenges, meters, older }: AuditView,
+  locale: Locale,
+): Html {
   const { audit: words, energy } = locale.words
   const { site, chain, rules, sharingKey } = config
   return html`<section aria-labelledby="audit-title"><h1 id="audit-title">${words.title}</h1>
@@ -26,6 +32,11 @@ export function auditView({ config, command, batches, meters, older }: AuditView
 <div><dt>${words.oracle}</dt><dd><code>${chain.oracle}</code></dd></div>
 <div><dt>${words.rules}</dt><dd>${words.interval(locale.count(rules.intervalSeconds))}. ${words.sharing(sharingKey.name, locale.count(sharingKey.version))}.</dd></div></dl></section>
 <section aria-labelledby="batches-title" data-part="batches"><h2 id="batches-title">${words.batches}</h2>
+${challenges.map(({ batch, deadline, answered }) =>
+  answered
+    ? html`<p>${words.answered(locale.count(batch))}</p>`
+    : html`<p class="warning">${words.doubted(locale.count(batch), locale.moment(deadline))}</p>`,
+)}
 ${batches.length === 0 ? html`<p>${words.noBatches}</p>` : batchTable(batches, locale)}
 ${older ? html`<p><a class="button" href="${older}">${energy.earlier}</a></p>` : ""}</section>
 <section aria-labelledby="meters-title" data-part="meters"><h2 id="meters-title">${words.meters}</h2><p class="note">${words.meterNote}</p>

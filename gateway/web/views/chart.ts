@@ -84,5 +84,9 @@ export function stepFor(most: bigint, deepest: bigint): bigint {
 
 const total = (parts: readonly (readonly [Series, bigint])[]) =>
   parts.reduce((sum, [, wh]) => (wh > 0n ? sum + wh : sum), 0n)
-const largest = (values: readonly bigint[]) => values.reduce((a, b) => (a > b ? a : b), 0n)
+function largest(values: readonly bigint[]): bigint {
+  let most = 0n
+  for (const value of values) if (value > most) most = value
+  return most
+}
 const ceil = (value: bigint, step: bigint) => (value + step - 1n) / step

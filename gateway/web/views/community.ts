@@ -37,8 +37,9 @@ function monthView(days: readonly CommunityDay[], locale: Locale): Html {
   const generated = add(days.map((day) => day.generated))
   const used = add(days.map((day) => day.used))
   if (generated === undefined) return html`<p class="unknown">${energy.nothingYet}</p>`
+  const labelEach = Math.ceil(days.length / 5)
   const bars = days.map(({ day, generated }, i) => ({
-    label: i % 7 === 3 ? locale.dayShort(day) : "",
+    label: i % labelEach === Math.floor(labelEach / 2) ? locale.dayShort(day) : "",
     says: `${locale.day(day)}: ${generated === undefined ? locale.words.notKnown : `${energy.generated} ${locale.kWh(generated)}`}`,
     up: generated === undefined ? undefined : ([["sun", generated]] as const),
   }))

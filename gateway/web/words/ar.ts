@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const ar: Words = {
   name: "العربية",
@@ -109,6 +109,15 @@ export const ar: Words = {
     },
   },
 
+  account: {
+    title: "حسابك مع الجيران",
+    credit: (amount) => `لك ${amount} GREEN عن طاقة أخذها الجيران منك.`,
+    debt: (amount) => `عليك ${amount} GREEN عن طاقة أخذتها من الجيران.`,
+    even: "لا شيء عليك ولا شيء لك.",
+    asOf: (when) => `أُثبت وسُوّي حتى ${when}.`,
+    none: "لم يُثبَت شيء بعد.",
+  },
+
   why: {
     title: (amount) => `لماذا ${amount} GREEN؟`,
     batch: "الدفعة",
@@ -187,6 +196,8 @@ export const ar: Words = {
     signed: "التواقيع",
     evidence: "الأدلة",
     root: "الجذر",
+    doubted: (batch, when) => `اعتُرض على السلسلة على إثبات في الدفعة ${batch}، ويجب الرد قبل ${when}.`,
+    answered: (batch) => `اعتُرض على السلسلة على إثبات في الدفعة ${batch}، وعُرضت قراءته الموقّعة.`,
     noBatches: "لم تُبنَ أي دفعة بعد.",
     meters: "العدادات المعلنة",
     meterNote: "التي تقيس التوليد وحده. أما استهلاك البيوت فمختوم لمدقّقي المجتمع.",

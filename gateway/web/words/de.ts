@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const de: Words = {
   name: "Deutsch",
@@ -110,6 +110,15 @@ export const de: Words = {
     },
   },
 
+  account: {
+    title: "Ihr Konto bei den Nachbarn",
+    credit: (amount) => `Ihnen stehen ${amount} GREEN zu, für Energie, die Nachbarn von Ihnen hatten.`,
+    debt: (amount) => `Sie schulden ${amount} GREEN, für Energie, die Sie von Nachbarn hatten.`,
+    even: "Sie schulden nichts, und Ihnen steht nichts zu.",
+    asOf: (when) => `Festgestellt und abgerechnet bis ${when}.`,
+    none: "Noch ist nichts festgestellt.",
+  },
+
   why: {
     title: (amount) => `Warum ${amount} GREEN?`,
     batch: "Der Batch",
@@ -190,6 +199,10 @@ export const de: Words = {
     signed: "Unterschriften",
     evidence: "Beweismaterial",
     root: "Wurzel",
+    doubted: (batch, when) =>
+      `Eine Feststellung aus Batch ${batch} wurde auf der Chain angezweifelt und muss bis ${when} beantwortet werden.`,
+    answered: (batch) =>
+      `Eine Feststellung aus Batch ${batch} wurde auf der Chain angezweifelt; ihr unterschriebener Messwert wurde gezeigt.`,
     noBatches: "Es gibt noch keinen Batch.",
     meters: "Öffentliche Zähler",
     meterNote:

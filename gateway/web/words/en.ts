@@ -36,7 +36,7 @@ export const en = {
   energy: {
     generated: "Generated",
     used: "Used",
-    own: "From the own roof",
+    own: "From your roof",
     received: "From neighbours",
     fromGrid: "From the grid",
     given: "To neighbours",
@@ -109,6 +109,15 @@ export const en = {
       settled: "paid",
       superseded: "carried by a later batch",
     },
+  },
+
+  account: {
+    title: "Your account with your neighbours",
+    credit: (amount: string) => `You are owed ${amount} GREEN for energy that neighbours had from you.`,
+    debt: (amount: string) => `You owe ${amount} GREEN for energy that you had from neighbours.`,
+    even: "You owe nothing, and nothing is owed to you.",
+    asOf: (when: string) => `As stated and settled up to ${when}.`,
+    none: "Nothing has been stated yet.",
   },
 
   why: {
@@ -191,8 +200,15 @@ export const en = {
     signed: "Signatures",
     evidence: "Evidence",
     root: "Root",
+    doubted: (batch: string, when: string) =>
+      `A statement of batch ${batch} was doubted on chain, and must be answered by ${when}.`,
+    answered: (batch: string) =>
+      `A statement of batch ${batch} was doubted on chain; its signed reading was shown.`,
     noBatches: "No batch has been built yet.",
     meters: "Meters that are public",
     meterNote: "Meters that measure generation alone. What homes use is sealed to the community's auditors.",
   },
 }
+
+/** All that the pages say, in one language. English comes first; a phrase that another lacks does not compile. */
+export type Words = typeof en

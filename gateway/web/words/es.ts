@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const es: Words = {
   name: "Español",
@@ -110,6 +110,15 @@ export const es: Words = {
     },
   },
 
+  account: {
+    title: "Su cuenta con los vecinos",
+    credit: (amount) => `Le deben ${amount} GREEN por energía que los vecinos recibieron de usted.`,
+    debt: (amount) => `Debe ${amount} GREEN por energía que recibió de vecinos.`,
+    even: "No debe nada y nada se le debe.",
+    asOf: (when) => `Declarado y liquidado hasta el ${when}.`,
+    none: "Aún no se ha declarado nada.",
+  },
+
   why: {
     title: (amount) => `¿Por qué ${amount} GREEN?`,
     batch: "El lote",
@@ -188,6 +197,10 @@ export const es: Words = {
     signed: "Firmas",
     evidence: "Pruebas",
     root: "Raíz",
+    doubted: (batch, when) =>
+      `Una declaración del lote ${batch} fue puesta en duda en la cadena y debe responderse antes del ${when}.`,
+    answered: (batch) =>
+      `Una declaración del lote ${batch} fue puesta en duda en la cadena; se mostró su lectura firmada.`,
     noBatches: "Aún no se ha hecho ningún lote.",
     meters: "Contadores públicos",
     meterNote: "Los que solo miden generación. El consumo está sellado para los auditores de la comunidad.",

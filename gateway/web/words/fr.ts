@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const fr: Words = {
   name: "Français",
@@ -113,6 +113,15 @@ export const fr: Words = {
     },
   },
 
+  account: {
+    title: "Votre compte avec vos voisins",
+    credit: (amount) => `On vous doit ${amount} GREEN pour l’énergie que des voisins ont eue de vous.`,
+    debt: (amount) => `Vous devez ${amount} GREEN pour l’énergie que vous avez eue de voisins.`,
+    even: "Vous ne devez rien et rien ne vous est dû.",
+    asOf: (when) => `Établi et réglé jusqu’au ${when}.`,
+    none: "Rien n’a encore été établi.",
+  },
+
   why: {
     title: (amount) => `Pourquoi ${amount} GREEN ?`,
     batch: "Le lot",
@@ -191,6 +200,10 @@ export const fr: Words = {
     signed: "Signatures",
     evidence: "Preuves",
     root: "Racine",
+    doubted: (batch, when) =>
+      `Un énoncé du lot ${batch} a été mis en doute sur la chaîne et doit recevoir réponse avant le ${when}.`,
+    answered: (batch) =>
+      `Un énoncé du lot ${batch} a été mis en doute sur la chaîne ; son relevé signé a été montré.`,
     noBatches: "Aucun lot n’a encore été fait.",
     meters: "Compteurs publics",
     meterNote:

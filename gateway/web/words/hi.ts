@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const hi: Words = {
   name: "हिन्दी",
@@ -109,6 +109,15 @@ export const hi: Words = {
     },
   },
 
+  account: {
+    title: "पड़ोसियों के साथ आपका खाता",
+    credit: (amount) => `आपको ${amount} GREEN मिलने हैं, उस बिजली के लिए जो पड़ोसियों ने आपसे ली।`,
+    debt: (amount) => `आपको ${amount} GREEN देने हैं, उस बिजली के लिए जो आपने पड़ोसियों से ली।`,
+    even: "न आपको कुछ देना है, न कुछ लेना।",
+    asOf: (when) => `${when} तक दर्ज और चुकाया गया।`,
+    none: "अभी कुछ दर्ज नहीं हुआ।",
+  },
+
   why: {
     title: (amount) => `${amount} GREEN क्यों?`,
     batch: "बैच",
@@ -187,6 +196,8 @@ export const hi: Words = {
     signed: "हस्ताक्षर",
     evidence: "प्रमाण",
     root: "जड़",
+    doubted: (batch, when) => `बैच ${batch} की एक बात पर चेन पर आपत्ति हुई है; उत्तर ${when} तक देना है।`,
+    answered: (batch) => `बैच ${batch} की एक बात पर चेन पर आपत्ति हुई थी; हस्ताक्षरित रीडिंग दिखा दी गई।`,
     noBatches: "अभी कोई बैच नहीं बना।",
     meters: "सार्वजनिक मीटर",
     meterNote: "जो सिर्फ़ बनी बिजली मापते हैं। घरों की खपत समुदाय के लेखा-परीक्षकों के लिए मुहरबंद है।",

@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const pt: Words = {
   name: "Português",
@@ -109,6 +109,15 @@ export const pt: Words = {
     },
   },
 
+  account: {
+    title: "A sua conta com os vizinhos",
+    credit: (amount) => `Devem-lhe ${amount} GREEN por energia que os vizinhos tiveram de si.`,
+    debt: (amount) => `Deve ${amount} GREEN por energia que teve de vizinhos.`,
+    even: "Não deve nada e nada lhe é devido.",
+    asOf: (when) => `Declarado e liquidado até ${when}.`,
+    none: "Ainda nada foi declarado.",
+  },
+
   why: {
     title: (amount) => `Porquê ${amount} GREEN?`,
     batch: "O lote",
@@ -187,6 +196,10 @@ export const pt: Words = {
     signed: "Assinaturas",
     evidence: "Provas",
     root: "Raiz",
+    doubted: (batch, when) =>
+      `Uma declaração do lote ${batch} foi posta em dúvida na cadeia e tem de ser respondida até ${when}.`,
+    answered: (batch) =>
+      `Uma declaração do lote ${batch} foi posta em dúvida na cadeia; a sua leitura assinada foi mostrada.`,
     noBatches: "Ainda não se fez nenhum lote.",
     meters: "Contadores públicos",
     meterNote: "Os que medem só geração. O consumo está selado para os auditores da comunidade.",

@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const sw: Words = {
   name: "Kiswahili",
@@ -109,6 +109,15 @@ export const sw: Words = {
     },
   },
 
+  account: {
+    title: "Akaunti yako na majirani",
+    credit: (amount) => `Unadai GREEN ${amount} kwa nishati ambayo majirani walipata kwako.`,
+    debt: (amount) => `Unadaiwa GREEN ${amount} kwa nishati uliyopata kwa majirani.`,
+    even: "Hudaiwi wala hudai chochote.",
+    asOf: (when) => `Imeandikwa na kulipwa hadi ${when}.`,
+    none: "Bado hakuna kilichoandikwa.",
+  },
+
   why: {
     title: (amount) => `Kwa nini GREEN ${amount}?`,
     batch: "Kundi",
@@ -187,6 +196,10 @@ export const sw: Words = {
     signed: "Saini",
     evidence: "Ushahidi",
     root: "Mzizi",
+    doubted: (batch, when) =>
+      `Taarifa ya kundi ${batch} ilitiliwa shaka kwenye mnyororo; lazima ijibiwe kabla ya ${when}.`,
+    answered: (batch) =>
+      `Taarifa ya kundi ${batch} ilitiliwa shaka kwenye mnyororo; kipimo chake kilichosainiwa kilionyeshwa.`,
     noBatches: "Bado hakuna kundi lililotengenezwa.",
     meters: "Mita za wazi",
     meterNote: "Zinazopima uzalishaji tu. Matumizi ya nyumba yamefungwa kwa ajili ya wakaguzi wa jumuiya.",
