@@ -82,7 +82,7 @@ export function sessionRoutes(context: WalletContext, assets: WalletAssets): Hon
   app.get("/join", (c) => {
     const tongue = tongueFor(c)
     const hindered = hindrance(c, tongue)
-    return show(c, tongue.words.joinTitle, joinView(tongue, hindered?.trouble))
+    return show(c, tongue.words.joinTitle, joinView(tongue, c.var.csrf ?? "", hindered?.trouble))
   })
 
   app.post("/join", async (c) => {
@@ -90,13 +90,15 @@ export function sessionRoutes(context: WalletContext, assets: WalletAssets): Hon
     const { words } = tongue
     const hindered = hindrance(c, tongue)
     if (hindered)
-      return show(c, words.joinTitle, joinView(tongue, hindered.trouble), { status: hindered.status })
+      return show(c, words.joinTitle, joinView(tongue, c.var.csrf ?? "", hindered.trouble), {
+        status: hindered.status,
+      })
     const token = /(?:^|#)([\w-]{22})\s*$/.exec(await formField(c, "invitation"))?.[1] ?? ""
     const taken = redeemInvitation(readInvitations(invitations), token, now())
     if (!taken || !households.has(taken.household)) {
       attempts.failed(askerOf(c, origin).address)
       const trouble = { sentence: words.joinRefused, next: words.joinNext }
-      return show(c, words.joinTitle, joinView(tongue, trouble), { status: 403 })
+      return show(c, words.joinTitle, joinView(tongue, c.var.csrf ?? "", trouble), { status: 403 })
     }
     keepInvitation(invitations, taken.entry)
     letIn(c, taken.household)

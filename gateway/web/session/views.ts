@@ -15,9 +15,9 @@ export function troubleView(trouble: Trouble | undefined): Html | string {
     : ""
 }
 
-export function joinView({ words }: Tongue, trouble?: Trouble): Html {
+export function joinView({ words }: Tongue, csrf: string, trouble?: Trouble): Html {
   return html`${troubleView(trouble)}<section><p>${words.joinLead}</p>
-<form method="post" action="/join" id="join">
+<form method="post" action="/join" id="join"><input type="hidden" name="csrf" value="${csrf}">
 <label>${words.joinField}<input name="invitation" id="invitation" required autocomplete="off" autocapitalize="none" spellcheck="false"></label>
 <button class="main" type="submit">${words.joinButton}</button>
 </form></section>`

@@ -89,7 +89,7 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
       csrf,
       now: now(),
       available: household && availableTo(household.address)?.toString(),
-      community,
+      community: household ? community : [],
       decimalSign,
       language: locale.words.intl,
       timeZone: config.timeZone,

@@ -7,7 +7,8 @@ export const walletStyle = `
 .wallet input,.wallet textarea{font:inherit;width:100%;min-height:2.75rem;padding:.5rem .7rem;border:1px solid var(--soft);border-radius:10px;background:var(--paper);color:var(--ink);font-weight:400}
 .wallet textarea{min-height:5rem;resize:vertical}
 .wallet input[aria-invalid=true]{border-color:var(--warn);border-width:2px}
-.wallet .actions{display:grid;grid-template-columns:repeat(3,1fr);gap:.5rem;list-style:none;padding:0}
+.wallet .actions{display:flex;flex-wrap:wrap;gap:.5rem;list-style:none;padding:0}
+.wallet .actions li{flex:1 1 auto}
 .wallet .button,.wallet button.main{display:grid;place-items:center;min-height:2.75rem;padding:.5rem .75rem;border:0;border-radius:12px;background:var(--strong);color:var(--on-strong);font:inherit;font-weight:600;text-align:center;text-decoration:none;cursor:pointer}
 .wallet button{min-height:2.75rem}
 .wallet button[disabled]{opacity:.6;cursor:default}
