@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
+import { entropyToMnemonic } from "@scure/bip39"
+import { wordlist } from "@scure/bip39/wordlists/english.js"
 import { mnemonicToAccount } from "viem/accounts"
 import {
   createSigningKey,
@@ -193,6 +195,7 @@ export const accounts = {
   operator: accountKey(0),
   gateway: accountKey(1),
   validators: [accountKey(2), accountKey(3), accountKey(4)],
+  relay: accountKey(5),
 } as const
 
 /** What the demonstration's accounts are kept by; they are stated at each midnight. */
@@ -223,8 +226,18 @@ export function accountNames(plan: DemoPlan): Map<Hex, string> {
   return new Map([...homes, [fundOf(plan), "Commons fund"]])
 }
 
-function householdOf(plan: Pick<DemoPlan, "seed">, home: string): Hex {
-  return toHex(secretOf(plan.seed, `household ${home}`).subarray(0, 20))
+/** The twelve words of a household's key, which a browser takes. */
+export function householdWords(plan: Pick<DemoPlan, "seed">, home: string): string {
+  return entropyToMnemonic(secretOf(plan.seed, `household ${home}`).subarray(0, 16), wordlist)
+}
+
+const householdAddresses = new Map<string, Hex>()
+
+export function householdOf(plan: Pick<DemoPlan, "seed">, home: string): Hex {
+  const words = householdWords(plan, home)
+  const address = householdAddresses.get(words) ?? (mnemonicToAccount(words).address.toLowerCase() as Hex)
+  householdAddresses.set(words, address)
+  return address
 }
 
 /** The secret that signs for a meter: its own, or the gateway's for it. */
@@ -293,6 +306,7 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
       // It is the only node, and what it has mined stays.
       confirmations: 1,
     },
+    relay: { keyFile: "relay.key" },
     settlement: { everySeconds: plan.batchSeconds, waitSeconds: 20 },
     rules: { intervalSeconds: 900, headroomBasisPoints, clockToleranceSeconds: 120 },
     accounts: accountsOf(plan),

@@ -13,6 +13,7 @@ import { readMeterKey } from "../protocol/meter-key-text.ts"
 import { namedBy, type SharingKey, sharingKeyShape } from "../protocol/sharing-key.ts"
 import { accountsShape } from "../protocol/tariff.ts"
 import { currentVersion, migrate } from "./config-versions.ts"
+import { relayShape } from "./relay/settings.ts"
 import { deviceFor } from "./sources/modbus/devices.ts"
 import { profileNamed, readProfiles, shippedProfiles } from "./sources/modbus/profile.ts"
 import type { Profile } from "./sources/modbus/profile-shape.ts"
@@ -24,6 +25,7 @@ import {
   placeShape,
 } from "./sources/modbus/settings.ts"
 import { atPaths, mistakeIn, mqttShape } from "./sources/mqtt/settings.ts"
+import { webShape } from "./web/settings.ts"
 import { offsetOf, type Remark, remarksOf } from "./yaml-places.ts"
 
 export const logLevels = ["debug", "info", "warn", "error"] as const
@@ -130,12 +132,12 @@ const configShape = z.strictObject({
   mqtt: mqttShape.describe(
     "How readings come by MQTT: a plain listener, one with TLS, or a broker of your own.",
   ),
-  web: z
-    .strictObject({
-      host: z.string().describe("The address it listens on; 0.0.0.0 for all."),
-      port: z.int().min(0).max(65535).describe("Its port; 0 for any free one."),
-    })
-    .describe("Where the page is served."),
+  web: webShape.describe("Where the pages are served."),
+  relay: relayShape
+    .exactOptional()
+    .describe(
+      "Carries what households sign to the chain, and pays its gas. Left out: they cannot send or retire from here.",
+    ),
   chain: chainShape.describe("Where batches are settled."),
   settlement: z
     .strictObject({
@@ -268,6 +270,10 @@ function readCoefficients(
   }
   const households = new Map(Object.entries(supplyPoints))
   return parseSpanishCoefficients(text, { ...coefficients, fileName: file, households })
+}
+
+function filesAt<T extends { certFile: string; keyFile: string }>(tls: T, at: (path: string) => string): T {
+  return { ...tls, certFile: at(tls.certFile), keyFile: at(tls.keyFile) }
 }
 
 /** People paste addresses with the capitals of their checksum. */
@@ -417,6 +423,8 @@ function readSettings(value: unknown, file: string): { config: Config } | { mist
       ...(settings.backup && { backup: { ...settings.backup, directory: at(settings.backup.directory) } }),
       ...(settings.profilesDir !== undefined && { profilesDir: at(settings.profilesDir) }),
       chain: { ...settings.chain, keyFile: at(settings.chain.keyFile) },
+      web: { ...settings.web, ...(settings.web.tls && { tls: filesAt(settings.web.tls, at) }) },
+      ...(settings.relay && { relay: { ...settings.relay, keyFile: at(settings.relay.keyFile) } }),
     },
   }
 }

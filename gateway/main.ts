@@ -15,6 +15,8 @@ import { type Journal, openJournal } from "./journal/journal.ts"
 import { saysDamage, watched } from "./journal/watched.ts"
 import { noteLoss } from "./recovery/marker.ts"
 import { noticeLoss } from "./recovery/notice.ts"
+import { connectRelayChain } from "./relay/chain.ts"
+import { createRelay } from "./relay/relay.ts"
 import { createSettlement } from "./settlement/settlement.ts"
 import { startPoller } from "./sources/modbus/poller.ts"
 import { deviceOf } from "./sources/modbus/reader.ts"
@@ -24,11 +26,14 @@ import { startMqtt, usualReadingsPerMinute } from "./sources/mqtt/mqtt.ts"
 import { createResends } from "./sources/mqtt/resends.ts"
 import { createProgress, type Progress } from "./supervise/progress.ts"
 import type { WebContext } from "./web/context.ts"
+import { letHouseholdsIn } from "./web/households.ts"
 import { startWeb } from "./web/server.ts"
+import { openSessions } from "./web/session/store.ts"
 
 /** Every look at the chain costs traffic: nothing there is in a hurry, but for a demonstration that runs time faster. */
 const settleEveryMs = { usual: 20_000, paced: 500 }
 const balancesEveryMs = { usual: 300_000, paced: 2_000 }
+const relayEveryMs = 1_000
 const stopPatienceMs = 2_000
 const usualHoldSeconds = 60
 /** What may be slow without being stuck: a bus that rests, a disk that is busy, a chain that is away. */
@@ -189,7 +194,12 @@ export async function startGateway(
     backup: backups.status,
     unreachable,
   }
-  const web = await startWeb(context, config.web, log)
+  const wallNow = () => Math.floor(Date.now() / 1000)
+  const sessions = openSessions(config.dataDir, wallNow)
+  const relay = relayOf(config, journal, wallNow, log)
+  const wallet = { sessions, relay, now: wallNow, monotonic: () => monotonic() / 1000, log }
+  const { session, addRoutes } = letHouseholdsIn(context, wallet)
+  const web = await startWeb(context, config.web, log, session, addRoutes)
 
   const ending = new AbortController()
   const { signal } = ending
@@ -216,7 +226,11 @@ export async function startGateway(
       lose(`the chain has batch ${head.number} of this site, and the journal does not know it`, true)
   })
   const backingUp = every(backupLookMs, signal, () => backups.look())
-  log.info({ site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port }, "the gateway is up")
+  const relaying = relay && every(relayEveryMs, signal, () => relay.advance())
+  log.info(
+    { site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port, webTls: web.tlsPort },
+    "the gateway is up",
+  )
   return {
     failed,
     mqttPort: mqtt.port,
@@ -233,13 +247,20 @@ export async function startGateway(
       await intake.drain()
       // A step of settlement may be waiting for a chain that is away; it may be broken off anywhere.
       await Promise.race([
-        Promise.all([settling, balancing, keeping, replicating, backingUp]),
+        Promise.all([settling, balancing, keeping, replicating, backingUp, relaying]),
         sleep(stopPatienceMs),
       ])
       journal.close()
       store.close()
+      sessions.close()
     },
   }
+}
+
+function relayOf({ relay, chain }: Config, journal: Journal, now: () => number, log: Logger) {
+  if (!relay) return undefined
+  const connected = connectRelayChain(chain, relay.keyFile, chain.keyFile)
+  return createRelay({ journal, chain: connected, at: chain, settings: relay, now, log })
 }
 
 /** More than a client has under way at once when the gateway ends. */

@@ -34,14 +34,15 @@ const allowed: Record<string, readonly string[]> = {
   bench: ["protocol", "energy", "contracts", "evidence", "device-sim", "audit", "provisioning", "gateway"],
 }
 
-/** Inside the gateway: sources → verify → journal → settlement; the web reads. `main.ts` alone knows them all. */
+/** Inside the gateway: sources → verify → journal → settlement, relay; the web reads. `main.ts` alone knows them all. */
 const allowedInGateway: Record<string, readonly string[]> = {
   verify: [],
   journal: ["verify"],
   sources: [],
   settlement: ["journal"],
   recovery: ["journal", "verify"],
-  web: ["journal", "verify", "settlement"],
+  relay: ["journal", "settlement"],
+  web: ["journal", "verify", "settlement", "relay"],
   supervise: ["journal", "verify", "settlement"],
 }
 

@@ -5,6 +5,7 @@ import { dayStore } from "./days.ts"
 import { forgetting } from "./forget.ts"
 import { quarantineStore } from "./quarantine.ts"
 import { readingStore } from "./readings.ts"
+import { relayStore } from "./relays.ts"
 
 export type Journal = ReturnType<typeof openJournal>
 
@@ -23,6 +24,7 @@ export function journalIn(db: Db, meters: readonly Meter[]) {
     readings,
     quarantine,
     batches: batchStore(db),
+    relays: relayStore(db),
     days: dayStore(db),
     settled: forgetting(db),
     /** Runs the work in one transaction: all of it is on the disk when this returns, or none of it. */

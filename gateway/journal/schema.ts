@@ -196,4 +196,47 @@ export const migrations: readonly string[] = [
   -- How this journal came back after a loss.
   CREATE TABLE recoveries (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, report TEXT NOT NULL) STRICT;
   `,
+  `
+  -- Households' signed intents, which the gateway carries to the chain, and the transactions that carry them.
+  CREATE TABLE relays (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    wh INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    nonce TEXT NOT NULL,
+    statement TEXT,
+    claim TEXT,
+    digest TEXT NOT NULL UNIQUE,
+    signature TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued',
+    reason TEXT, detail TEXT,
+    mined_in TEXT, block INTEGER, final INTEGER NOT NULL DEFAULT 0,
+    number INTEGER, picture TEXT,
+    UNIQUE (holder, kind, nonce)
+  ) STRICT;
+  CREATE INDEX relays_open ON relays (state, id) WHERE state IN ('queued', 'sent');
+  CREATE INDEX relays_unsettled ON relays (id) WHERE state = 'done' AND final = 0;
+  CREATE INDEX relays_by_recipient ON relays (recipient, id);
+  CREATE INDEX relays_by_time ON relays (created);
+  CREATE TABLE relay_transactions (
+    hash TEXT PRIMARY KEY,
+    relay INTEGER NOT NULL REFERENCES relays(id),
+    nonce INTEGER NOT NULL,
+    raw TEXT NOT NULL,
+    sent INTEGER NOT NULL,
+    max_fee INTEGER NOT NULL,
+    max_tip INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX relay_transactions_by_relay ON relay_transactions (relay);
+  CREATE TABLE relay_contracts (
+    chain_id INTEGER NOT NULL,
+    oracle TEXT NOT NULL,
+    token TEXT NOT NULL,
+    retirements TEXT NOT NULL,
+    PRIMARY KEY (chain_id, oracle)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

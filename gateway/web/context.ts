@@ -4,6 +4,7 @@ import type { Config, Meter } from "../config.ts"
 import type { EvidenceKeeping } from "../evidence.ts"
 import type { Journal } from "../journal/journal.ts"
 import type { SettlementStatus } from "../settlement/settlement.ts"
+import type { Session } from "./session/store.ts"
 
 /** What the web may read. It writes nothing. */
 export interface WebContext {
@@ -31,5 +32,10 @@ export interface LoggedIn {
 
 /** What a route of the web finds in its Hono context: `c.get("household")`. */
 export interface WebEnv {
-  Variables: { household: LoggedIn | undefined }
+  Variables: {
+    household: LoggedIn | undefined
+    /** The device that is logged in, and the token that its forms must bring; where there are sessions. */
+    session?: Session | undefined
+    csrf?: string
+  }
 }

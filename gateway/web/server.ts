@@ -1,8 +1,12 @@
+import { readFileSync } from "node:fs"
+import { createServer } from "node:https"
 import { serve } from "@hono/node-server"
 import { Hono, type MiddlewareHandler } from "hono"
 import { compress } from "hono/compress"
 import { secureHeaders } from "hono/secure-headers"
 import type { Logger } from "pino"
+import { PersonError } from "../../protocol/error.ts"
+import { readSecret } from "../../protocol/sealed-secret.ts"
 import { apiRoutes } from "./api/routes.ts"
 import { assetRoutes } from "./assets.ts"
 import { communityPages } from "./community-pages.ts"
@@ -13,6 +17,7 @@ import { homePages } from "./home-pages.ts"
 import { chooseLanguage } from "./language.ts"
 import { createMetrics } from "./metrics.ts"
 import { createPages, nobody } from "./page.ts"
+import type { WebSettings } from "./settings.ts"
 
 /** Days that are over are worked out one at a time, so that nothing else waits long. */
 const keepDaysEveryMs = 1000
@@ -45,6 +50,8 @@ export function createWeb(
         baseUri: ["'none'"],
       },
       strictTransportSecurity: false,
+      // With no referrer at all browsers send forms of ours with the origin "null".
+      referrerPolicy: "same-origin",
     }),
   )
   app.use(compress())
@@ -66,15 +73,21 @@ export function createWeb(
   return app
 }
 
-/** Serves the gateway's web, and keeps the days that are over. */
+/**
+ * Serves the gateway's web, and keeps the days that are over.
+ * @param session says who is logged in, before any route; left out, nobody is.
+ * @param addRoutes adds what else there is to the routes.
+ */
 export async function startWeb(
   context: WebContext,
-  { host, port }: { host: string; port: number },
+  { host, port, tls }: WebSettings,
   log: Logger,
   session?: MiddlewareHandler<WebEnv>,
-): Promise<{ port: number; close(): Promise<void> }> {
+  addRoutes?: (app: Hono<WebEnv>) => void,
+): Promise<{ port: number; tlsPort: number | undefined; close(): Promise<void> }> {
   const days = createDays(context)
   const app = createWeb(context, log, session, days)
+  addRoutes?.(app)
   const keeping = setInterval(() => {
     try {
       days.keep()
@@ -83,13 +96,47 @@ export async function startWeb(
     }
   }, keepDaysEveryMs)
   keeping.unref()
+  const servers: Listening[] = []
+  const close = async () => {
+    clearInterval(keeping)
+    await Promise.all(servers.map((server) => server.close()))
+  }
+  try {
+    servers.push(await listen(app, host, port))
+    if (tls) servers.push(await listen(app, tls.host ?? host, tls.port, tls))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { port: servers[0]!.port, tlsPort: servers[1]?.port, close }
+}
+
+interface Listening {
+  port: number
+  close(): Promise<void>
+}
+
+/** @throws PersonError when its certificate cannot be read. */
+function listen(
+  app: Hono<WebEnv>,
+  hostname: string,
+  port: number,
+  tls?: { certFile: string; keyFile: string },
+): Promise<Listening> {
+  const secured = tls && {
+    createServer,
+    serverOptions: {
+      cert: readPem(tls.certFile),
+      key: readSecret(tls.keyFile, "The key of web.tls"),
+      minVersion: "TLSv1.2" as const,
+    },
+  }
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, hostname: host, port }, (info) =>
+    const server = serve({ fetch: app.fetch, hostname, port, ...secured }, (info) =>
       resolve({
         port: info.port,
         close: () =>
           new Promise((done) => {
-            clearInterval(keeping)
             server.close(() => done())
             if ("closeAllConnections" in server) server.closeAllConnections()
           }),
@@ -97,4 +144,15 @@ export async function startWeb(
     )
     server.on("error", reject)
   })
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, "utf8")
+  } catch (cause) {
+    throw new PersonError("The certificate of the gateway's pages cannot be read.", {
+      context: [`${file}: ${(cause as Error).message}`],
+      next: "Check web.tls in the configuration.",
+    })
+  }
 }

@@ -15,6 +15,7 @@ export const ar: Words = {
     month: "الشهر",
     year: "السنة",
     green: "GREEN",
+    wallet: "المحفظة",
     data: "بياناتي",
     audit: "تحقّق",
     language: "اللغة",

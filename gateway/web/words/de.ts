@@ -15,6 +15,7 @@ export const de: Words = {
     month: "Monat",
     year: "Jahr",
     green: "GREEN",
+    wallet: "Geldbörse",
     data: "Meine Daten",
     audit: "Nachprüfen",
     language: "Sprache",

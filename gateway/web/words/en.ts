@@ -15,6 +15,7 @@ export const en = {
     month: "Month",
     year: "Year",
     green: "GREEN",
+    wallet: "Wallet",
     data: "My data",
     audit: "Check it",
     language: "Language",

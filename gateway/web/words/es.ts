@@ -15,6 +15,7 @@ export const es: Words = {
     month: "Mes",
     year: "Año",
     green: "GREEN",
+    wallet: "Monedero",
     data: "Mis datos",
     audit: "Comprobar",
     language: "Idioma",

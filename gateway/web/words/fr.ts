@@ -15,6 +15,7 @@ export const fr: Words = {
     month: "Mois",
     year: "Année",
     green: "GREEN",
+    wallet: "Portefeuille",
     data: "Mes données",
     audit: "Vérifier",
     language: "Langue",

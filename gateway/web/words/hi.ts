@@ -15,6 +15,7 @@ export const hi: Words = {
     month: "महीना",
     year: "साल",
     green: "GREEN",
+    wallet: "बटुआ",
     data: "मेरा डेटा",
     audit: "जाँचें",
     language: "भाषा",

@@ -15,6 +15,7 @@ export const pt: Words = {
     month: "Mês",
     year: "Ano",
     green: "GREEN",
+    wallet: "Carteira",
     data: "Os meus dados",
     audit: "Verificar",
     language: "Idioma",

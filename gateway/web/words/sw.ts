@@ -15,6 +15,7 @@ export const sw: Words = {
     month: "Mwezi",
     year: "Mwaka",
     green: "GREEN",
+    wallet: "Pochi",
     data: "Data yangu",
     audit: "Hakiki",
     language: "Lugha",
