@@ -15,8 +15,6 @@ import { type Journal, openJournal } from "./journal/journal.ts"
 import { saysDamage, watched } from "./journal/watched.ts"
 import { noteLoss } from "./recovery/marker.ts"
 import { noticeLoss } from "./recovery/notice.ts"
-import { connectRelayChain } from "./relay/chain.ts"
-import { createRelay } from "./relay/relay.ts"
 import { createSettlement } from "./settlement/settlement.ts"
 import { startPoller } from "./sources/modbus/poller.ts"
 import { deviceOf } from "./sources/modbus/reader.ts"
@@ -26,7 +24,6 @@ import { startMqtt, usualReadingsPerMinute } from "./sources/mqtt/mqtt.ts"
 import { createResends } from "./sources/mqtt/resends.ts"
 import { createProgress, type Progress } from "./supervise/progress.ts"
 import type { WebContext } from "./web/context.ts"
-import { letHouseholdsIn } from "./web/households.ts"
 import { startWeb } from "./web/server.ts"
 import { openSessions } from "./web/session/store.ts"
 
@@ -196,8 +193,9 @@ export async function startGateway(
   }
   const wallNow = () => Math.floor(Date.now() / 1000)
   const sessions = openSessions(config.dataDir, wallNow)
-  const relay = relayOf(config, journal, wallNow, log)
+  const relay = await relayOf(config, journal, wallNow, log)
   const wallet = { sessions, relay, now: wallNow, monotonic: () => monotonic() / 1000, log }
+  const { letHouseholdsIn } = await import("./web/households.ts")
   const { session, addRoutes } = letHouseholdsIn(context, wallet)
   const web = await startWeb(context, config.web, log, session, addRoutes)
 
@@ -257,8 +255,12 @@ export async function startGateway(
   }
 }
 
-function relayOf({ relay, chain }: Config, journal: Journal, now: () => number, log: Logger) {
+async function relayOf({ relay, chain }: Config, journal: Journal, now: () => number, log: Logger) {
   if (!relay) return undefined
+  const [{ connectRelayChain }, { createRelay }] = await Promise.all([
+    import("./relay/chain.ts"),
+    import("./relay/relay.ts"),
+  ])
   const connected = connectRelayChain(chain, relay.keyFile, chain.keyFile)
   return createRelay({ journal, chain: connected, at: chain, settings: relay, now, log })
 }
