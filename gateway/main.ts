@@ -15,7 +15,6 @@ import { type Journal, openJournal } from "./journal/journal.ts"
 import { saysDamage, watched } from "./journal/watched.ts"
 import { noteLoss } from "./recovery/marker.ts"
 import { noticeLoss } from "./recovery/notice.ts"
-import { createSettlement } from "./settlement/settlement.ts"
 import { startPoller } from "./sources/modbus/poller.ts"
 import { deviceOf } from "./sources/modbus/reader.ts"
 import { createPlainMeterSigner } from "./sources/modbus/sign.ts"
@@ -164,6 +163,7 @@ export async function startGateway(
   })
   // viem is the largest part of the program and wanted only where the chain is: loaded once the meters are being heard.
   const { connectChain } = await import("./settlement/chain.ts")
+  const { createSettlement } = await import("./settlement/settlement.ts")
   const chain = connectChain({ ...config.chain, site: config.site })
   const { siteIdentity } = await import("../protocol/site-identity.ts")
   const { recipient } = await siteIdentity(readAccountKey(config.chain.keyFile, "The site's key"))
