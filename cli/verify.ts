@@ -3,8 +3,6 @@ import { readSnapshotLines } from "../protocol/bsm/lines.ts"
 import { MalformedBsm } from "../protocol/bsm/malformed.ts"
 import { readingFromBsm } from "../protocol/bsm/reading.ts"
 import { parseBsm, verifyBsm } from "../protocol/bsm/snapshot.ts"
-import { type Credential, isCredential, judgeCredential } from "../protocol/credential.ts"
-import { isEquivocation, judgeEquivocation } from "../protocol/equivocation.ts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, toHex } from "../protocol/hex.ts"
 import { type MeterKey, meterIdOf, meterKey, nativeScheme, Scheme } from "../protocol/meter.ts"
@@ -19,8 +17,6 @@ import { parseOcmf, verifyOcmf } from "../protocol/ocmf/record.ts"
 import { Clock, decodeReading, MalformedReading, type Reading, readingDigest } from "../protocol/reading.ts"
 import { verifySignature } from "../protocol/signature.ts"
 import { type Command, optional } from "./command.ts"
-import { isDisclosure, verifyDisclosure } from "./disclosure.ts"
-import { proofIn } from "./proof.ts"
 
 const clocks = ["unknown", "informative", "synchronised", "relative"]
 
@@ -71,11 +67,11 @@ Examples:
         context: [`Also given: ${rest.join(" ")}`],
       })
     const bytes = withoutMark(readBytes(file))
-    const text = Buffer.from(bytes.subarray(0, mostProofBytes)).toString("utf8")
-    if (isEquivocation(text)) return verifyProof(text, file)
-    if (isCredential(text)) return verifyCredential(text)
-    const whole = Buffer.from(bytes).toString("utf8")
-    if (isDisclosure(whole)) return verifyDisclosure(whole, optional(values, "rpc"))
+    if (/^\s*(\{|eyJ)/.test(Buffer.from(bytes.subarray(0, 100)).toString("utf8"))) {
+      const { verifyDocument } = await import("./verify-document.ts")
+      const answer = await verifyDocument(bytes, file, optional(values, "rpc"))
+      if (answer !== undefined) return answer
+    }
     const format = optional(values, "format") ?? detectFormat(bytes)
     const examine = examiners[format as Format]
     if (!Object.hasOwn(examiners, format) || !examine)
@@ -91,33 +87,6 @@ Examples:
     }
     return allValid ? 0 : 1
   },
-}
-
-/** Two records of the longest format, in hexadecimal. */
-const mostProofBytes = 128 * 1024
-
-/** A proof of fraud holds its own signatures: it is judged by them alone. */
-async function verifyProof(text: string, file: string): Promise<number> {
-  const proof = proofIn(text, file)
-  const { proven, by, number, ...more } = await judgeEquivocation(proof)
-  const shown = {
-    proven,
-    kind: proof.kind,
-    by,
-    ...more,
-    ...(number !== undefined && { number: `${number}` }),
-  }
-  process.stdout.write(`${JSON.stringify(shown)}\n`)
-  return proven ? 0 : 1
-}
-
-/** A claim that `commonwatt claim` made: its issuer's key is in its name. Whether to trust the issuer is yours to say. */
-function verifyCredential(text: string): number {
-  const { credential, reasons } = judgeCredential(text)
-  const { issuer, validFrom, credentialSubject, evidence } = credential ?? ({} as Partial<Credential>)
-  const shown = { valid: reasons.length === 0, reasons, issuer, validFrom, credentialSubject, evidence }
-  process.stdout.write(`${JSON.stringify(shown)}\n`)
-  return reasons.length === 0 ? 0 : 1
 }
 
 /** One record as examined on its own, and what is shown of it beside the answers. */
