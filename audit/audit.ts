@@ -1,10 +1,7 @@
-import { keccak256, type PublicClient, stringToHex } from "viem"
-import { evidenceCid } from "../protocol/block.ts"
-import { type OpenedEvidence, readEvidence } from "../protocol/evidence.ts"
+import type { PublicClient } from "viem"
+import { judgeReadings, type TwinReadings } from "../protocol/equivocation.ts"
 import type { Hex } from "../protocol/hex.ts"
-import type { OracleAddress, Proposal } from "../protocol/proposal.ts"
 import type { Identity } from "../protocol/seal.ts"
-import { isAccountStatement, isMeterStatement } from "../protocol/statement.ts"
 import { attestationFindings } from "./attestations.ts"
 import {
   checkMints,
@@ -15,15 +12,19 @@ import {
   type ProvenBatch,
   sumOf,
 } from "./books.ts"
+import { batchName } from "./checked-batch.ts"
 import { type CheckName, type CheckResult, checks } from "./checks.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
 import { readHistory } from "./history.ts"
-import { before } from "./meter-life.ts"
+import { type BatchNotes, type Ledger, ledgerOf, notesOf } from "./ledger.ts"
 import { checkPolicies, sharingKeyOf } from "./policies.ts"
 import { checkPool, type PoolReport } from "./pool.ts"
 import { readPool } from "./pool-history.ts"
-import { emptySite, type MissingReadings, type Recomputed, recompute, type SiteMemory } from "./recompute.ts"
-import { type History, metersAt, type Proposed, rulesOf } from "./record.ts"
+import type { MissingReadings, Recomputed } from "./recompute.ts"
+import type { History } from "./record.ts"
+import { type BatchOutcome, checkSite, type KeptChecks, type Reader } from "./sites.ts"
+import { checkContracts, checkProposals } from "./standing-checks.ts"
+import { findTwins } from "./twins.ts"
 import { checkWindows } from "./windows.ts"
 
 export interface AuditReport {
@@ -55,6 +56,12 @@ export interface AuditReport {
   /** Proposals that were cancelled, and why. */
   cancelled: { where: string; why: string }[]
   gasUsed: bigint
+  /** Two readings that a meter signed with one sequence number, found in the evidence. */
+  twins: TwinReadings[]
+  /** How many batches were taken from the cache as an earlier audit recomputed them. */
+  fromCache: number
+  /** Every batch, meter and settlement. */
+  ledger: Ledger
 }
 
 export interface AuditOptions {
@@ -66,6 +73,10 @@ export interface AuditOptions {
   /** The sharing pools to audit with it: no contract of the oracle's knows them. */
   pools?: readonly Hex[]
   progress: (what: string) => void
+  /** What earlier audits checked; `client` and `evidence` are best its own, too. */
+  kept?: ((history: History) => KeptChecks) | undefined
+  /** Makes someone who looks into the evidence of some batches as they are checked. */
+  reader?: (history: History) => Reader
 }
 
 /** Recomputes everything that an oracle ever minted, from the chain and the evidence alone. */
@@ -76,6 +87,8 @@ export async function audit({
   identities,
   pools = [],
   progress,
+  kept: keptOf,
+  reader: readerOf,
 }: AuditOptions): Promise<AuditReport> {
   const history = await readHistory(client, oracle, (block, of) => progress(`chain: block ${block} of ${of}`))
   const results = new Map<CheckName, CheckResult>(
@@ -112,6 +125,9 @@ export async function audit({
       cancelled === undefined ? [] : [{ where: `site ${site} proposal ${number}`, why: cancelled }],
     ),
     gasUsed: 0n,
+    twins: [],
+    fromCache: 0,
+    ledger: { batches: [], meters: [], payments: [] },
   }
 
   checkContracts(history, result("contracts"))
@@ -123,10 +139,19 @@ export async function audit({
   Object.assign(result("attestations"), attestations)
 
   const proven = new Map<string, ProvenBatch>()
-  if (evidence)
+  const notes: BatchNotes[] = []
+  const reader = readerOf?.(history)
+  const kept = keptOf?.(history)
+  if (evidence) {
     for (const site of new Set(history.proposals.map((p) => p.site)))
-      await recomputeSite(site, history, { evidence, identities, progress }, report, result, proven)
-  else
+      await checkSite(site, { history, evidence, identities, progress, kept, reader }, (outcome) => {
+        noteBatch(outcome, history, report, result, proven)
+        notes.push(notesOf(outcome))
+      })
+    report.twins = (await findTwins(notes, evidence, identities)).filter(
+      (twins) => judgeReadings(twins).proven,
+    )
+  } else
     for (const name of [
       "evidence",
       "meters",
@@ -151,56 +176,10 @@ export async function audit({
   for (const why of changesNotRecomputed(history)) result("meters").skipped.push(why)
   report.auditedWh = accounted
   report.gasUsed = await gasOf(client, history)
+  report.ledger = ledgerOf(history, notes, report.checks)
   const failed = report.checks.some(({ findings }) => findings.length > 0)
   report.ok = !failed && evidence !== undefined && report.auditedWh === report.mintedWh
   return report
-}
-
-function checkContracts(history: History, check: CheckResult): void {
-  check.examined = history.meters.length
-  const find = (where: string, what: string) => check.findings.push({ check: "contracts", where, what })
-  const { mayMint, mayBurn, issuance, token, certificates, retirements } = history
-  if (mayMint.token !== issuance) find(`token ${token}`, `can be minted by ${mayMint.token}`)
-  if (mayMint.certificates !== issuance)
-    find(`certificates ${certificates}`, `can be minted by ${mayMint.certificates}`)
-  if (mayBurn.certificates !== retirements)
-    find(`certificates ${certificates}`, `can be burned by ${mayBurn.certificates}, GREEN by ${retirements}`)
-  if (history.oracles.at(-1)?.oracle !== history.oracle)
-    check.skipped.push(
-      `the oracle ${history.oracle} is not in office: ${history.oracles.at(-1)?.oracle ?? "nobody"} is`,
-    )
-  const seen = new Set<Hex>()
-  for (const { meterId } of history.meters) {
-    if (seen.has(meterId)) find(`meter ${meterId}`, "was registered twice")
-    seen.add(meterId)
-  }
-}
-
-function checkProposals(history: History, check: CheckResult): void {
-  check.examined = history.proposals.length
-  const last = new Map<string, Proposed>()
-  for (const proposal of history.proposals) {
-    const where = `site ${proposal.site} proposal ${proposal.number}`
-    const previous = last.get(`${proposal.oracle} ${proposal.site}`) ?? lastOfPredecessor(history, proposal)
-    if (proposal.number !== (previous?.number ?? 0n) + 1n)
-      check.findings.push({ check: "proposals", where, what: `follows number ${previous?.number ?? 0n}` })
-    if (previous && proposal.time <= previous.time)
-      check.findings.push({
-        check: "proposals",
-        where,
-        what: `its time ${proposal.time} is not after ${previous.time}`,
-      })
-    last.set(`${proposal.oracle} ${proposal.site}`, proposal)
-  }
-}
-
-/** A site's numbers go on where they were in the oracle before. */
-function lastOfPredecessor(history: History, { oracle, site, at }: Proposed): Proposed | undefined {
-  const i = history.oracles.findIndex((inOffice) => inOffice.oracle === oracle)
-  const predecessor = history.oracles[i - 1]?.oracle
-  return history.proposals
-    .filter((p) => p.oracle === predecessor && p.site === site && before(p.at, at))
-    .at(-1)
 }
 
 /** What the registry knows of meters and recomputing does not yet follow. */
@@ -223,111 +202,58 @@ function changesNotRecomputed({ meters }: History): string[] {
   ])
 }
 
-async function recomputeSite(
-  site: number,
+/** Puts what was found out about one batch into the report. */
+function noteBatch(
+  outcome: BatchOutcome,
   history: History,
-  {
-    evidence,
-    identities,
-    progress,
-  }: Required<Pick<AuditOptions, "identities" | "progress">> & { evidence: EvidenceSource },
   report: AuditReport,
   result: (name: CheckName) => CheckResult,
   proven: Map<string, ProvenBatch>,
-): Promise<void> {
-  let memory: SiteMemory = emptySite
-  const proposals = history.proposals.filter((p) => p.site === site)
-  for (const proposal of proposals) {
-    progress(`site ${site}: batch ${proposal.number} of ${proposals.length}`)
-    const where = `site ${site} batch ${proposal.number}`
-    const cid = evidenceCid(proposal.evidence)
-    result("evidence").examined++
-    let opened: OpenedEvidence
-    try {
-      opened = await readEvidence(cid, await evidence(cid), identities)
-    } catch (error) {
-      if (proposal.cancelled !== undefined) {
-        result("evidence").skipped.push(
-          `${where} was cancelled (${proposal.cancelled}), and its evidence is not to be had`,
-        )
-        continue
-      }
-      result("evidence").findings.push({ check: "evidence", where, what: (error as Error).message })
-      memory = { ...memory, evidence: cid, time: Number(proposal.time) }
-      continue
-    }
-    const expected = {
-      chainId: history.chainId,
-      oracle: proposal.oracle,
-      headroomBasisPoints: rulesOf(history, proposal)?.rules.headroom,
-      sharingKey: sharingKeyOf(history, proposal),
-    }
-    const faults = headerFaults(opened, proposal, expected)
-    const recomputed = recompute(opened, memory, metersAt(history, proposal.at))
-    // What is false in a cancelled batch was found out in time: nothing was minted by it. It is outside the chain of
-    // evidence: the next one carries its readings again.
-    if (proposal.cancelled !== undefined) {
-      for (const what of [...faults, ...recomputed.findings.map((finding) => finding.what)])
-        report.cancelled.push({ where, why: `recomputed: ${what}` })
-      continue
-    }
-    for (const what of faults) result("evidence").findings.push({ check: "evidence", where, what })
-    const unprescribed = "the policy prescribes no sharing key: any is taken as it is"
-    if (!expected.sharingKey && !result("evidence").skipped.includes(unprescribed))
-      result("evidence").skipped.push(unprescribed)
-    for (const finding of recomputed.findings) result(finding.check as CheckName).findings.push(finding)
-    for (const { check, why } of recomputed.skipped) {
-      const { skipped } = result(check)
-      if (!skipped.includes(why)) skipped.push(why)
-    }
-    result("meters").examined +=
-      opened.meters.length + opened.households.reduce((n, h) => n + h.meters.length, 0)
-    result("readings").examined += recomputed.readings
-    result("generation").examined += opened.generation.length
-    result("households").examined += opened.households.reduce((n, h) => n + h.records.length, 0)
-    result("statements").examined += opened.statements.filter(isMeterStatement).length
-    result("accounts").examined += opened.statements.filter(isAccountStatement).length
-    result("root").examined++
-    report.readings += recomputed.readings
-    report.counted += recomputed.counted
-    report.doubtful.push(...recomputed.doubtful)
-    report.missing.push(...recomputed.missing)
-    memory = recomputed.memory
-    if (recomputed.findings.length === 0) {
-      const statements = opened.statements.filter(isMeterStatement)
-      const accounts = opened.statements.filter(isAccountStatement)
-      proven.set(keyOf(proposal), { statements, unproven: recomputed.unproven, accounts })
-      if (accounts.length > 0)
-        report.credits = [
-          ...report.credits.filter((credit) => credit.site !== site),
-          ...accounts.map(({ household, credit }) => ({ site, household, credit })),
-        ]
-    }
+): void {
+  const { proposal } = outcome
+  const where = batchName(proposal)
+  const evidence = result("evidence")
+  evidence.examined++
+  if ("unavailable" in outcome) {
+    if (proposal.cancelled !== undefined)
+      evidence.skipped.push(
+        `${where} was cancelled (${proposal.cancelled}), and its evidence is not to be had`,
+      )
+    else evidence.findings.push({ check: "evidence", where, what: outcome.unavailable })
+    return
   }
-}
-
-/** What the evidence says of itself against what is proposed, and the rules in force. */
-export function headerFaults(
-  evidence: OpenedEvidence,
-  proposal: Proposal,
-  expected: OracleAddress & { headroomBasisPoints: number | undefined; sharingKey: Hex | undefined },
-): string[] {
-  const faults: string[] = []
-  const same = (name: string, claimed: unknown, proposed: unknown) => {
-    if (String(claimed) !== String(proposed)) faults.push(`says ${name} ${claimed}, proposed was ${proposed}`)
+  const { checked, fromCache } = outcome
+  if (fromCache) report.fromCache++
+  // What is false in a cancelled batch was found out in time: nothing was minted by it.
+  if (proposal.cancelled !== undefined) {
+    for (const what of [...checked.faults, ...checked.findings.map((finding) => finding.what)])
+      report.cancelled.push({ where, why: `recomputed: ${what}` })
+    return
   }
-  same("chain", evidence.chainId, expected.chainId)
-  same("oracle", evidence.oracle, expected.oracle)
-  same("site", evidence.site, proposal.site)
-  same("number", evidence.number, proposal.number)
-  same("time", evidence.time, proposal.time)
-  same("root", evidence.root, proposal.root)
-  same("leaf count", evidence.statements.length, proposal.leafCount)
-  same("headroom", evidence.rules.headroomBasisPoints, expected.headroomBasisPoints)
-  const { name } = evidence.rules.sharingKey
-  if (expected.sharingKey && keccak256(stringToHex(name)) !== expected.sharingKey)
-    faults.push(`shares by the key "${name}", which is not the one that the policy prescribes`)
-  return faults
+  for (const what of checked.faults) evidence.findings.push({ check: "evidence", where, what })
+  const unprescribed = "the policy prescribes no sharing key: any is taken as it is"
+  if (!sharingKeyOf(history, proposal) && !evidence.skipped.includes(unprescribed))
+    evidence.skipped.push(unprescribed)
+  for (const finding of checked.findings) result(finding.check as CheckName).findings.push(finding)
+  for (const { check, why } of checked.skipped) {
+    const { skipped } = result(check)
+    if (!skipped.includes(why)) skipped.push(why)
+  }
+  for (const name of ["meters", "readings", "generation", "households", "statements", "accounts"] as const)
+    result(name).examined += checked.examined[name]
+  result("root").examined++
+  report.readings += checked.examined.readings
+  report.counted += checked.counted
+  report.doubtful.push(...checked.doubtful)
+  report.missing.push(...checked.missing)
+  if (checked.findings.length > 0) return
+  const { statements, accounts, unproven } = checked
+  proven.set(keyOf(proposal), { statements, accounts, unproven })
+  if (accounts.length > 0)
+    report.credits = [
+      ...report.credits.filter(({ site }) => site !== proposal.site),
+      ...accounts.map(({ household, credit }) => ({ site: proposal.site, household, credit })),
+    ]
 }
 
 function blockTimes(client: PublicClient): (block: bigint) => Promise<number> {

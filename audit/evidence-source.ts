@@ -1,6 +1,6 @@
 import { createReadStream, existsSync } from "node:fs"
 import { join } from "node:path"
-import { type BlockSource, blocksInMemory, type CID } from "../protocol/block.ts"
+import { type Block, type BlockSource, blocksInMemory, type CID } from "../protocol/block.ts"
 import { readCar } from "../protocol/car.ts"
 
 /** Gets the blocks behind an evidence root, from wherever they are kept. */
@@ -14,10 +14,18 @@ const mostBytes = 256 * 1024 * 1024
  * root (`{cid}.car`).
  */
 export function evidenceFrom(place: string): EvidenceSource {
-  return /^https?:\/\//.test(place) ? (root) => fetchCar(place, root) : (root) => openCar(place, root)
+  return async (root) => blocksInMemory(await carBlocks(place, root))
 }
 
-async function fetchCar(base: string, root: CID): Promise<BlockSource> {
+/** The blocks behind a root, each checked against its address. */
+export async function carBlocks(place: string, root: CID): Promise<Block[]> {
+  const { blocks } = await readCar(
+    bounded(/^https?:\/\//.test(place) ? await fetchCar(place, root) : openCar(place, root)),
+  )
+  return blocks
+}
+
+async function fetchCar(base: string, root: CID): Promise<AsyncIterable<Uint8Array>> {
   const url = new URL(`ipfs/${root}?format=car`, base.endsWith("/") ? base : `${base}/`)
   let response: Response
   try {
@@ -30,15 +38,13 @@ async function fetchCar(base: string, root: CID): Promise<BlockSource> {
   }
   if (!response.ok || !response.body)
     throw new Error(`${url.origin} answers ${response.status} for evidence ${root}`)
-  const { blocks } = await readCar(bounded(response.body))
-  return blocksInMemory(blocks)
+  return response.body
 }
 
-async function openCar(directory: string, root: CID): Promise<BlockSource> {
+function openCar(directory: string, root: CID): AsyncIterable<Uint8Array> {
   const file = join(directory, `${root}.car`)
   if (!existsSync(file)) throw new Error(`there is no file ${file}`)
-  const { blocks } = await readCar(bounded(createReadStream(file) as AsyncIterable<Uint8Array>))
-  return blocksInMemory(blocks)
+  return createReadStream(file) as AsyncIterable<Uint8Array>
 }
 
 async function* bounded(stream: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {

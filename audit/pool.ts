@@ -141,7 +141,8 @@ function totalsOf(accounts: ReadonlyMap<Hex, PoolAccount>) {
     if (position >= 0n) totals.owed += position
     else {
       totals.debt -= position
-      totals.backed += -position < account.limit ? -position : account.limit
+      const isGood = -position <= account.limit
+      totals.backed += isGood ? -position : account.limit
     }
   }
   return totals

@@ -20,10 +20,18 @@ export function reportAsText(report: AuditReport): string {
     ...lines,
     "",
     `${report.batches} batches, ${report.readings} readings: ${report.counted} counted, ${report.doubtful.length} in doubt and not counted, ${missing} missing in the sequences.`,
+    ...(report.fromCache > 0
+      ? [`${report.fromCache} of the batches were recomputed by an earlier audit of the same cache.`]
+      : []),
     ...summary(
       "In doubt",
       report.doubtful.map(({ reason }) => reason),
     ),
+    ...(report.twins.length > 0
+      ? [
+          `${report.twins.length} time(s) a meter signed two different readings with one sequence number: the proofs are in the JSON report, and --proofs writes each to a file.`,
+        ]
+      : []),
     ...doubts(report),
     `Minted ${report.mintedWh} Wh${report.certificatesWh > 0n ? ` (${report.certificatesWh} Wh of it as certificates)` : ""}, accounted for by the meters' signatures ${report.auditedWh} Wh. Retired ${report.retiredWh} Wh.`,
     ...report.pools.map(
@@ -59,15 +67,16 @@ function summary(title: string, reasons: readonly string[]): string[] {
   return text ? [`${title}: ${text}.`] : []
 }
 
-function verdictOf(report: AuditReport): string {
+/** The verdict in a sentence. */
+export function verdictOf(report: AuditReport): string {
   if (report.ok) return "Every minted Wh is accounted for."
   const first = report.checks.flatMap((check) => check.findings)[0]
   if (first) return `Not every minted Wh is accounted for. First: ${first.where}: ${first.what}`
   return "Not every minted Wh was accounted for: part of it could not be checked (see skipped)."
 }
 
-/** The report as JSON; energies and blocks are strings of whole numbers. */
-export function reportAsJson(report: AuditReport): string {
+/** A report or an explanation as JSON; energies and blocks are strings of whole numbers. */
+export function asJson(report: object): string {
   return JSON.stringify(
     report,
     (_key, value: unknown) => (typeof value === "bigint" ? value.toString() : value),

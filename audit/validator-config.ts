@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { parse } from "yaml"
 import { z } from "zod"
+import { replicateShape } from "../evidence/settings.ts"
 import { paceShape } from "../protocol/clock.ts"
 import { configPath } from "../protocol/config-path.ts"
 import { PersonError } from "../protocol/error.ts"
@@ -16,6 +17,17 @@ const configShape = z.strictObject({
   identityFile: z.string(),
   /** The sites that this validator watches, and where the evidence of each is. */
   sites: z.array(z.strictObject({ site: z.int().positive(), evidence: z.string() })).min(1),
+  /** A broker over which it is asked as well: for a validator that nobody can reach from outside. */
+  mqtt: z
+    .strictObject({
+      url: z.string().regex(/^(mqtts?|wss?):\/\//, "must begin with mqtt:// or mqtts://"),
+      username: z.string().exactOptional(),
+      passwordFile: z.string().exactOptional(),
+      caFile: z.string().exactOptional(),
+    })
+    .exactOptional(),
+  /** Who else keeps this community's evidence, and in how many places each batch should be. */
+  replicate: replicateShape.exactOptional(),
   /** Demonstrations run time at another pace. */
   pace: paceShape.exactOptional(),
 })
@@ -41,6 +53,14 @@ export function readValidatorConfig(file: string): ValidatorConfig {
       context: result.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`),
     })
   const at = (path: string) => configPath(file, path)
-  const { dataDir, keyFile, identityFile } = result.data
-  return { ...result.data, dataDir: at(dataDir), keyFile: at(keyFile), identityFile: at(identityFile) }
+  const { dataDir, keyFile, identityFile, mqtt } = result.data
+  const files = { dataDir: at(dataDir), keyFile: at(keyFile), identityFile: at(identityFile) }
+  if (!mqtt) return { ...result.data, ...files }
+  const { passwordFile, caFile } = mqtt
+  const broker = {
+    ...mqtt,
+    ...(passwordFile !== undefined && { passwordFile: at(passwordFile) }),
+    ...(caFile !== undefined && { caFile: at(caFile) }),
+  }
+  return { ...result.data, ...files, mqtt: broker }
 }

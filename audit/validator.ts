@@ -1,14 +1,3 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  truncateSync,
-  writeSync,
-} from "node:fs"
-import { join } from "node:path"
 import { privateKeyToAccount } from "viem/accounts"
 import { signProposal } from "../protocol/attestation.ts"
 import { BrokenBlock, type CID, evidenceCid } from "../protocol/block.ts"
@@ -17,12 +6,15 @@ import { type OpenedEvidence, readEvidence } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { type OracleAddress, type Proposal, proposalDigest } from "../protocol/proposal.ts"
 import type { Identity } from "../protocol/seal.ts"
-import { headerFaults } from "./audit.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
+import { headerFaults } from "./header.ts"
 import { connect, readHistory } from "./history.ts"
 import { sharingKeyOf } from "./policies.ts"
 import { emptySite, recompute, type SiteMemory } from "./recompute.ts"
 import { type History, metersAt } from "./record.ts"
+import { openMemories } from "./validator-memory.ts"
+import { openRefusals, reasonOf } from "./validator-refusals.ts"
+import { openSigned } from "./validator-signed.ts"
 
 export type Answer = { signature: Hex } | { refused: string[] }
 
@@ -58,13 +50,16 @@ export function createValidator(options: ValidatorOptions) {
   const address = privateKeyToAccount(privateKey).address.toLowerCase() as Hex
   const client = connect(rpc)
   const signed = openSigned(dataDir)
-  const memories = new Map<string, SiteMemory>()
+  const memories = openMemories(dataDir)
+  const refusals = openRefusals(dataDir)
   let turn: Promise<unknown> = Promise.resolve()
   let waiting = 0
 
   async function answer(at: OracleAddress, proposal: Proposal): Promise<Answer> {
     const refused = (...reasons: string[]): Answer => {
-      log("refused", { site: proposal.site, number: Number(proposal.number), reasons })
+      const { site, number, root, evidence } = proposal
+      log("refused", { site, number: Number(number), reasons })
+      refusals.add({ time: clock.now(), site, number: number.toString(), root, evidence, reasons })
       return { refused: reasons }
     }
     if (at.oracle !== oracle) return refused(`this validator serves the oracle ${oracle}, not ${at.oracle}`)
@@ -130,9 +125,9 @@ export function createValidator(options: ValidatorOptions) {
       sharingKey: sharingKeyOf(history, { oracle, at: latest }),
     }
     faults.push(...headerFaults(opened, proposal, expected))
-    faults.push(...findings.map(({ where, what }) => `${where}: ${what}`))
+    faults.push(...findings.map(reasonOf))
     faults.push(...skipped.map(({ check, why }) => `its ${check} cannot be checked: ${why}`))
-    if (faults.length === 0) memories.set(cid.toString(), after)
+    if (faults.length === 0) memories.set(proposal.site, [memory, after])
     return faults
   }
 
@@ -143,23 +138,28 @@ export function createValidator(options: ValidatorOptions) {
     read: (root: CID) => Promise<OpenedEvidence>,
   ): Promise<SiteMemory> {
     const standing = history.proposals.filter((p) => p.site === proposal.site && p.cancelled === undefined)
-    const known = standing.findLastIndex((p) => memories.has(evidenceCid(p.evidence).toString()))
-    let memory = known < 0 ? emptySite : memories.get(evidenceCid(standing[known]!.evidence).toString())!
+    const memoryOf = ({ site, evidence }: Proposal) => memories.get(site, evidenceCid(evidence))
+    const known = standing.findLastIndex((p) => memoryOf(p) !== undefined)
+    let memory = known < 0 ? emptySite : memoryOf(standing[known]!)!
     for (const { evidence: digest, number, at } of standing.slice(known + 1)) {
       log("following", { site: proposal.site, number: Number(number) })
       const result = recompute(await read(evidenceCid(digest)), memory, metersAt(history, at))
       if (result.findings.length > 0)
-        throw new CannotJudge(`batch ${number} before it does not hold: ${result.findings[0]!.what}`)
+        throw new CannotJudge(`batch ${number} before it does not hold: ${reasonOf(result.findings[0]!)}`)
       memory = result.memory
     }
     // One is enough: the next proposal follows this one.
-    memories.clear()
-    if (memory.evidence) memories.set(memory.evidence.toString(), memory)
+    memories.set(proposal.site, [memory])
     return memory
   }
 
   return {
     address,
+    /** The sites that it watches. */
+    sites: [...evidence.keys()],
+    oracle,
+    /** What it did not sign and why, newest first. */
+    refusals: refusals.newest,
     /** Answers one request at a time, and lets a few wait. @throws CannotJudge */
     attest(at: OracleAddress, proposal: Proposal): Promise<Answer> {
       if (waiting >= mostWaiting) throw new CannotJudge("too many others are waiting for an answer")
@@ -172,35 +172,3 @@ export function createValidator(options: ValidatorOptions) {
 }
 
 export type Validator = ReturnType<typeof createValidator>
-
-/**
- * What was signed, kept across restarts: a line for each, on the disk before the signature leaves. A torn last line
- * is of a signature that never left.
- */
-function openSigned(dataDir: string) {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const file = join(dataDir, "signed.jsonl")
-  const digests = new Map<string, Hex>()
-  if (existsSync(file)) {
-    const text = readFileSync(file, "utf8")
-    const whole = text.slice(0, text.lastIndexOf("\n") + 1)
-    for (const line of whole.split("\n").filter(Boolean)) {
-      const { key, digest } = JSON.parse(line) as { key: string; digest: Hex }
-      digests.set(key, digest)
-    }
-    if (whole.length < text.length) truncateSync(file, Buffer.byteLength(whole))
-  }
-  return {
-    get: (key: string) => digests.get(key),
-    put(key: string, digest: Hex) {
-      const handle = openSync(file, "a", 0o600)
-      try {
-        writeSync(handle, `${JSON.stringify({ key, digest })}\n`)
-        fsyncSync(handle)
-      } finally {
-        closeSync(handle)
-      }
-      digests.set(key, digest)
-    },
-  }
-}

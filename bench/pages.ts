@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from "hono"
 import type { Meter } from "../gateway/config.ts"
 import { testMeter } from "../gateway/intake.test.support.ts"
 import { openJournal } from "../gateway/journal/journal.ts"
+import { statusAtStart } from "../gateway/settlement/status.ts"
 import type { WebContext, WebEnv } from "../gateway/web/context.ts"
 import { createDays } from "../gateway/web/days.ts"
 import { createWeb } from "../gateway/web/server.ts"
@@ -146,7 +147,15 @@ function contextOf(
       sharingKey: { name: "proportional", version: 1 },
       mqtt: { host: "127.0.0.1", port: 0 },
       web: { host: "127.0.0.1", port: 0 },
-      chain: { rpc: "http://127.0.0.1:8545", chainId: 31_337, oracle: `0x${"0".repeat(40)}`, keyFile: "key" },
+      chain: {
+        rpc: ["http://127.0.0.1:8545"],
+        chainId: 31_337,
+        oracle: `0x${"0".repeat(40)}`,
+        keyFile: "key",
+        confirmations: 3,
+        maxFeeGwei: 200,
+        warnBelowBatches: 50,
+      },
       settlement: { everySeconds: 3600, waitSeconds: 60 },
       rules: { intervalSeconds, headroomBasisPoints: 1000, clockToleranceSeconds: 120 },
       validators: [],
@@ -156,7 +165,7 @@ function contextOf(
     },
     journal,
     clock: { now: () => now, delayUntil: () => 0 },
-    settlement: { settledUpTo: 0, doing: "", problem: undefined, challenges: [], beyondChallenge: [] },
+    settlement: statusAtStart(),
     balances: new Map(),
     unreachable: new Map(),
   }

@@ -25,6 +25,30 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     summary: "show an hour of a household to somebody, with a proof",
     load: async () => (await import("./disclose.ts")).disclose,
   },
+  claim: {
+    summary: "what a household's energy meant, as a credential that anyone can verify",
+    load: async () => (await import("./claim.ts")).claim,
+  },
+  challenge: {
+    summary: "doubt a statement on chain, or show a proof of fraud",
+    load: async () => (await import("./challenge.ts")).challenge,
+  },
+  evidence: {
+    summary: "carry evidence on a stick: export, import, check",
+    load: async () => (await import("./evidence.ts")).evidence,
+  },
+  backup: {
+    summary: "an encrypted copy of the gateway, made while it runs",
+    load: async () => (await import("./backup.ts")).backup,
+  },
+  restore: {
+    summary: "put a back-up onto a new board, or try whether one could",
+    load: async () => (await import("./backup.ts")).restoreCommand,
+  },
+  config: {
+    summary: "check, migrate and explain a gateway's configuration",
+    load: async () => (await import("./config.ts")).config,
+  },
   provision: {
     summary: "the operator's tools: make keys, deploy contracts, open a site, register meters",
     load: async () => (await import("./provision.ts")).provision,

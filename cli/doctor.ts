@@ -8,6 +8,7 @@ import { type Command, required } from "./command.ts"
 
 const usualConfig = "/etc/commonwatt/gateway.yaml"
 const patienceMs = 15_000
+const chainPatienceMs = 5_000
 
 export const doctor: Command = {
   name: "doctor",
@@ -93,7 +94,8 @@ async function askChain({
 }: Parameters<Parameters<typeof lookWithoutGateway>[2]>[0]): Promise<string | undefined> {
   try {
     const { connectChain } = await import("../gateway/settlement/chain.ts")
-    const connected = connectChain(chain)
+    const connected = connectChain({ ...chain, site, timeoutMs: chainPatienceMs })
+    await connected.survey()
     await connected.check()
     await connected.head(site)
     return undefined

@@ -27,6 +27,17 @@ export async function deployAction(values: Values): Promise<number> {
   return values.check ? check(values, plan) : put(values, plan)
 }
 
+/** All of it with one file: what a community decided is deployed, set, and compared with what was compiled. */
+export async function community(values: Values, [action = ""]: readonly string[]): Promise<number> {
+  if (action !== "init")
+    throw new PersonError("What about the community?", {
+      next: "commonwatt provision community init --plan FILE …",
+    })
+  const code = await deployAction(values)
+  if (code !== 0 || values["dry-run"]) return code
+  return deployAction({ ...values, check: true, deployment: values.out })
+}
+
 async function put(values: Values, plan: CommunityPlan): Promise<number> {
   const out = required(values, "out", "the file that will say where the contracts are")
   for (const line of describePlan(plan)) say(line)

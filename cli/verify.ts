@@ -17,7 +17,6 @@ import { parseOcmf, verifyOcmf } from "../protocol/ocmf/record.ts"
 import { Clock, decodeReading, MalformedReading, type Reading, readingDigest } from "../protocol/reading.ts"
 import { verifySignature } from "../protocol/signature.ts"
 import { type Command, optional } from "./command.ts"
-import { isDisclosure, verifyDisclosure } from "./disclosure.ts"
 
 const clocks = ["unknown", "informative", "synchronised", "relative"]
 
@@ -41,6 +40,9 @@ Usage: commonwatt verify FILE [--format cose|ocmf|bsm] [--key HEX] [--rpc URL]
 
 A disclosure (commonwatt disclose) is checked against the batch that commits to it; with --rpc, a node of its chain,
 also whether that batch stands there. A line for each interval: proven, onChain, its energies.
+A proof of fraud (a JSON file, as audit, gateways and validators write them) is judged too: {"proven": …} says whether
+one meter signed two readings with one sequence number, or one validator two roots with one number. So is a claim
+(vc+jwt): {"valid": …} says whether its issuer signed it.
 
 Prints a JSON line for each record. It gives two answers and the reasons for each that is not true, as
 {"about":"valid"|"usable","reason":"..."}:
@@ -65,8 +67,11 @@ Examples:
         context: [`Also given: ${rest.join(" ")}`],
       })
     const bytes = withoutMark(readBytes(file))
-    const asText = Buffer.from(bytes).toString("utf8")
-    if (isDisclosure(asText)) return verifyDisclosure(asText, optional(values, "rpc"))
+    if (/^\s*(\{|eyJ)/.test(Buffer.from(bytes.subarray(0, 100)).toString("utf8"))) {
+      const { verifyDocument } = await import("./verify-document.ts")
+      const answer = await verifyDocument(bytes, file, optional(values, "rpc"))
+      if (answer !== undefined) return answer
+    }
     const format = optional(values, "format") ?? detectFormat(bytes)
     const examine = examiners[format as Format]
     if (!Object.hasOwn(examiners, format) || !examine)

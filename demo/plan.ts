@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
+import { entropyToMnemonic } from "@scure/bip39"
+import { wordlist } from "@scure/bip39/wordlists/english.js"
 import { mnemonicToAccount } from "viem/accounts"
 import {
   createSigningKey,
@@ -193,6 +195,7 @@ export const accounts = {
   operator: accountKey(0),
   gateway: accountKey(1),
   validators: [accountKey(2), accountKey(3), accountKey(4)],
+  relay: accountKey(5),
 } as const
 
 /** What the demonstration's accounts are kept by; they are stated at each midnight. */
@@ -223,8 +226,18 @@ export function accountNames(plan: DemoPlan): Map<Hex, string> {
   return new Map([...homes, [fundOf(plan), "Commons fund"]])
 }
 
-function householdOf(plan: Pick<DemoPlan, "seed">, home: string): Hex {
-  return toHex(secretOf(plan.seed, `household ${home}`).subarray(0, 20))
+/** The twelve words of a household's key, which a browser takes. */
+export function householdWords(plan: Pick<DemoPlan, "seed">, home: string): string {
+  return entropyToMnemonic(secretOf(plan.seed, `household ${home}`).subarray(0, 16), wordlist)
+}
+
+const householdAddresses = new Map<string, Hex>()
+
+export function householdOf(plan: Pick<DemoPlan, "seed">, home: string): Hex {
+  const words = householdWords(plan, home)
+  const address = householdAddresses.get(words) ?? (mnemonicToAccount(words).address.toLowerCase() as Hex)
+  householdAddresses.set(words, address)
+  return address
 }
 
 /** The secret that signs for a meter: its own, or the gateway's for it. */
@@ -276,6 +289,9 @@ const operatorHash =
   "$scrypt$ln=14,r=8,p=1$Mdm+887Wkjt2ohIBkTDl/Q$+wik4MZ8sGGtAPBTul2I6GFzSUPsduMcztoR9XmFhJM"
 
 /** The gateway's configuration file, as an operator would write it. */
+/** Days pass in seconds, so what is looked at every ten minutes elsewhere is looked at every ten seconds. */
+const lookSeconds = 10
+
 export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: number): ConfigInput {
   const { ports, pace, scenario, everySeconds } = plan
   const listed = statements(plan, site)
@@ -292,12 +308,20 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
       chainId,
       oracle: deployment.oracle,
       keyFile: "gateway.key",
+      // It is the only node, and what it has mined stays.
+      confirmations: 1,
     },
+    relay: { keyFile: "relay.key" },
     settlement: { everySeconds: plan.batchSeconds, waitSeconds: 20 },
     rules: { intervalSeconds: 900, headroomBasisPoints, clockToleranceSeconds: 120 },
     accounts: accountsOf(plan),
     sharingPool: deployment.pools[site]!,
     validators: ports.validators.map((port) => `http://127.0.0.1:${port}`),
+    replicate: {
+      factor: 3,
+      peers: ports.validators.map((port) => `http://127.0.0.1:${port}`),
+      everySeconds: lookSeconds,
+    },
     auditors: [plan.auditor.recipient],
     households: scenario.homes.map(({ name }) => ({ name, address: householdOf(plan, name) })),
     buses: [{ name: plainMetersBus, tcp: { host: "127.0.0.1", port: ports.modbus } }],
@@ -336,6 +360,7 @@ export function validatorConfig(plan: DemoPlan, deployment: Deployment, site: nu
     keyFile: `validator-${i + 1}.key`,
     identityFile: "auditor.key",
     sites: [{ site, evidence: `http://127.0.0.1:${plan.ports.web}` }],
+    replicate: { factor: 2, peers: [`http://127.0.0.1:${plan.ports.web}`], everySeconds: lookSeconds },
     pace: plan.pace,
   }
 }

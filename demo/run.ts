@@ -6,6 +6,7 @@ import { evidenceFrom } from "../audit/evidence-source.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsText } from "../audit/report.ts"
 import { truth } from "../device-sim/main.ts"
+import { invitationsFile, keepInvitation, newInvitation } from "../gateway/web/invitations.ts"
 import { createClock } from "../protocol/clock.ts"
 import { PersonError } from "../protocol/error.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
@@ -23,6 +24,8 @@ import {
   creditLimit,
   type DemoPlan,
   gatewayConfig,
+  householdOf,
+  householdWords,
   operatorPassword,
   plainKeyFile,
   planDemo,
@@ -143,6 +146,7 @@ async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (lin
   write("scenario.yaml", stringify(plan.scenario))
   write("gateway.yaml", stringify(gatewayConfig(plan, deployment, site)))
   write("gateway.key", accounts.gateway.key)
+  write("relay.key", accounts.relay.key)
   for (const meter of plan.scenario.meters)
     if (meter.kind === "modbus") write(plainKeyFile(meter.name), toHex(secretOf(plan.seed, meter.name)))
   for (const [i, { key }] of accounts.validators.entries()) {
@@ -180,11 +184,29 @@ function readDeployment(directory: string): Deployment {
   return JSON.parse(readFileSync(join(directory, "deployment.json"), "utf8"))
 }
 
-function whereToLook({ ports }: DemoPlan, { oracle, pools }: Deployment, directory: string): string[] {
+const invitationSeconds = 7 * 86_400
+
+/** Invites whoever runs the demonstration into the first home. @returns how to get in, for people. */
+function inviteHousehold(plan: DemoPlan, directory: string): string[] {
+  const { name } = plan.scenario.homes[0]!
+  const expires = Math.floor(Date.now() / 1000) + invitationSeconds
+  const { token, entry } = newInvitation(householdOf(plan, name), expires)
+  const dataDir = join(directory, "gateway")
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  keepInvitation(invitationsFile(dataDir), entry)
+  return [
+    `  Household  http://localhost:${plan.ports.web}/join#${token} lets you into ${name}, once.`,
+    `             The words of its key: ${householdWords(plan, name)}`,
+  ]
+}
+
+function whereToLook(plan: DemoPlan, { oracle, pools }: Deployment, directory: string): string[] {
+  const { ports } = plan
   const web = `http://127.0.0.1:${ports.web}`
   return [
     "",
     `  Page       ${web}`,
+    ...inviteHousehold(plan, directory),
     `  Meters     mqtt://127.0.0.1:${ports.mqtt} (readings at meters/METERID/readings), modbus tcp 127.0.0.1:${ports.modbus} units 1 and 2`,
     `  Chain      http://127.0.0.1:${ports.chain}, oracle ${oracle}`,
     `  Operator   ${web}/operator (any user, password ${operatorPassword})`,

@@ -75,6 +75,7 @@ t.test(
     t.equal(config.dataDir, "/etc/commonwatt/data")
     t.equal(config.chain.keyFile, "/etc/keys/gateway.key")
     t.equal(config.chain.oracle, "0xabcdef0123456789abcdef0123456789abcdef01")
+    t.match(config.chain, { rpc: ["https://rpc.example.org"], confirmations: 3, maxFeeGwei: 200 })
     t.same(config.rules, { intervalSeconds: 900, headroomBasisPoints: 1000, clockToleranceSeconds: 120 })
     t.same(config.settlement, { everySeconds: 3600, waitSeconds: 120 })
     t.equal(config.timeSync, "systemd")
@@ -126,17 +127,20 @@ t.test(
   },
 )
 
+t.test("several nodes keep their order", async (t) => {
+  const rpc = ["https://two.example", "https://one.example/key"]
+  const config = { ...good(), chain: { ...good().chain, rpc } }
+  t.same(checkConfig(stringify(config), "gateway.yaml").chain.rpc, rpc)
+})
+
 /** Each bad configuration: what is changed in a good one, and what the operator is told. */
 type Input = ReturnType<typeof good>
 const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = {
   "a setting that is missing": [(c) => Reflect.deleteProperty(c, "site"), /^site: /],
-  "a setting that does not exist": [
-    (c) => Object.assign(c, { sites: 7 }),
-    /^file: Unrecognized key: "sites"$/,
-  ],
+  "a setting that does not exist": [(c) => Object.assign(c, { sites: 7 }), /^sites: is not known here$/],
   "a setting that does not exist, further in": [
     (c) => Object.assign(c.meters[0]!, { rated: 5000 }),
-    /^meters\.0: Unrecognized key: "rated"$/,
+    /^meters\.0\.rated: is not known here$/,
   ],
   "a site that is not a number": [(c) => Object.assign(c, { site: "seven" }), /^site: .*expected number/],
   "a site of 0": [(c) => Object.assign(c, { site: 0 }), /^site: .*>0/],
@@ -181,7 +185,20 @@ const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = 
     (c) => Object.assign(c.chain, { oracle: "0x12" }),
     /^chain\.oracle: must be 20 bytes of hexadecimal$/,
   ],
-  "an rpc that is no URL": [(c) => Object.assign(c.chain, { rpc: "example" }), /^chain\.rpc: Invalid URL$/],
+  "an rpc that is no URL": [
+    (c) => Object.assign(c.chain, { rpc: "example" }),
+    /^chain\.rpc\.0: Invalid URL$/,
+  ],
+  "a second node that is no web address": [
+    (c) => Object.assign(c.chain, { rpc: ["https://one.example", "ftp://two.example"] }),
+    /^chain\.rpc\.1: Invalid URL$/,
+  ],
+  "a node that is named twice": [
+    (c) => Object.assign(c.chain, { rpc: ["https://one.example", "https://one.example"] }),
+    /^chain\.rpc: must name each node once$/,
+  ],
+  "no depth at all": [(c) => Object.assign(c.chain, { confirmations: 0 }), /^chain\.confirmations: .*>=1$/],
+  "gas for nothing": [(c) => Object.assign(c.chain, { maxFeeGwei: 0 }), /^chain\.maxFeeGwei: .*>0$/],
   "a clock that nobody keeps": [
     (c) => Object.assign(c, { timeSync: "ntp" }),
     /^timeSync: .*"systemd"\|"trusted"/,
@@ -194,7 +211,7 @@ const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = 
   "no meter": [(c) => Object.assign(c, { meters: [] }), /^meters: .*>=1/],
   "a batch in the middle of an interval": [
     (c) => Object.assign(c.settlement, { everySeconds: 1000 }),
-    /^settlement\.everySeconds must be a multiple of rules\.intervalSeconds$/,
+    /^settlement\.everySeconds: must be a multiple of rules\.intervalSeconds$/,
   ],
   "an interval of no time": [
     (c) => Object.assign(c.rules, { intervalSeconds: 0 }),
@@ -338,10 +355,11 @@ for (const [name, [change, told]] of Object.entries(bad))
     const error = complaintAbout(t, stringify(config))
     t.match(
       error.message,
-      /^The configuration \/etc\/commonwatt\/gateway\.yaml has (a mistake|1 mistake\(s\))\.$/,
+      /^The configuration \/etc\/commonwatt\/gateway\.yaml has (a mistake|2 mistakes)\.$/,
     )
-    t.match(error.context, [told])
-    t.equal(error.context.length, 1)
+    const [, line, what = ""] = /^line (\d+): (.*)$/s.exec(error.context[0]!) ?? []
+    t.ok(Number(line) > 0)
+    t.match(what, told)
   })
 
 t.test("all mistakes of form are named at once", async (t) => {
@@ -349,13 +367,48 @@ t.test("all mistakes of form are named at once", async (t) => {
   Object.assign(config, { site: -1, auditors: [] })
   Object.assign(config.meters[1]!.modbus!, { unit: -1 })
   const error = complaintAbout(t, stringify(config))
-  t.match(error.message, / has 3 mistake\(s\)\.$/)
-  t.match([...error.context].sort(), [/^auditors: /, /^meters\.1\.modbus\.unit: /, /^site: /])
+  t.match(error.message, / has 3 mistakes\.$/)
+  t.match([...error.context].map((line) => line.replace(/^line \d+: /, "")).sort(), [
+    /^auditors: /,
+    /^meters\.1\.modbus\.unit: /,
+    /^site: /,
+  ])
+})
+
+t.test("all that does not fit together is named at once, in one go over the file", async (t) => {
+  const config = good()
+  Object.assign(config.settlement, { everySeconds: 1000 })
+  Object.assign(config.meters[0]!, { household: `0x${"3".repeat(40)}` })
+  Object.assign(config.meters[1]!, { name: "Anna roof", publicKey: "0x12" })
+  Object.assign(config, { mqtt: {} })
+  t.match(
+    complaintAbout(t, stringify(config)).context.map((line) => line.replace(/^line \d+: /, "")),
+    [
+      /^settlement/,
+      /^meters\.0 .*no household/,
+      /^meters\.1 .*same name/,
+      /^meters\.1 .*32 bytes/,
+      /^mqtt: give/,
+    ],
+  )
+})
+
+t.test("a mistake is named with the line on which it stands, or on which it would", async (t) => {
+  const lines = stringify(good()).split("\n")
+  const on = (text: string) => lines.findIndex((line) => line.includes(text)) + 1
+  const told = (from: string, to: string) => complaintAbout(t, lines.join("\n").replace(from, to)).context[0]
+  t.match(told("chainId: 100", "chainId: ten"), new RegExp(`^line ${on("chainId")}: chain\\.chainId: `))
+  t.match(told("ratedW: 43470", "ratedW: 0"), new RegExp(`^line ${on("43470")}: meters\\.1\\.ratedW: `))
+  t.match(told("unit: 1", "unit: one"), new RegExp(`^line ${on("unit: 1")}: meters\\.1\\.modbus\\.unit: `))
+  t.match(told("  chainId: 100\n", ""), new RegExp(`^line ${on("chain:")}: chain\\.chainId: `))
 })
 
 t.test("what is not YAML, or empty, is said to be so", async (t) => {
   t.match(complaintAbout(t, "site: [7"), { message: /is not valid YAML\.$/, context: [/line 1/] })
-  t.match(complaintAbout(t, ""), { message: /has 1 mistake\(s\)\.$/, context: [/^file: .*expected object/] })
+  t.match(complaintAbout(t, ""), {
+    message: /has a mistake\.$/,
+    context: [/^(line 1: )?file: .*expected object/],
+  })
 })
 
 t.test("a file that cannot be read is named, with what to do", async (t) => {
@@ -416,7 +469,7 @@ t.test("a sharing key that cannot be meant is refused, with the reason", async (
   const stranger = `0x${"9".repeat(40)}`
   const cases: [object, RegExp][] = [
     [{ accounts: { version: 1 } }, /accounts\.fund/],
-    [{ sharingPool: `0x${"11".repeat(20)}` }, /sharingPool settles accounts, and there are no accounts/],
+    [{ sharingPool: `0x${"11".repeat(20)}` }, /sharingPool: settles accounts, and there are no accounts/],
     [{ sharingKey: { name: "fair", version: 1 } }, /sharingKey\.name/],
     [{ sharingKey: { name: "minimum", version: 1 } }, /intervalSeconds must be 3600/],
     [

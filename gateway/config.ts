@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs"
-import { parse as parseYaml } from "yaml"
+import { type Document, isMap, LineCounter, type Node, parseDocument } from "yaml"
 import { z } from "zod"
 import type { Restart } from "../energy/restart.ts"
 import { parseSpanishCoefficients } from "../energy/spanish-coefficients.ts"
+import { replicateShape } from "../evidence/settings.ts"
 import { paceShape } from "../protocol/clock.ts"
 import { configPath } from "../protocol/config-path.ts"
 import { PersonError } from "../protocol/error.ts"
@@ -11,7 +12,8 @@ import { Assurance, type MeterKey, Scheme, schemeFacts, schemeNames } from "../p
 import { readMeterKey } from "../protocol/meter-key-text.ts"
 import { namedBy, type SharingKey, sharingKeyShape } from "../protocol/sharing-key.ts"
 import { accountsShape } from "../protocol/tariff.ts"
-import { isPasswordHash } from "./password.ts"
+import { currentVersion, migrate } from "./config-versions.ts"
+import { relayShape } from "./relay/settings.ts"
 import { deviceFor } from "./sources/modbus/devices.ts"
 import { profileNamed, readProfiles, shippedProfiles } from "./sources/modbus/profile.ts"
 import type { Profile } from "./sources/modbus/profile-shape.ts"
@@ -23,6 +25,10 @@ import {
   placeShape,
 } from "./sources/modbus/settings.ts"
 import { atPaths, mistakeIn, mqttShape } from "./sources/mqtt/settings.ts"
+import { webShape } from "./web/settings.ts"
+import { offsetOf, type Remark, remarksOf } from "./yaml-places.ts"
+
+export const logLevels = ["debug", "info", "warn", "error"] as const
 
 const hex = (bytes: number) =>
   z
@@ -32,47 +38,87 @@ const hex = (bytes: number) =>
 const count = z.int().nonnegative()
 const seconds = z.int().positive()
 const wholeWh = z.union([count, z.string().regex(/^\d+$/)]).transform(BigInt)
-const listener = z.strictObject({
-  host: z.string(),
-  port: z.int().min(0).max(65535),
-  operatorPassword: z
-    .string()
-    .refine(isPasswordHash, 'must be a scrypt hash: "$scrypt$ln=14,r=8,p=1$salt$hash"')
-    .exactOptional()
+const file = z.string().min(1)
+const nodeAddress = z.url({ protocol: /^https?$/ })
+
+/** Whatever is above is a slip of the pen. */
+const mostGwei = 1_000_000
+const chainShape = z.strictObject({
+  rpc: z
+    .preprocess((one) => (Array.isArray(one) ? one : [one]), z.array(nodeAddress).min(1))
+    .refine((all) => new Set(all).size === all.length, "must name each node once")
     .describe(
-      "The hash of the password for the operator's page, from `commonwatt provision password`. Left out: nobody sees that page.",
+      "A node of the chain, or a list of several: they are compared, and one takes over where another fails.",
     ),
+  chainId: z.int().positive().describe("The chain that the nodes must be on."),
+  oracle: hex(20).describe("The oracle contract, from deployment.json."),
+  keyFile: file.describe("The site's key, plain or sealed."),
+  confirmations: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(3)
+    .describe(
+      "How deep in the chain something must be before it counts as there to stay; 1 is the last block.",
+    ),
+  maxFeeGwei: z
+    .number()
+    .positive()
+    .max(mostGwei)
+    .default(200)
+    .describe("Most that is paid for a unit of gas, gwei: while the chain asks more, settlement waits."),
+  warnBelowBatches: count
+    .default(50)
+    .describe("With gas money for fewer batches than this there is a warning."),
 })
 
 const meterShape = z.strictObject({
-  name: z.string().min(1),
-  household: hex(20),
-  scheme: z.enum(schemeNames),
-  publicKey: z.string(),
-  ratedW: z.int().positive(),
-  startTime: count,
-  startWh: wholeWh.default(0n),
-  /** Restarts of its register of generated energy, as they are registered: `commonwatt provision meter restart`. */
+  name: z.string().min(1).describe("What people call it; no two alike."),
+  household: hex(20).describe("The address of the household that is paid, one of `households`."),
+  scheme: z.enum(schemeNames).describe("What kind of key it has."),
+  publicKey: z.string().describe("Its public key in hexadecimal, or as its label has it."),
+  ratedW: z.int().positive().describe("What it can generate or carry at most, W, as it is registered."),
+  startTime: count.describe("When it was commissioned, Unix seconds, as it is registered."),
+  startWh: wholeWh
+    .default(0n)
+    .describe(
+      "What its register of generated energy showed then, whole Wh, as it is registered; 0 if left out.",
+    ),
   restarts: z
-    .array(z.strictObject({ time: count, finalWh: wholeWh, firstWh: wholeWh }))
+    .array(
+      z.strictObject({
+        time: count.describe("Since when, Unix seconds."),
+        finalWh: wholeWh.describe("What the register showed at last, whole Wh."),
+        firstWh: wholeWh.describe("What it goes on from, whole Wh."),
+      }),
+    )
     .default([])
     .refine(
       (all) => all.every(({ time }, i) => i === 0 || time > all[i - 1]!.time),
       "must be in order of time, no two at once",
+    )
+    .describe(
+      "Restarts of its register, as they are registered: `commonwatt provision meter restart` prints the lines.",
     ),
-  /** A meter that the gateway polls. Without this a meter sends by MQTT. */
-  modbus: placeShape.exactOptional(),
+  modbus: placeShape
+    .exactOptional()
+    .describe("A meter that the gateway polls. Without this a meter sends by MQTT."),
 })
 
 const configShape = z.strictObject({
-  site: z.int().positive(),
-  name: z.string().default("Commonwatt"),
-  /** Where the community's days begin and end on the pages: a name of the IANA database, as "Europe/Berlin". */
+  version: z
+    .literal(currentVersion)
+    .default(currentVersion)
+    .describe("Of this file's form. `commonwatt config migrate` brings an older file to it."),
+  site: z.int().positive().describe("The site's number, from `commonwatt provision site`."),
+  name: z.string().default("Commonwatt").describe("The community's name, as pages show it."),
   timeZone: z
     .string()
     .refine(isTimeZone, 'is no time zone of the IANA database, as "Europe/Berlin" is one')
-    .default("UTC"),
-  /** Where the roofs are, degrees, north and east positive: tells generation at night. A tenth of a degree is enough. */
+    .default("UTC")
+    .describe(
+      "Where the community's days begin and end on the pages: a name of the IANA database, as `Europe/Berlin`.",
+    ),
   location: z
     .strictObject({
       latitude: z.number().min(-90).max(90).describe("Degrees, north positive."),
@@ -80,63 +126,141 @@ const configShape = z.strictObject({
     })
     .exactOptional()
     .describe("Where the roofs are, to a tenth of a degree: without it nobody sees generation at night."),
-  dataDir: z.string(),
-  /** Demonstrations run time at another pace. */
-  pace: paceShape.exactOptional(),
-  /** Who says that this machine's clock is right: systemd-timesyncd, or the operator (chrony, GPS). */
-  timeSync: z.enum(["systemd", "trusted"]).default("systemd"),
-  mqtt: mqttShape,
-  web: listener,
-  chain: z.strictObject({ rpc: z.url(), chainId: z.int().positive(), oracle: hex(20), keyFile: z.string() }),
-  settlement: z.strictObject({
-    /** A batch is made at every multiple of this, Unix seconds. */
-    everySeconds: seconds,
-    /** How long a batch waits for meters that have not reported up to its time, seconds of the wall clock. */
-    waitSeconds: count.default(120),
-  }),
-  /**
-   * From one write of readings to the next at least, seconds: spares an SD card. A meter's acknowledgement waits for it,
-   * and the page shows what was written. Left out: 60, and 0 at another pace.
-   */
-  holdSeconds: z.int().min(0).max(600).exactOptional(),
-  rules: z.strictObject({
-    intervalSeconds: seconds.default(900),
-    headroomBasisPoints: count.default(1000),
-    clockToleranceSeconds: count.default(120),
-  }),
-  /** How an interval's surplus is divided among the households: docs/sharing.md. */
-  sharingKey: z.unknown().transform(lowerCaseAddresses).pipe(sharingKeyShape).optional(),
-  /** What shared energy is worth, and who keeps what of it: docs/sharing.md. */
-  accounts: z.unknown().transform(lowerCaseAddresses).pipe(accountsShape).optional(),
-  /** The SharingPool in which account statements are settled: `commonwatt provision pool`. */
-  sharingPool: hex(20).exactOptional(),
-  /** The same as Spain's distributors take it: a file of coefficients by supply point. */
+  dataDir: file.describe("Where the journal is: on a disk that you trust."),
+  logLevel: z
+    .enum(logLevels)
+    .exactOptional()
+    .describe("How much is logged; `info` if left out. `commonwatt run --log LEVEL` goes before it."),
+  pace: paceShape.exactOptional().describe("For demonstrations alone: time runs at another pace."),
+  timeSync: z
+    .enum(["systemd", "trusted"])
+    .default("systemd")
+    .describe("Who says that this machine's clock is right: systemd-timesyncd, or you (chrony, GPS)."),
+  mqtt: mqttShape.describe(
+    "How readings come by MQTT: a plain listener, one with TLS, or a broker of your own.",
+  ),
+  web: webShape.describe("Where the pages are served."),
+  relay: relayShape
+    .exactOptional()
+    .describe(
+      "Carries what households sign to the chain, and pays its gas. Left out: they cannot send or retire from here.",
+    ),
+  chain: chainShape.describe("Where batches are settled."),
+  settlement: z
+    .strictObject({
+      everySeconds: seconds.describe("A batch is made at every multiple of this, Unix seconds."),
+      waitSeconds: count
+        .default(120)
+        .describe("How long a batch waits for meters that have not reported up to its time, real seconds."),
+    })
+    .describe("When batches are made."),
+  holdSeconds: z
+    .int()
+    .min(0)
+    .max(600)
+    .exactOptional()
+    .describe(
+      "From one write of readings to the next at least: spares an SD card. A meter's acknowledgement waits for it, and the page shows what was written. Left out: 60, and 0 at another pace.",
+    ),
+  rules: z
+    .strictObject({
+      intervalSeconds: seconds.default(900).describe("How long an interval is."),
+      headroomBasisPoints: count
+        .default(1000)
+        .describe("How far above rated power a meter may be, in 1/10,000: as in the contract."),
+      clockToleranceSeconds: count
+        .default(120)
+        .describe("How far ahead of this machine's clock a reading's time may be."),
+    })
+    .describe("What readings are judged and shared by. Validators hold the gateway to it."),
+  sharingKey: z
+    .unknown()
+    .transform(lowerCaseAddresses)
+    .pipe(sharingKeyShape)
+    .optional()
+    .describe(
+      "How an interval's surplus is divided among the households: docs/sharing.md. Left out: proportional.",
+    ),
+  accounts: z
+    .unknown()
+    .transform(lowerCaseAddresses)
+    .pipe(accountsShape)
+    .optional()
+    .describe("What shared energy is worth, and who keeps what of it: docs/sharing.md."),
+  sharingPool: hex(20)
+    .exactOptional()
+    .describe("The SharingPool in which account statements are settled: `commonwatt provision pool`."),
   coefficients: z
     .strictObject({
-      file: z.string(),
-      version: z.int().min(1),
-      year: z.int().min(2000).max(2200).exactOptional(),
-      utcOffsetHours: z.union([z.literal(0), z.literal(1)]).exactOptional(),
-      /** The address of the household behind each supply point (CUPS). */
-      supplyPoints: z.record(z.string().toUpperCase(), hex(20)),
+      file: file.describe("The file of coefficients by supply point."),
+      version: z.int().min(1).describe("The community's own number for it; it goes up with each change."),
+      year: z.int().min(2000).max(2200).exactOptional().describe("For a file of hourly coefficients."),
+      utcOffsetHours: z
+        .union([z.literal(0), z.literal(1)])
+        .exactOptional()
+        .describe("0 in the Canary Islands, 1 on the mainland."),
+      supplyPoints: z
+        .record(z.string().toUpperCase(), hex(20))
+        .describe("The address of the household behind each supply point (CUPS)."),
     })
-    .exactOptional(),
-  validators: z.array(z.url()).default([]),
-  /** Who may open sealed evidence: `age1…`. */
-  auditors: z.array(z.string().startsWith("age1")).min(1),
-  households: z.array(
-    z.strictObject({
-      name: z.string().min(1),
-      address: hex(20),
-      recipient: z.string().startsWith("age1").optional(),
-    }),
-  ),
-  /** The lines on which meters are polled. */
-  buses: z.array(busShape).default([]),
-  /** An operator's own device profiles, beside those that Commonwatt has. */
-  profilesDir: z.string().exactOptional(),
-  meters: z.array(meterShape).min(1),
+    .exactOptional()
+    .describe("The sharing key as Spain's distributors take it, in place of `sharingKey`."),
+  validators: z.array(z.url()).default([]).describe("Where batches are sent to be signed."),
+  replicate: replicateShape
+    .exactOptional()
+    .describe("Who else keeps this community's evidence, and in how many places each batch should be."),
+  diskBudgetMB: z
+    .int()
+    .min(16)
+    .exactOptional()
+    .describe(
+      "What the journal may take of the disk: beyond it, what is settled and kept by others leaves it, the oldest first.",
+    ),
+  backup: z
+    .strictObject({
+      directory: file.describe("Where they are put: a stick that stays in, or a disk of another machine."),
+      recipients: z
+        .array(z.string().startsWith("age1"))
+        .min(1)
+        .describe("Who may open them, beside whoever has the site's key: `age1…`."),
+      everyHours: z.int().min(1).max(720).default(24).describe("How often one is made."),
+      keep: z
+        .int()
+        .min(1)
+        .max(1000)
+        .default(7)
+        .describe("So many are kept in the directory; older ones are removed."),
+    })
+    .exactOptional()
+    .describe("Encrypted copies of the journal, this file and the keys that it names."),
+  auditors: z
+    .array(z.string().startsWith("age1"))
+    .min(1)
+    .describe("Who may open sealed evidence: `age1…`, from `commonwatt provision key --kind auditor`."),
+  households: z
+    .array(
+      z.strictObject({
+        name: z.string().min(1).describe("As pages show it."),
+        address: hex(20).describe("Its account; no two alike."),
+        recipient: z
+          .string()
+          .startsWith("age1")
+          .optional()
+          .describe("Its own key for what is sealed of it: `age1…`."),
+      }),
+    )
+    .describe("Who shares."),
+  buses: z.array(busShape).default([]).describe("The lines on which meters are polled."),
+  profilesDir: file
+    .exactOptional()
+    .describe("An operator's own device profiles, beside those that Commonwatt has: docs/profiles.md."),
+  meters: z.array(meterShape).min(1).describe("The meters that the gateway hears."),
 })
+
+/** The file's settings as JSON Schema (draft 2020-12), as they are written. */
+export function configSchema(): z.core.JSONSchema.BaseSchema {
+  return z.toJSONSchema(configShape, { io: "input", unrepresentable: "any" })
+}
 
 /** @throws PersonError naming the file, the line and the reason. */
 function readCoefficients(
@@ -153,6 +277,10 @@ function readCoefficients(
   }
   const households = new Map(Object.entries(supplyPoints))
   return parseSpanishCoefficients(text, { ...coefficients, fileName: file, households })
+}
+
+function filesAt<T extends { certFile: string; keyFile: string }>(tls: T, at: (path: string) => string): T {
+  return { ...tls, certFile: at(tls.certFile), keyFile: at(tls.keyFile) }
 }
 
 /** People paste addresses with the capitals of their checksum. */
@@ -186,7 +314,7 @@ export interface Meter {
   modbus?: Omit<ModbusPlace, "profile"> & { profile: Profile }
 }
 
-export interface Config extends Omit<ConfigFile, "meters" | "sharingKey" | "coefficients"> {
+export interface Config extends Omit<ConfigFile, "version" | "meters" | "sharingKey" | "coefficients"> {
   meters: Meter[]
   sharingKey: SharingKey
 }
@@ -195,7 +323,7 @@ export interface Config extends Omit<ConfigFile, "meters" | "sharingKey" | "coef
 export type ConfigInput = z.input<typeof configShape>
 
 /**
- * Reads and checks a gateway's configuration. Paths in it are relative to the file, or `$CREDENTIALS_DIRECTORY/…`.
+ * Reads and checks a gateway's configuration. Paths in it are relative to the file.
  * @throws PersonError naming the file, the places in it and the reasons.
  */
 export function readConfig(file: string): Config {
@@ -213,59 +341,162 @@ export function readConfig(file: string): Config {
 
 /** The same from text. */
 export function checkConfig(text: string, file: string): Config {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  if (document.errors.length > 0)
+    throw new PersonError(`The configuration ${file} is not valid YAML.`, {
+      context: document.errors.map(({ message }) => message.trimEnd()),
+    })
   let value: unknown
   try {
-    value = parseYaml(text)
+    value = document.toJS()
   } catch (cause) {
     throw new PersonError(`The configuration ${file} is not valid YAML.`, {
       context: [(cause as Error).message],
     })
   }
+  const read = readSettings(value, file)
+  if ("config" in read) return read.config
+  throw new PersonError(`The configuration ${file} has ${counted(read.mistakes.length)}.`, {
+    context: read.mistakes.map(({ place, says }) => {
+      const { line } = lines.linePos(offsetOf(document.contents as Node | null, place))
+      // A name in brackets belongs to the place: `meters.1 (Anna roof): …`.
+      const where = `${place.map(String).join(".") || "file"}${says.startsWith("(") ? " " : ": "}`
+      return `line ${line}: ${where}${says}`
+    }),
+    ...nextStep(document),
+  })
+}
+
+const counted = (n: number) => (n === 1 ? "a mistake" : `${n} mistakes`)
+
+function nextStep(document: Document): { next?: string } {
+  const version = isMap(document.contents) ? document.get("version") : undefined
+  if (typeof version === "number" && version > currentVersion)
+    return {
+      next: `It is of version ${version}, for a newer Commonwatt; this one reads version ${currentVersion}.`,
+    }
+  // Its version alone says little: who writes a file by hand leaves it out.
+  if (version === undefined && isMap(document.contents) && migrate(document.clone()).length > 1)
+    return { next: "It was made for an earlier Commonwatt: commonwatt config migrate FILE" }
+  return {}
+}
+
+/** What each setting may be, then what they mean together. @returns all the mistakes there are of either kind. */
+function readSettings(value: unknown, file: string): { config: Config } | { mistakes: Remark[] } {
   const result = configShape.safeParse(value)
-  if (!result.success)
-    throw new PersonError(`The configuration ${file} has ${result.error.issues.length} mistake(s).`, {
-      context: result.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`),
-    })
-  const config = result.data
-  const wrong = (what: string) =>
-    new PersonError(`The configuration ${file} has a mistake.`, { context: [what] })
-  const { intervalSeconds } = config.rules
-  if (config.settlement.everySeconds % intervalSeconds !== 0)
-    throw wrong("settlement.everySeconds must be a multiple of rules.intervalSeconds")
-  if (config.accounts?.tariffs.some(({ from }) => from % intervalSeconds !== 0))
-    throw wrong("accounts.tariffs begin with an interval: from must be a multiple of rules.intervalSeconds")
-  if (config.sharingPool !== undefined && !config.accounts)
-    throw wrong("sharingPool settles accounts, and there are no accounts")
+  if (!result.success) return { mistakes: result.error.issues.flatMap(remarksOf) }
+  const settings = result.data
   const at = (path: string) => configPath(file, path)
-  const { coefficients, ...rest } = config
-  if (coefficients && config.sharingKey)
-    throw wrong("sharingKey and coefficients are two keys: keep one of them")
-  const sharingKey: SharingKey = coefficients
-    ? readCoefficients(at(coefficients.file), coefficients)
-    : (config.sharingKey ?? { name: "proportional", version: 1 })
-  if (sharingKey.name === "minimum" && intervalSeconds !== 3600)
-    throw wrong("sharingKey minimum is by the hour: rules.intervalSeconds must be 3600")
-  if ("seconds" in sharingKey && sharingKey.seconds % intervalSeconds !== 0)
-    throw wrong("sharingKey.seconds must be a multiple of rules.intervalSeconds")
+  const mistakes: Remark[] = []
+  const wrong = (place: Remark["place"], says: string) => void mistakes.push({ place, says })
+
+  const { accounts, rules, settlement } = settings
+  if (settlement.everySeconds % rules.intervalSeconds !== 0)
+    wrong(["settlement", "everySeconds"], "must be a multiple of rules.intervalSeconds")
+  if (accounts?.tariffs.some(({ from }) => from % rules.intervalSeconds !== 0))
+    wrong(["accounts", "tariffs"], "begin with an interval: from must be a multiple of rules.intervalSeconds")
+  if (settings.sharingPool !== undefined && !accounts)
+    wrong(["sharingPool"], "settles accounts, and there are no accounts")
+  if (settings.diskBudgetMB !== undefined && (settings.replicate?.factor ?? 1) < 2)
+    wrong(
+      ["diskBudgetMB"],
+      "needs replicate, with a factor of 2 or more: what leaves the journal must be kept by somebody else too",
+    )
+  const sharingKey = sharingKeyOf(settings, at, wrong)
   const households = new Set<Hex>()
-  config.households.forEach(({ name, address }, i) => {
-    if (households.has(address))
-      throw wrong(`households.${i} (${name}): another household has the same address`)
+  settings.households.forEach(({ name, address }, i) => {
+    if (households.has(address)) wrong(["households", i], `(${name}): another household has the same address`)
     households.add(address)
   })
-  const profiles = config.profilesDir === undefined ? shippedProfiles : readProfiles(at(config.profilesDir))
-  const mistakeInLines = mistakeInBuses(config.buses)
-  if (mistakeInLines) throw wrong(mistakeInLines)
   for (const household of namedBy(sharingKey))
     if (!households.has(household))
-      throw wrong(`the sharing key names ${household}, and no household has this address`)
+      wrong(["sharingKey"], `the sharing key names ${household}, and no household has this address`)
+  const mistakeInLines = mistakeInBuses(settings.buses)
+  if (mistakeInLines) wrong(...placed(mistakeInLines))
+  const meters = metersOf(settings, households, profilesFor(settings, at, wrong), at, wrong)
+  const names = new Set(settings.meters.map(({ name }) => name))
+  const mistake = mistakeIn(settings.mqtt, names, households)
+  if (mistake) wrong(...placed(mistake))
+  if (mistakes.length > 0) return { mistakes }
+  const { version: _, coefficients, ...rest } = settings
+  return {
+    config: {
+      ...rest,
+      sharingKey,
+      meters,
+      mqtt: atPaths(settings.mqtt, at),
+      dataDir: at(settings.dataDir),
+      ...(settings.backup && { backup: { ...settings.backup, directory: at(settings.backup.directory) } }),
+      ...(settings.profilesDir !== undefined && { profilesDir: at(settings.profilesDir) }),
+      chain: { ...settings.chain, keyFile: at(settings.chain.keyFile) },
+      web: { ...settings.web, ...(settings.web.tls && { tls: filesAt(settings.web.tls, at) }) },
+      ...(settings.relay && { relay: { ...settings.relay, keyFile: at(settings.relay.keyFile) } }),
+    },
+  }
+}
+
+type Wrong = (place: Remark["place"], says: string) => void
+
+/** Words that begin with their place, as `buses.2 (attic): …`, as place and words. */
+function placed(mistake: string): [Remark["place"], string] {
+  const [, place, says] = /^([a-zA-Z0-9.]+?):? (.*)$/s.exec(mistake)!
+  return [place!.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part)), says!]
+}
+
+/** @returns the key to go on with, also where there is a mistake. */
+function sharingKeyOf(
+  { sharingKey, coefficients, rules: { intervalSeconds } }: ConfigFile,
+  at: (path: string) => string,
+  wrong: Wrong,
+): SharingKey {
+  if (coefficients && sharingKey)
+    wrong(["coefficients"], "sharingKey and coefficients are two keys: keep one of them")
+  let key: SharingKey = sharingKey ?? { name: "proportional", version: 1 }
+  if (coefficients && !sharingKey)
+    try {
+      key = readCoefficients(at(coefficients.file), coefficients)
+    } catch (error) {
+      wrong(["coefficients"], inOneLine(error))
+    }
+  if (key.name === "minimum" && intervalSeconds !== 3600)
+    wrong(["sharingKey"], "minimum is by the hour: rules.intervalSeconds must be 3600")
+  if ("seconds" in key && key.seconds % intervalSeconds !== 0)
+    wrong(["sharingKey", "seconds"], "must be a multiple of rules.intervalSeconds")
+  return key
+}
+
+function profilesFor({ profilesDir }: ConfigFile, at: (path: string) => string, wrong: Wrong) {
+  if (profilesDir === undefined) return shippedProfiles
+  try {
+    return readProfiles(at(profilesDir))
+  } catch (error) {
+    wrong(["profilesDir"], inOneLine(error))
+    return shippedProfiles
+  }
+}
+
+/** @throws what is not for a person. */
+function inOneLine(error: unknown): string {
+  if (!(error instanceof PersonError)) throw error
+  return [error.message, ...error.context, error.next].filter(Boolean).join(" ")
+}
+
+/** The meters that are right. */
+function metersOf(
+  { meters, buses, rules: { intervalSeconds } }: ConfigFile,
+  households: ReadonlySet<Hex>,
+  profiles: ReadonlyMap<string, Profile>,
+  at: (path: string) => string,
+  wrong: Wrong,
+): Meter[] {
   const taken = new Set<string>()
   const isFirst = (what: string) => !taken.has(what) && taken.add(what).has(what)
-  const meters = config.meters.map((meter, i): Meter => {
-    const wrongHere = (what: string) => wrong(`meters.${i} (${meter.name}): ${what}`)
+  return meters.flatMap((meter, i): Meter[] => {
     const { name, household, ratedW, startTime, startWh, restarts, modbus } = meter
-    if (!isFirst(`name ${name}`)) throw wrongHere("another meter has the same name")
-    if (!households.has(household)) throw wrongHere(`no household has the address ${household}`)
+    const wrongHere = (what: string) => wrong(["meters", i], `(${name}): ${what}`)
+    if (!isFirst(`name ${name}`)) wrongHere("another meter has the same name")
+    if (!households.has(household)) wrongHere(`no household has the address ${household}`)
     let key: MeterKey
     let profile: Profile | undefined
     try {
@@ -273,56 +504,35 @@ export function checkConfig(text: string, file: string): Config {
       profile = modbus && profileNamed(modbus.profile, profiles)
       if (profile && modbus) deviceFor(profile, modbus)
     } catch (cause) {
-      throw wrongHere([(cause as Error).message, (cause as PersonError).next].filter(Boolean).join(" "))
+      wrongHere([(cause as Error).message, (cause as PersonError).next].filter(Boolean).join(" "))
+      return []
     }
     // Under another scheme the same key would be another meter, and the same energy would count twice.
-    if (!isFirst(`key ${toHex(key.publicKey)}`)) throw wrongHere("another meter has the same key")
+    if (!isFirst(`key ${toHex(key.publicKey)}`)) wrongHere("another meter has the same key")
     const { format, generation } = schemeFacts(key.scheme)
     const signsItself = format !== "cose"
     if (modbus && profile) {
-      const mistake = mistakeInPlace(modbus, config.buses, profile, format)
-      if (mistake) throw wrongHere(mistake)
       const { bus, unit, everySeconds } = modbus
-      if (!signsItself && key.scheme !== Scheme.ed25519)
-        throw wrongHere("a key that the gateway holds must be ed25519")
-      if (signsItself && generation !== (modbus.measures === "generation"))
-        throw wrongHere(
+      const mistake = mistakeInPlace(modbus, buses, profile, format)
+      if (mistake) wrongHere(mistake)
+      else if (!signsItself && key.scheme !== Scheme.ed25519)
+        wrongHere("a key that the gateway holds must be ed25519")
+      else if (signsItself && generation !== (modbus.measures === "generation"))
+        wrongHere(
           `modbus.measures is ${modbus.measures}, and the scheme says that it measures ${generation ? "generation" : "a connection"}`,
         )
       // One device under two names would be paid twice.
-      if (!isFirst(`device ${bus} unit ${unit}`)) throw wrongHere("another meter is the same Modbus unit")
+      if (!isFirst(`device ${bus} unit ${unit}`)) wrongHere("another meter is the same Modbus unit")
       if (everySeconds > intervalSeconds)
-        throw wrongHere("modbus.everySeconds must not be more than rules.intervalSeconds")
+        wrongHere("modbus.everySeconds must not be more than rules.intervalSeconds")
     }
     const assurance = modbus && !signsItself ? Assurance.gateway : Assurance.meter
-    return {
-      name,
-      household,
-      key,
-      assurance,
-      ratedW,
-      startTime,
-      startWh,
-      restarts,
-      ...(modbus &&
-        profile && {
-          modbus: {
-            ...modbus,
-            profile,
-            ...(modbus.keyFile !== undefined && { keyFile: at(modbus.keyFile) }),
-          },
-        }),
-    }
+    const keyFile = modbus?.keyFile === undefined ? {} : { keyFile: at(modbus.keyFile) }
+    return [
+      {
+        ...{ name, household, key, assurance, ratedW, startTime, startWh, restarts },
+        ...(modbus && profile && { modbus: { ...modbus, profile, ...keyFile } }),
+      },
+    ]
   })
-  const mistake = mistakeIn(config.mqtt, new Set(meters.map(({ name }) => name)), households)
-  if (mistake) throw wrong(mistake)
-  return {
-    ...rest,
-    sharingKey,
-    meters,
-    mqtt: atPaths(config.mqtt, at),
-    dataDir: at(config.dataDir),
-    ...(config.profilesDir !== undefined && { profilesDir: at(config.profilesDir) }),
-    chain: { ...config.chain, keyFile: at(config.chain.keyFile) },
-  }
 }

@@ -63,6 +63,7 @@ export function createIntake(
     meterById: (meterId: Hex) => byId.get(meterId),
     stateOf: ({ key }: Meter) => states.get(key.meterId) ?? recall(key.meterId),
     earlier: ({ key }: Meter, sequence: number) => journal.readings.earlier(key.meterId, sequence),
+    forgottenUpTo: ({ key }: Meter) => journal.readings.forgottenUpTo(key.meterId),
   }
   function recall(meterId: Hex): MeterState {
     const state = journal.readings.state(meterId)

@@ -1,12 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Logger } from "pino"
+import { openEvidenceStore } from "../evidence/store.ts"
 import { createClock } from "../protocol/clock.ts"
 import type { Hex } from "../protocol/hex.ts"
+import { readAccountKey } from "../protocol/key-file.ts"
 import { Clock as ClockQuality, readingDigest } from "../protocol/reading.ts"
+import { createBackups } from "./backups.ts"
 import type { Config, Meter } from "./config.ts"
+import { createEvidenceKeeping, evidenceDirectory } from "./evidence.ts"
+import { forgetSettled } from "./housekeeping.ts"
 import { createIntake, type Intake, type Outcome } from "./intake.ts"
 import { type Journal, openJournal } from "./journal/journal.ts"
-import { createSettlement } from "./settlement/settlement.ts"
+import { saysDamage, watched } from "./journal/watched.ts"
+import { noteLoss } from "./recovery/marker.ts"
+import { noticeLoss } from "./recovery/notice.ts"
 import { startPoller } from "./sources/modbus/poller.ts"
 import { deviceOf } from "./sources/modbus/reader.ts"
 import { createPlainMeterSigner } from "./sources/modbus/sign.ts"
@@ -23,9 +30,12 @@ import { watchFindings } from "./supervise/watch.ts"
 import type { WebContext } from "./web/context.ts"
 import { newOperatorToken } from "./web/operator/access.ts"
 import { startWeb } from "./web/server.ts"
+import { openSessions } from "./web/session/store.ts"
 
-const settleEveryMs = 500
-const balancesEveryMs = 2_000
+/** Every look at the chain costs traffic: nothing there is in a hurry, but for a demonstration that runs time faster. */
+const settleEveryMs = { usual: 20_000, paced: 500 }
+const balancesEveryMs = { usual: 300_000, paced: 2_000 }
+const relayEveryMs = 1_000
 const healthEveryMs = 60_000
 const stopPatienceMs = 2_000
 const usualHoldSeconds = 60
@@ -33,6 +43,9 @@ const usualHoldSeconds = 60
 const slackMs = 5 * 60_000
 /** One step may send many transactions and wait a minute for each. */
 const settlePatienceMs = 60 * 60_000
+const keepEveryMs = 5_000
+const usualLookSeconds = 600
+const backupLookMs = 60_000
 
 export interface Gateway {
   /** Of the plain listener, and of the one with TLS. */
@@ -41,21 +54,57 @@ export interface Gateway {
   webPort: number
   /** One line of what it does and what lacks, for who looks at the service. */
   status(): string
+  /** Resolves, with the reason, when it cannot go on and must be stopped and started again. */
+  failed: Promise<string>
   stop(): Promise<void>
 }
 
-/**
- * Puts the gateway's parts together and starts them: sources → verify → journal → settlement; the web reads.
- * @param progress learns of each part whether it goes on.
- */
+export interface GatewayOptions {
+  /** The file that the configuration was read from: it goes into back-ups. */
+  configFile?: string
+  /** Ends a start that waits. */
+  stopping?: AbortSignal
+  /** Learns of each part whether it goes on. */
+  progress?: Progress
+}
+
+/** Puts the gateway's parts together and starts them: sources → verify → journal → settlement; the web reads. */
 export async function startGateway(
   config: Config,
   log: Logger,
-  progress: Progress = createProgress(() => performance.now()),
+  {
+    configFile,
+    stopping = new AbortController().signal,
+    progress = createProgress(() => performance.now()),
+  }: GatewayOptions = {},
 ): Promise<Gateway> {
   const clock = createClock(config.pace, Date.now)
   const monotonic = () => performance.now()
-  const journal = openJournal(config.dataDir, config.meters)
+  const wallClock = () => Math.floor(Date.now() / 1000)
+  const store = openEvidenceStore(evidenceDirectory(config.dataDir))
+  store.sync()
+  const loss = noticeLoss(config, store, wallClock())
+  if (loss) {
+    const { bringBack } = await import("./recovery/bring-back.ts")
+    await bringBack(loss, { config, store, now: wallClock, stopping, log })
+  }
+  let fail: (why: string) => void = () => {}
+  let lost = false
+  const failed = new Promise<string>((resolve) => {
+    fail = resolve
+  })
+  const lose = (why: string, sound = false) => {
+    if (lost) return
+    lost = true
+    try {
+      noteLoss(config.dataDir, { why, since: wallClock(), sound, aside: [] })
+    } catch (error) {
+      log.error({ why: (error as Error).message }, "the loss could not be written down")
+    }
+    log.fatal({ why }, "the gateway ends, and brings its journal back when it starts again")
+    fail(why)
+  }
+  const { journal, storage } = watched(openJournal(config.dataDir, config.meters), (why) => lose(why))
   const unreachable = new Map<Meter, string>()
   const balances = new Map<Hex, bigint>()
   const holdMs = 1000 * (config.holdSeconds ?? (config.pace ? 0 : usualHoldSeconds))
@@ -125,8 +174,22 @@ export async function startGateway(
   })
   // viem is the largest part of the program and wanted only where the chain is: loaded once the meters are being heard.
   const { connectChain } = await import("./settlement/chain.ts")
-  const chain = connectChain(config.chain)
-  const settlement = createSettlement({ config, journal, chain, clock, monotonic, log })
+  const { createSettlement } = await import("./settlement/settlement.ts")
+  const chain = connectChain({ ...config.chain, site: config.site })
+  const { siteIdentity } = await import("../protocol/site-identity.ts")
+  const { recipient } = await siteIdentity(readAccountKey(config.chain.keyFile, "The site's key"))
+  const settlement = createSettlement({ config, journal, chain, recipient, clock, monotonic, log })
+  const { createProposedHeads } = await import("../evidence/proposed.ts")
+  const proposed = createProposedHeads(config.chain)
+  const evidence = createEvidenceKeeping({
+    config,
+    store,
+    journal,
+    proposedRoots: async () => (await proposed()).map(({ root }) => root),
+    now: wallClock,
+    log,
+  })
+  const backups = createBackups({ config, configFile, recipient, now: wallClock, log })
 
   const context: WebContext = {
     config,
@@ -134,29 +197,61 @@ export async function startGateway(
     clock,
     settlement: settlement.status,
     balances,
+    evidence,
+    storage,
+    backup: backups.status,
     unreachable,
   }
-  const wallClock = () => Math.floor(Date.now() / 1000)
-  noteStart(config.dataDir, wallClock())
-  const health = createHealth(context, () => machineFacts(config, wallClock()), monotonic)
+  const wallNow = () => Math.floor(Date.now() / 1000)
+  const sessions = openSessions(config.dataDir, wallNow)
+  const relay = await relayOf(config, journal, wallNow, log)
+  const wallet = { sessions, relay, now: wallNow, monotonic: () => monotonic() / 1000, log }
+  const { letHouseholdsIn } = await import("./web/households.ts")
+  const { session, addRoutes } = letHouseholdsIn(context, wallet)
+  noteStart(config.dataDir, wallNow())
+  const health = createHealth(context, () => machineFacts(config, wallNow()), monotonic)
   const token = newOperatorToken()
   const access = { passwordHash: config.web.operatorPassword, token, monotonic }
-  const web = await startWeb(context, config.web, log, undefined, { health, access })
+  const web = await startWeb(context, config.web, log, session, addRoutes, { health, access })
   writeDoor(config.dataDir, { url: localUrl(config.web.host, web.port), token })
   const tellFindings = watchFindings(log)
 
-  const stopping = new AbortController()
+  const ending = new AbortController()
+  const { signal } = ending
+  const rhythm = config.pace ? "paced" : "usual"
   const settled = progress.loop("settlement", settlePatienceMs)
-  const settling = every(settleEveryMs, stopping.signal, () => settlement.advance().finally(settled))
-  const balancing = every(balancesEveryMs, stopping.signal, async () => {
+  const settling = every(settleEveryMs[rhythm], signal, async () => {
+    await settlement.advance().finally(settled)
+    if (saysDamage(settlement.status.problem)) lose(`the journal is damaged: ${settlement.status.problem}`)
+  })
+  const balancing = every(balancesEveryMs[rhythm], signal, async () => {
     for (const { address } of config.households) balances.set(address, await chain.balance(address))
   })
-  const watching = every(healthEveryMs, stopping.signal, async () => {
+  let said: string | undefined
+  const keeping = every(keepEveryMs, signal, async () => {
+    if (storage.problem !== said) log.error({ problem: storage.problem ?? "none" }, "storing readings")
+    said = storage.problem
+    await evidence.keep()
+    await forgetSettled(config, journal, evidence, clock.now())
+  })
+  const replicating = every(1000 * (config.replicate?.everySeconds ?? usualLookSeconds), signal, async () => {
+    await evidence.round()
+    const [head] = await proposed([config.site])
+    if (head && !journal.batches.get(head.number) && (await evidence.fetch(head.root)))
+      lose(`the chain has batch ${head.number} of this site, and the journal does not know it`, true)
+  })
+  const backingUp = every(backupLookMs, signal, () => backups.look())
+  const watching = every(healthEveryMs, signal, async () => {
     for (const rare of [quarantined, restarted]) rare.sum()
     tellFindings(health.look().findings)
   })
-  log.info({ site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port }, "the gateway is up")
+  const relaying = relay && every(relayEveryMs, signal, () => relay.advance())
+  log.info(
+    { site: config.site, mqtt: mqtt.port, mqttTls: mqtt.tlsPort, web: web.port, webTls: web.tlsPort },
+    "the gateway is up",
+  )
   return {
+    failed,
     mqttPort: mqtt.port,
     mqttTlsPort: mqtt.tlsPort,
     webPort: web.port,
@@ -166,16 +261,31 @@ export async function startGateway(
         settlement.status.problem ?? settlement.status.doing,
       ].join("; "),
     async stop() {
-      stopping.abort()
+      ending.abort()
       removeDoor(config.dataDir)
       await Promise.all([poller.stop(), mqtt.close(), web.close()])
       await intake.drain()
       // A step of settlement may be waiting for a chain that is away; it may be broken off anywhere.
-      await Promise.race([Promise.all([settling, balancing, watching]), sleep(stopPatienceMs)])
+      await Promise.race([
+        Promise.all([settling, balancing, keeping, replicating, backingUp, watching, relaying]),
+        sleep(stopPatienceMs),
+      ])
       for (const rare of [quarantined, restarted]) rare.sum(true)
       journal.close()
+      store.close()
+      sessions.close()
     },
   }
+}
+
+async function relayOf({ relay, chain }: Config, journal: Journal, now: () => number, log: Logger) {
+  if (!relay) return undefined
+  const [{ connectRelayChain }, { createRelay }] = await Promise.all([
+    import("./relay/chain.ts"),
+    import("./relay/relay.ts"),
+  ])
+  const connected = connectRelayChain(chain, relay.keyFile, chain.keyFile)
+  return createRelay({ journal, chain: connected, at: chain, settings: relay, now, log })
 }
 
 /** More than a client has under way at once when the gateway ends. */

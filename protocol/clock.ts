@@ -9,14 +9,13 @@ export interface Clock {
 
 /** `Pace` as it stands in configuration files. */
 export const paceShape = z.strictObject({
-  /** Virtual Unix seconds at `wallStart`. */
-  start: z.int(),
-  /** Wall clock in Unix milliseconds at `start`. */
-  wallStart: z.number(),
-  /** Virtual seconds per second. */
-  speed: z.number().positive(),
-  /** Virtual time stops here, if given. It never overtakes the wall clock in any case. */
-  end: z.int().exactOptional(),
+  start: z.int().describe("Virtual Unix seconds at `wallStart`."),
+  wallStart: z.number().describe("Wall clock in Unix milliseconds at `start`."),
+  speed: z.number().positive().describe("Virtual seconds per second."),
+  end: z
+    .int()
+    .exactOptional()
+    .describe("Virtual time stops here, if given. It never overtakes the wall clock in any case."),
 })
 
 /**

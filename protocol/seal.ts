@@ -10,6 +10,9 @@ export async function newIdentity(): Promise<{ identity: Identity; recipient: Re
   return { identity, recipient: await identityToRecipient(identity) }
 }
 
+/** The public key of a secret one. */
+export { identityToRecipient }
+
 /** Encrypts to every recipient; each can open it alone. @throws RangeError without any: nobody could open it. */
 export async function seal(content: Uint8Array, recipients: readonly Recipient[]): Promise<Uint8Array> {
   if (recipients.length === 0) throw new RangeError("Sealed evidence needs at least one recipient.")

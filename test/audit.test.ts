@@ -1,12 +1,16 @@
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { compactVerify, importJWK } from "jose"
 import t from "tap"
-import { encodeFunctionData } from "viem"
+import { encodeFunctionData, keccak256 } from "viem"
 import { type AuditReport, audit } from "../audit/audit.ts"
 import { certificateId } from "../audit/books.ts"
 import type { CheckName } from "../audit/checks.ts"
+import { createClaimant } from "../audit/claim.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
+import { createExplainer, type Question } from "../audit/explain.ts"
+import { explanationAsText } from "../audit/explain-text.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsText } from "../audit/report.ts"
 import { certificatesAbi } from "../contracts/generated/certificates.ts"
@@ -15,10 +19,12 @@ import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
 import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
 import { retirementsAbi } from "../contracts/generated/retirements.ts"
 import { accounts } from "../demo/plan.ts"
+import { readEmissionFactors } from "../energy/emission-factors.ts"
 import type { StoredReading } from "../gateway/journal/readings.ts"
-import { type Hex, toHex } from "../protocol/hex.ts"
+import { issuerOf, signCredential } from "../protocol/credential.ts"
+import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { leafOf } from "../protocol/statement.ts"
-import { buildTree, proofOf } from "../protocol/tree.ts"
+import { buildTree, proofOf, rootFromProof } from "../protocol/tree.ts"
 import { connectOperator, mined } from "../provisioning/operator.ts"
 import { startTestChain } from "./chain.ts"
 import { type Community, hour, start, startCommunity } from "./community.ts"
@@ -61,6 +67,135 @@ t.test("an honest history is accounted for to the Wh", async (t) => {
   t.equal(report.mintedWh, 6000n)
   t.equal(report.auditedWh, 6000n)
   t.match(reportAsText(report), /Every minted Wh is accounted for\.\n$/)
+
+  t.test("why a home got what it got is told down to the bytes that its meter signed", async (t) => {
+    const explained = async (question: Question, identities = [community.auditor.identity]) => {
+      const explainer = createExplainer(question)
+      const report = await audit({
+        client: connect(chain.rpc),
+        oracle: community.deployment.oracle,
+        evidence: evidenceFrom(community.evidenceUrl),
+        identities,
+        progress: () => {},
+        reader: explainer.reader,
+      })
+      return explainer.explain(report)
+    }
+    const household = community.households[0]!
+    const day = await explained({ about: "household", household, from: start, to: start + 86_400 })
+    t.equal(day.auditOk, true)
+    t.same(
+      day.payments.map(({ payment }) => [payment.number, payment.fromWh, payment.toWh]),
+      [
+        [1n, 0n, 1000n],
+        [2n, 1000n, 3000n],
+      ],
+    )
+    for (const { payment, statement, leaf, reading, batch, proposed } of day.payments) {
+      t.same(payment.mints, [
+        { account: household, wh: payment.toWh - payment.fromWh, certificates: undefined },
+      ])
+      t.equal(keccak256(reading!.bytes), statement!.reading)
+      t.equal(reading!.generatedWh, statement!.generatedWh)
+      t.equal(leaf!.hash, toHex(leafOf(statement!)))
+      t.equal(
+        toHex(
+          rootFromProof(
+            fromHex(leaf!.hash),
+            leaf!.proof.map((node) => fromHex(node)),
+          ),
+        ),
+        batch!.root,
+      )
+      t.equal(proposed!.signers.length, 2)
+    }
+    t.equal(
+      day.intervals.reduce((sum, { generatedWh }) => sum + generatedWh!, 0n),
+      3000n,
+      "intervals and mints agree",
+    )
+    t.equal(day.shares.length, 12)
+    t.match(explanationAsText(day), /Minted: 3\.000 kWh to it by 2 settlement\(s\)\./)
+
+    const sealed = await explained(day.question, [])
+    t.same(sealed.shares, [])
+    t.match(sealed.notShown, [/sealed/])
+    const mint = await explained({ about: "mint", transaction: day.payments[1]!.payment.transaction })
+    t.same(
+      mint.payments.map(({ payment }) => payment.number),
+      [2n, 2n],
+    )
+    const batch = await explained({ about: "batch", site: community.site, number: 1n })
+    t.equal(batch.payments.length, 2)
+    const stranger = await explained({
+      about: "household",
+      household: `0x${"99".repeat(20)}`,
+      from: start,
+      to: start + 86_400,
+    })
+    t.match(explanationAsText(stranger), /Minted: 0\.000 kWh.*Not shown: nothing was settled for it/s)
+  })
+
+  t.test(
+    "what it meant is claimed only for what the audit holds, and a standard library verifies it",
+    async (t) => {
+      const household = community.households[0]!
+      const claimed = async (over: { identities?: string[]; household?: Hex; from?: number } = {}) => {
+        const period = { household, from: start, to: start + 2 * hour, ...over }
+        const claimant = createClaimant(period)
+        const report = await audit({
+          client: connect(chain.rpc),
+          oracle: community.deployment.oracle,
+          evidence: evidenceFrom(community.evidenceUrl),
+          identities: over.identities ?? [community.auditor.identity],
+          progress: () => {},
+          reader: claimant.reader,
+        })
+        return { claimant, report }
+      }
+      const table = "# grid: DE\n# source: made up\n# version: 1\nhour,grams_per_kwh\n2026-06-01T00:00Z,400\n"
+      const factors = readEmissionFactors(new TextEncoder().encode(table))
+      const secret = community.meters[0]!.secret
+      const { claimant, report } = await claimed()
+      const credential = claimant.claim(report, factors, issuerOf(secret), start)
+      t.match(credential.credentialSubject, {
+        id: `did:pkh:eip155:31337:${household}`,
+        generatedWh: "2000",
+        avoidedGrams: "400",
+        intervals: "8",
+        withoutFactor: "4",
+        emissionFactors: { sha256: factors.sha256 },
+      })
+      const last = community.journal.batches.newest(1)[0]!
+      t.match(credential.evidence, {
+        oracle: community.deployment.oracle,
+        sites: [
+          {
+            batches: 2,
+            lastBatch: { number: "2", root: last.root, evidenceRoot: `ipfs://${last.evidence}` },
+          },
+        ],
+      })
+      const jwk = JSON.parse(Buffer.from(issuerOf(secret).slice("did:jwk:".length), "base64url").toString())
+      const { payload } = await compactVerify(
+        signCredential(credential, secret),
+        await importJWK(jwk, "EdDSA"),
+      )
+      t.same(JSON.parse(Buffer.from(payload).toString()), credential)
+
+      t.throws(() => claimant.claim({ ...report, ok: false }, factors, issuerOf(secret), start), {
+        message: /The audit does not hold, so nothing is claimed/,
+      })
+      const blind = await claimed({ identities: [] })
+      t.throws(() => blind.claimant.claim(blind.report, factors, issuerOf(secret), start), {
+        message: /sealed in 2/,
+      })
+      const nobody = await claimed({ household: `0x${"99".repeat(20)}` })
+      t.throws(() => nobody.claimant.claim(nobody.report, factors, issuerOf(secret), start), {
+        message: /no records/,
+      })
+    },
+  )
 
   t.test("without a key the households stay sealed, and the audit says that it skipped them", async (t) => {
     const report = await auditOf(community, { key: false })

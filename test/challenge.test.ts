@@ -1,16 +1,30 @@
 import t from "tap"
+import { parseEventLogs } from "viem"
 import { audit } from "../audit/audit.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsText } from "../audit/report.ts"
 import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
+import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
 import { stakesAbi } from "../contracts/generated/stakes.ts"
 import { accounts } from "../demo/plan.ts"
+import { equivocationsIn } from "../gateway/journal/equivocations.ts"
 import type { Chain } from "../gateway/settlement/chain.ts"
+import { usualPatience } from "../gateway/settlement/settlement.ts"
+import { signProposal } from "../protocol/attestation.ts"
+import {
+  judgeEquivocation,
+  readEquivocation,
+  type TwinReadings,
+  type TwinRoots,
+  writeEquivocation,
+} from "../protocol/equivocation.ts"
+import type { PersonError } from "../protocol/error.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
 import { leafOf, type MeterStatement } from "../protocol/statement.ts"
 import { buildTree, proofOf } from "../protocol/tree.ts"
-import { connectOperator, mined } from "../provisioning/operator.ts"
+import { doubt, proveTwinReadings, proveTwinRoots } from "../provisioning/challenge.ts"
+import { connectOperator, mined, send } from "../provisioning/operator.ts"
 import { startTestChain } from "./chain.ts"
 import { type Community, hour, start, startCommunity } from "./community.ts"
 import { serveYesSayer } from "./yes-sayer.ts"
@@ -168,8 +182,11 @@ t.test("whenever the program ends while it answers, the next start answers what 
     },
   }
   await community.settlement({ chain: ending }).advance()
-  const twin = community.settlement()
-  await Promise.all([community.settlement().advance(), twin.advance()])
+  // Of two at once one loses its place in the lane, and need not wait for long to see it.
+  const patience = { ...usualPatience, receiptMs: 3_000, behindMs: 0 }
+  const twins = [community.settlement({ patience }), community.settlement({ patience })]
+  for (let i = 0; i < 5 && (await community.chain.openChallenges(community.site)) > 0; i++)
+    await Promise.all(twins.map((twin) => twin.advance()))
   t.equal(await community.chain.openChallenges(community.site), 0, "also by two at once")
   await community.settle()
   t.equal(await community.chain.totalSupply(), 2000n)
@@ -248,4 +265,59 @@ t.test("what no meter can have made, and what its meter takes back, is cancelled
   t.equal((await community.chain.proposal(community.site, 2n)).status, "cancelled")
   t.equal(await doubt.stake(), wei(rules.siteStake), "nobody is slashed for a register that fell")
   t.equal(await community.chain.totalSupply(), 0n)
+})
+
+t.test("a proof of fraud in a file is all that the contract needs", async (t) => {
+  const community = await startCommunity(chain, { homes: 1, rules })
+  t.teardown(() => community.stop())
+  const { deployment, site, journal, config } = community
+  const meter = community.meters[0]!
+  await community.report(start, start + hour)
+  meter.sequence--
+  const lie = community.sign(meter, start + hour + 60, { generatedWh: 900n })
+  t.match(await community.intake.submit({ source: "test", bytes: lie }), { reason: "equivocation" })
+  const [kept, ...more] = equivocationsIn(config.dataDir, config.meters)
+  t.same(more, [])
+  const proof = readEquivocation(writeEquivocation(kept!)) as TwinReadings
+  t.match(await judgeEquivocation(proof), { proven: true, by: meter.key.meterId, sequence: 4 })
+  await send(challenger, proveTwinReadings(deployment.oracle, proof))
+  const status = await challenger.readContract({
+    address: deployment.registry,
+    abi: meterRegistryAbi,
+    functionName: "meter",
+    args: [meter.key.meterId],
+  })
+  t.equal(status.status, 2, "the meter is suspended")
+
+  const { key, address } = accounts.validators[0]!
+  const at = { chainId: 31_337, oracle: deployment.oracle }
+  const signed = async (leafCount: number) => {
+    const [evidence, root] = [1, 2].map((n): Hex => `0x${n.toString(16).padStart(64, "0")}`) as [Hex, Hex]
+    const proposal = { site, number: 7n, root, evidence, time: BigInt(start), leafCount, validatorSet: 1 }
+    return { proposal, signature: await signProposal(at, proposal, key) }
+  }
+  const twinRoots = readEquivocation(
+    writeEquivocation({ kind: "roots", ...at, a: await signed(1), b: await signed(2) }),
+  ) as TwinRoots
+  t.match(await judgeEquivocation(twinRoots), { proven: true, by: address })
+  const { logs } = await send(challenger, proveTwinRoots(deployment.stakes, twinRoots))
+  const events = parseEventLogs({ abi: stakesAbi, logs, eventName: "DoubleSignature" })
+  t.match(events, [{ args: { site, number: 7n } }])
+  const again = await send(challenger, proveTwinRoots(deployment.stakes, twinRoots)).catch((error) => error)
+  t.match(String((again as PersonError).context), /AlreadyPunished/)
+
+  t.test("and a leaf can be doubted from its batch's evidence alone", async (t) => {
+    const honest = await startCommunity(chain, { homes: 1, rules })
+    t.teardown(() => honest.stop())
+    await honest.report(start, start + hour)
+    const settlement = honest.settlement()
+    await settlement.advance()
+    const statements = honest.journal.batches.statements(1n)
+    const about = { site: honest.site, number: 1n, bond: wei(rules.bond) }
+    await send(challenger, doubt(honest.deployment.oracle, about, statements, statements[0]!))
+    t.equal(await honest.chain.openChallenges(honest.site), 1)
+    await settlement.advance()
+    t.equal(await honest.chain.openChallenges(honest.site), 0, "the gateway answers it")
+  })
+  t.equal(journal.batches.get(1n), undefined)
 })

@@ -38,7 +38,23 @@ const chain = await startTestChain()
 t.teardown(() => chain.stop())
 
 t.test("each command has help with an example, and answers a mistake in words", async (t) => {
-  for (const name of ["demo", "run", "sim", "read", "verify", "validate", "audit", "provision"]) {
+  for (const name of [
+    "demo",
+    "run",
+    "sim",
+    "read",
+    "verify",
+    "validate",
+    "audit",
+    "claim",
+    "challenge",
+    "disclose",
+    "evidence",
+    "backup",
+    "restore",
+    "config",
+    "provision",
+  ]) {
     const help = await run(name, "--help")
     t.equal(help.code, 0, name)
     t.match(help.out, /\nExample/)
@@ -212,6 +228,29 @@ t.test("the gateway", async (t) => {
       await new Promise((resolve) => setTimeout(resolve, 50))
     const metrics = await (await fetch(`http://127.0.0.1:${web}/metrics`)).text()
     t.match(metrics, /^# TYPE commonwatt_readings gauge$/m)
+    const hangUp = async (text: string, until: string) => {
+      writeFileSync(file, text)
+      child.kill("SIGHUP")
+      while (!said().includes(until) && child.exitCode === null)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      const lines = said()
+        .split("\n")
+        .filter((line) => line.includes('"msg"'))
+      return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+    }
+    const renamed = stringify({ ...settings, name: "Rainy Lane", web: { ...settings.web, port: web + 1 } })
+    t.match(
+      (await hangUp(renamed, "waits for a restart")).slice(-2),
+      [{ taken: ["name"] }, { waiting: ["web"] }],
+      "SIGHUP takes what can change under way, and names what waits",
+    )
+    t.match(
+      (await hangUp("site: one\n", "is refused")).at(-1),
+      { msg: /refused, the old one goes on/, mistakes: [/^line 1: site: /] },
+      "a configuration with mistakes changes nothing",
+    )
+    t.equal((await fetch(`http://127.0.0.1:${web}/metrics`)).status, 200)
+    writeFileSync(file, stringify(settings))
     child.kill("SIGTERM")
     const { code, talk } = await ended
     t.equal(code, 0, talk)

@@ -11,11 +11,15 @@ import { serveValidator } from "../audit/validator-server.ts"
 import type { Rules } from "../contracts/deploy.ts"
 import { accounts } from "../demo/plan.ts"
 import { createSigningKey } from "../device-sim/main.ts"
-import { type Config, checkConfig } from "../gateway/config.ts"
+import { type Config, readConfig } from "../gateway/config.ts"
 import { createIntake } from "../gateway/intake.ts"
 import { type Journal, openJournal } from "../gateway/journal/journal.ts"
-import { type Chain, connectChain } from "../gateway/settlement/chain.ts"
-import { createSettlement, type Settlement } from "../gateway/settlement/settlement.ts"
+import { connectChain } from "../gateway/settlement/chain.ts"
+import {
+  createSettlement,
+  type Settlement,
+  type SettlementOptions,
+} from "../gateway/settlement/settlement.ts"
 import { evidenceRoutes } from "../gateway/web/evidence.ts"
 import type { Clock } from "../protocol/clock.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
@@ -156,13 +160,15 @@ export async function startCommunity(
 
   const keyFile = join(directory, "gateway.key")
   writeFileSync(keyFile, accounts.gateway.key)
-  const config: Config = checkConfig(
+  const configFile = join(directory, "gateway.yaml")
+  writeFileSync(
+    configFile,
     stringify({
       site,
       dataDir: "gateway",
       mqtt: { host: "127.0.0.1", port: 0 },
       web: { host: "127.0.0.1", port: 0 },
-      chain: { rpc: chain.rpc, chainId: 31_337, oracle: deployment.oracle, keyFile },
+      chain: { rpc: chain.rpc, chainId: 31_337, oracle: deployment.oracle, keyFile, confirmations: 1 },
       settlement: { everySeconds: hour, waitSeconds: 0 },
       rules: {},
       ...(keptBy && { accounts: keptBy }),
@@ -179,18 +185,28 @@ export async function startCommunity(
         startTime: start,
       })),
     }),
-    join(directory, "gateway.yaml"),
   )
+  const config: Config = readConfig(configFile)
   const journal = openJournal(config.dataDir, config.meters)
   web.routes = evidenceRoutes({ journal })
   const intake = createIntake(config.meters, journal, config.rules, clock)
   const log = pino({ level: process.env.COMMONWATT_DEBUG ? "debug" : "silent" })
-  const gatewayChain = connectChain(config.chain)
+  const gatewayChain = connectChain({ ...config.chain, site })
 
   /** A new settlement over the same journal and chain, as after a restart. */
-  function newSettlement(over: { chain?: Chain; journal?: Journal; config?: Config } = {}): Settlement {
+  function newSettlement(over: Partial<SettlementOptions> = {}): Settlement {
     const monotonic = () => performance.now()
-    return createSettlement({ config, journal, chain: gatewayChain, clock, monotonic, log, ...over })
+    const patience = { receiptMs: 60_000, replaceMs: 120_000, graceMs: 2_000, behindMs: 0 }
+    return createSettlement({
+      config,
+      journal,
+      chain: gatewayChain,
+      clock,
+      monotonic,
+      patience,
+      log,
+      ...over,
+    })
   }
 
   /** What a meter signs at a time. */
@@ -232,6 +248,7 @@ export async function startCommunity(
     directory,
     auditor,
     config,
+    configFile,
     deployment,
     operator,
     clock,
@@ -246,16 +263,23 @@ export async function startCommunity(
     setTime(time: number) {
       now = time
     },
+    /** Puts another journal behind the evidence's address. */
+    serve(other: Journal) {
+      web.routes = evidenceRoutes({ journal: other })
+    },
     settlement: newSettlement,
     sign,
     report,
     /** Settles everything up to now, letting the chain's windows pass. */
     async settle(settlement: Settlement = newSettlement()): Promise<void> {
-      for (let i = 0; i < 4; i++) {
+      for (let i = 0; i < 20; i++) {
         await settlement.advance()
-        if (settlement.status.problem) throw new Error(settlement.status.problem)
+        const { problem, doing } = settlement.status
+        if (problem) throw new Error(problem)
+        if (doing === "up to date" || doing === "nothing new to settle") return
         await chain.pass(61)
       }
+      throw new Error(`it does not come to an end: ${settlement.status.doing}`)
     },
     async stop(): Promise<void> {
       for (const server of validatorServers) await server.close()

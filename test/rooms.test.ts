@@ -7,27 +7,42 @@ const allowed: Record<string, readonly string[]> = {
   protocol: [],
   energy: ["protocol"],
   contracts: [],
+  /** Evidence on disk and at others: whoever keeps some, gateway, validator or auditor, keeps it alike. */
+  evidence: ["protocol", "contracts"],
   /** The two ends of a wire use one cure for a fault of the library below. */
   serial: [],
   "device-sim": ["protocol", "energy", "serial"],
-  audit: ["protocol", "energy", "contracts"],
-  provisioning: ["protocol", "energy", "contracts"],
-  gateway: ["protocol", "energy", "contracts", "serial"],
-  demo: ["protocol", "energy", "contracts", "device-sim", "audit", "provisioning", "gateway"],
-  cli: ["protocol", "energy", "contracts", "device-sim", "audit", "provisioning", "gateway", "demo"],
+  audit: ["protocol", "energy", "contracts", "evidence"],
+  /** What it scans for and sets up is what a gateway reads. */
+  provisioning: ["protocol", "energy", "contracts", "gateway"],
+  gateway: ["protocol", "energy", "contracts", "evidence", "serial"],
+  demo: ["protocol", "energy", "contracts", "evidence", "device-sim", "audit", "provisioning", "gateway"],
+  cli: [
+    "protocol",
+    "energy",
+    "contracts",
+    "evidence",
+    "device-sim",
+    "audit",
+    "provisioning",
+    "gateway",
+    "demo",
+  ],
   /** It must work beside any version of the rest. */
   systemd: [],
   /** It measures anything. */
-  bench: ["protocol", "energy", "contracts", "device-sim", "audit", "provisioning", "gateway"],
+  bench: ["protocol", "energy", "contracts", "evidence", "device-sim", "audit", "provisioning", "gateway"],
 }
 
-/** Inside the gateway: sources → verify → journal → settlement; the web reads. `main.ts` alone knows them all. */
+/** Inside the gateway: sources → verify → journal → settlement, relay; the web reads. `main.ts` alone knows them all. */
 const allowedInGateway: Record<string, readonly string[]> = {
   verify: [],
   journal: ["verify"],
   sources: [],
   settlement: ["journal"],
-  web: ["journal", "verify", "settlement", "supervise"],
+  recovery: ["journal", "verify"],
+  relay: ["journal", "settlement"],
+  web: ["journal", "verify", "settlement", "relay", "supervise"],
   supervise: ["journal", "verify", "settlement"],
 }
 

@@ -1,7 +1,7 @@
 import t from "tap"
 import type { Chain } from "../gateway/settlement/chain.ts"
 import { startTestChain } from "./chain.ts"
-import { hour, start, startCommunity } from "./community.ts"
+import { type Community, hour, start, startCommunity } from "./community.ts"
 
 const chain = await startTestChain()
 t.teardown(() => chain.stop())
@@ -33,28 +33,38 @@ t.test("a gap of a month is settled by one proposal of the usual size", async (t
 })
 
 t.test("whenever the program ends on the way, it goes on where it was and mints nothing twice", async (t) => {
-  const community = await startCommunity(chain, { homes: 1 })
+  const community = await startCommunity(chain, { homes: 1, validators: 2 })
   t.teardown(() => community.stop())
   let time = start
-  let crashes = 0
+  const crashes: string[] = []
   await community.report(start, start + hour)
   await community.settle()
   for (const moment of ["before", "after"] as const)
-    for (let call = 1; ; call++) {
+    for (let write = 1; ; write++) {
       await community.report(time + hour + 900, time + 2 * hour)
       time += hour
-      const crashing = crashAt(community.chain, call, moment)
+      const crashing = crashAt(community, write, moment)
       for (let i = 0; i < 3 && !crashing.crashed(); i++) {
-        await community.settlement({ chain: crashing.chain }).advance()
+        await community.settlement(crashing).advance()
         await chain.pass(61)
       }
-      if (crashing.crashed()) crashes++
+      if (!crashing.crashed()) break
+      crashes.push(`${moment} ${crashing.crashed()}`)
       await community.settle()
       const supply = await community.chain.totalSupply()
-      t.equal(supply, BigInt((time + hour - start) / 3.6), `crash ${moment} call ${call} to the chain`)
-      if (!crashing.crashed()) break
+      t.equal(supply, BigInt((time + hour - start) / 3.6), `crash ${moment} ${crashing.crashed()}`)
     }
-  t.ok(crashes > 20, `${crashes} crashes`)
+  for (const what of [
+    "add",
+    "putAttestation",
+    "putTransaction",
+    "send",
+    "setOutcome",
+    "setState",
+    "putSighting",
+  ])
+    for (const moment of ["before", "after"]) t.ok(crashes.includes(`${moment} ${what}`), `${moment} ${what}`)
+  t.comment(crashes.join(", "))
 })
 
 t.test("a transaction that was sent and not seen mined is sent again, not made anew", async (t) => {
@@ -94,7 +104,7 @@ t.test("a chain that is another than the one configured gets nothing", async (t)
   t.teardown(() => community.stop())
   await community.report(start, start + hour)
   const { connectChain } = await import("../gateway/settlement/chain.ts")
-  const wrong = connectChain({ ...community.config.chain, chainId: 1 })
+  const wrong = connectChain({ ...community.config.chain, site: community.site, chainId: 1 })
   const settlement = community.settlement({ chain: wrong })
   await settlement.advance()
   t.match(settlement.status.problem, /on chain 31337, the configuration says 1/)
@@ -189,25 +199,49 @@ t.test("a proposal that is cancelled on chain harms nobody: the next one carries
   t.equal(community.journal.batches.get(1n)?.state, "superseded")
 })
 
-/** A chain that is lost together with the program at the nth call, before or after the call did its work. */
-function crashAt(real: Chain, nth: number, moment: "before" | "after") {
+/** Whatever changes the journal or the chain. */
+const writes = [
+  "add",
+  "remove",
+  "setState",
+  "putAttestation",
+  "putSigned",
+  "putTransaction",
+  "setOutcome",
+  "putSighting",
+  "send",
+]
+
+/** A program that ends at its nth write, to the journal or to the chain, before or after the write was done. */
+function crashAt({ journal, chain: real }: Community, nth: number, moment: "before" | "after") {
   let calls = 0
-  let crashed = false
-  const chain = new Proxy(real, {
-    get(target, name, receiver) {
-      const method: unknown = Reflect.get(target, name, receiver)
-      if (typeof method !== "function") return method
-      return async (...args: unknown[]) => {
-        if (crashed) throw new Error("the program has ended")
-        const now = ++calls === nth
-        if (now && moment === "before") crashed = true
-        if (crashed) throw new Error("the program has ended")
-        const result: unknown = await method.apply(target, args)
-        if (now) crashed = true
-        if (crashed) throw new Error("the program has ended")
-        return result
-      }
-    },
-  })
-  return { chain, crashed: () => crashed }
+  let crashed: string | undefined
+  const ended = new Error("the program has ended")
+  const watched = <T extends object>(part: T): T =>
+    new Proxy(part, {
+      get(target, name, receiver) {
+        const method: unknown = Reflect.get(target, name, receiver)
+        if (typeof method !== "function" || name === "nodes") return method
+        return (...args: unknown[]) => {
+          if (crashed) throw ended
+          const isNow = writes.includes(String(name)) && ++calls === nth
+          if (isNow) crashed = String(name)
+          if (isNow && moment === "before") throw ended
+          const result: unknown = method.apply(target, args)
+          if (!(result instanceof Promise)) {
+            if (isNow) throw ended
+            return result
+          }
+          return result.then((value: unknown) => {
+            if (crashed) throw ended
+            return value
+          })
+        }
+      },
+    })
+  return {
+    chain: watched(real),
+    journal: { ...journal, batches: watched(journal.batches) },
+    crashed: () => crashed,
+  }
 }

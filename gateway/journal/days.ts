@@ -43,6 +43,7 @@ export function dayStore(db: Db) {
     `INSERT INTO home_days (household, day, known, missing, generated, used, given, received, to_grid, from_grid, silent,
        records) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
+  const confirm = db.prepare("UPDATE days SET basis = ?, final = ? WHERE day = ?")
   const head = db.prepare("SELECT * FROM days WHERE day = ?")
   const sums = `SELECT household, day, known, missing, generated, used, given, received, to_grid, from_grid
     FROM home_days`
@@ -82,6 +83,11 @@ export function dayStore(db: Db) {
         }
       },
     ),
+
+    /** Lets a day stand as it is, by what is known of the meters now. */
+    confirm({ day, basis, final }: Pick<DayHead, "day" | "basis" | "final">): void {
+      confirm.run(basis, final ? 1 : 0, day)
+    },
 
     head(day: string): DayHead | undefined {
       const row = head.get(day) as Record<string, unknown> | undefined

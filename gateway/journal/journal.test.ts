@@ -51,6 +51,23 @@ t.test("a journal of a newer version is refused in words, and left as it is", as
   t.same(readFileSync(file), before)
 })
 
+t.test("a batch that an older version had proposed is on its way still", async (t) => {
+  const directory = t.testdir()
+  const old = new Database(join(directory, "journal.sqlite"))
+  for (const sql of migrations.slice(0, 3)) old.exec(sql)
+  old.pragma("user_version = 3")
+  old.exec(`INSERT INTO batches (number, time, state, root, evidence)
+    VALUES (1, ${start}, 'proposed', '0x01', 'bafyreigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi')`)
+  old.exec(`INSERT INTO transactions (hash, number, kind, raw, sent, gas_used)
+    VALUES ('0x01', 1, 'propose', '0x', 1, 118423), ('0x02', 1, 'settle', '0x', 2, NULL)`)
+  old.close()
+  const journal = openJournal(directory, [roof])
+  t.match(journal.batches.get(1n), { state: "mined", time: start })
+  t.match(journal.batches.transactions(1n), [{ outcome: "mined", gasUsed: 118_423n }, { outcome: undefined }])
+  t.match(journal.batches.openTransactions(), [{ hash: "0x02" }])
+  journal.close()
+})
+
 t.test("a file that is no journal is refused in words", async (t) => {
   const directory = t.testdir({
     "journal.sqlite": "this is no database, and long enough to be looked at as one".repeat(20),

@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib"
 import {
   type Anchor,
   type Counters,
@@ -39,12 +40,18 @@ interface Row {
   reason: string | null
   detail: string | null
   counters: string | null
+  checksum: bigint | null
 }
 
 export type ReadingStore = ReturnType<typeof readingStore>
 
+/** A row that is not what was written: a disk gave other bytes back. */
+export class DamagedRow extends Error {
+  override name = "DamagedRow"
+}
+
 const columns = `r.id, m.meter_id, r.sequence, r.time, r.received, r.bytes, r.generated, r.imported, r.exported,
-  r.power, r.reason, r.detail, r.counters FROM readings r JOIN meters m ON m.id = r.meter`
+  r.power, r.reason, r.detail, r.counters, r.checksum FROM readings r JOIN meters m ON m.id = r.meter`
 
 /** The part of the journal that holds authentic readings and what the rules remember of each meter. */
 export function readingStore(db: Db, meters: readonly Meter[]) {
@@ -66,8 +73,8 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
 
   const insert = db.prepare(
     `INSERT INTO readings (meter, sequence, time, received, bytes, generated, imported, exported, power, reason, detail,
-       counters)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       counters, checksum)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   )
   const remember = db.prepare(
     "UPDATE meters SET sequence = ?, anchor = coalesce(?, anchor), registers = ? WHERE id = ?",
@@ -76,6 +83,10 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
     `SELECT m.sequence, m.registers, r.time, r.generated, r.imported, r.exported, r.counters
      FROM meters m LEFT JOIN readings r ON r.id = m.anchor WHERE m.meter_id = ?`,
   )
+  const forgotten = db.prepare("SELECT forgotten FROM meters WHERE meter_id = ?").pluck()
+  const skipTo = db.prepare("UPDATE meters SET sequence = max(sequence, ?) WHERE meter_id = ?")
+  const idOf = db.prepare("SELECT id FROM readings WHERE meter = ? AND sequence = ?").pluck()
+  const countAfter = db.prepare("SELECT count(*) FROM readings WHERE meter = ? AND id > ?").pluck()
   const earlier = db.prepare("SELECT bytes FROM readings WHERE meter = ? AND sequence = ?").pluck()
   const saidAt = db
     .prepare("SELECT bytes FROM readings WHERE meter = ? AND id <= ? AND time = ? ORDER BY id DESC")
@@ -107,20 +118,20 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
       const { meterId } = meter.key
       const id = rowId(meterId)
       const { reading } = signed
-      const { lastInsertRowid } = insert.run(
-        id,
-        reading.sequence,
-        reading.time,
+      const row = {
+        sequence: reading.sequence,
+        time: reading.time,
         received,
-        signed.bytes,
-        reading.generatedWh ?? null,
-        reading.importedWh ?? null,
-        reading.exportedWh ?? null,
-        reading.powerW ?? null,
-        verdict.accepted ? null : verdict.reason,
-        verdict.accepted ? null : verdict.detail,
-        verdict.accepted && state.anchor?.counters ? toText(state.anchor.counters) : null,
-      )
+        bytes: signed.bytes,
+        generated: reading.generatedWh ?? null,
+        imported: reading.importedWh ?? null,
+        exported: reading.exportedWh ?? null,
+        power: reading.powerW ?? null,
+        reason: verdict.accepted ? null : verdict.reason,
+        detail: verdict.accepted ? null : verdict.detail,
+        counters: verdict.accepted && state.anchor?.counters ? toText(state.anchor.counters) : null,
+      }
+      const { lastInsertRowid } = insert.run(id, ...Object.values(row), checksumOf(meterId, row))
       const name = `readings.${verdict.accepted ? "accepted" : verdict.reason}`
       counted.set(name, (counted.get(name) ?? 0) + 1)
       const anchor = verdict.accepted ? lastInsertRowid : (remembered.get(meterId)?.anchor ?? null)
@@ -158,6 +169,25 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
       return earlier.get(rowId(meterId), sequence) as Uint8Array | undefined
     },
 
+    /** Readings up to this sequence number may have left the journal; -1 where none has. */
+    forgottenUpTo(meterId: Hex): number {
+      return Number(forgotten.get(meterId) as bigint)
+    },
+
+    /** A number that was given out and whose reading may be lost is not given out again. */
+    skipTo(meterId: Hex, sequence: number): void {
+      skipTo.run(sequence, meterId)
+    },
+
+    /** The row of the reading with this sequence number. */
+    idOf(meterId: Hex, sequence: number): bigint | undefined {
+      return idOf.get(rowId(meterId), sequence) as bigint | undefined
+    },
+
+    countAfter(meterId: Hex, id: bigint): number {
+      return Number(countAfter.get(rowId(meterId), id) as bigint)
+    },
+
     /** The bytes of the reading that a statement quotes, looked for from the one with this id backwards. */
     quoted(
       meterId: Hex,
@@ -172,6 +202,24 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
     /** All readings of a meter after the one with this id, in order of arrival. */
     after(meterId: Hex, id: bigint): StoredReading[] {
       return (after.all(rowId(meterId), id) as Row[]).map(fromRow)
+    },
+
+    /** Compares all readings of a meter with what was written, one at a time. @throws DamagedRow */
+    compareAll(meterId: Hex): void {
+      for (const row of after.iterate(rowId(meterId), 0n) as Iterable<Row>) compare(row)
+    },
+
+    /**
+     * The row up to which a batch takes a meter's readings behind `id`: all in order of arrival, up to the first that
+     * counts and is later than the batch. Undefined where it takes none.
+     */
+    lastForBatch(meterId: Hex, id: bigint, time: number): bigint | undefined {
+      let last: bigint | undefined
+      for (const row of after.iterate(rowId(meterId), id) as Iterable<Row>) {
+        if (row.reason === null && row.time > BigInt(time)) break
+        last = row.id
+      }
+      return last
     },
 
     /** The last reading that counts, up to the one with this id. */
@@ -238,7 +286,36 @@ function countedIn(
   return { registers, ...(counters && { counters }) }
 }
 
+type Summed = {
+  [name in Exclude<keyof Row, "id" | "meter_id" | "checksum" | "bytes">]: Row[name] | number
+} & { bytes: Uint8Array }
+
+function checksumOf(meterId: Hex, row: Summed): number {
+  const { bytes, sequence, time, received, generated, imported, exported, power, reason, detail, counters } =
+    row
+  const rest = [
+    meterId,
+    sequence,
+    time,
+    received,
+    generated,
+    imported,
+    exported,
+    power,
+    reason,
+    detail,
+    counters,
+  ]
+  return crc32(rest.join("\n"), crc32(bytes))
+}
+
+function compare(row: Row): void {
+  if (row.checksum !== null && Number(row.checksum) !== checksumOf(row.meter_id, row))
+    throw new DamagedRow(`Reading ${row.id} of the journal is not what was written.`)
+}
+
 function fromRow(row: Row): StoredReading {
+  compare(row)
   return {
     id: row.id,
     meterId: row.meter_id,

@@ -147,4 +147,96 @@ export const migrations: readonly string[] = [
     used INTEGER, shared INTEGER, to_grid INTEGER, from_grid INTEGER
   ) STRICT;
   `,
+  `
+  -- "proposed" said neither how deep in the chain a proposal was nor since when. Where it is, is found again.
+  UPDATE batches SET state = 'mined' WHERE state = 'proposed';
+  -- When a batch came into each state, and why.
+  CREATE TABLE batch_history (
+    id INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL REFERENCES batches(number) ON DELETE CASCADE,
+    time INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    note TEXT
+  ) STRICT;
+  CREATE INDEX batch_history_by_number ON batch_history (number, id);
+  -- The block in which something was first seen on chain: while the chain has that block, it is that deep in it.
+  CREATE TABLE sightings (
+    number INTEGER NOT NULL REFERENCES batches(number) ON DELETE CASCADE,
+    what TEXT NOT NULL,
+    block INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (number, what)
+  ) STRICT, WITHOUT ROWID;
+  -- Null while it may still be mined; mined, reverted, or lost to another with its nonce.
+  ALTER TABLE transactions ADD COLUMN outcome TEXT;
+  ALTER TABLE transactions ADD COLUMN paid_wei TEXT;
+  UPDATE transactions SET outcome = 'mined' WHERE gas_used IS NOT NULL;
+  CREATE INDEX transactions_open ON transactions (sent) WHERE outcome IS NULL;
+  -- Everything that a validator ever signed, also for batches that were given up: two for one number are a proof.
+  CREATE TABLE signed_proposals (
+    number INTEGER NOT NULL,
+    signer TEXT NOT NULL,
+    root TEXT NOT NULL,
+    evidence TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    leaf_count INTEGER NOT NULL,
+    validator_set INTEGER NOT NULL,
+    signature TEXT NOT NULL,
+    source TEXT NOT NULL,
+    seen INTEGER NOT NULL,
+    PRIMARY KEY (number, signer, root, evidence, time, leaf_count)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- What left this journal because its evidence is on disk and with others: readings up to this sequence number.
+  ALTER TABLE meters ADD COLUMN forgotten INTEGER NOT NULL DEFAULT -1;
+  ALTER TABLE batches ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0;
+  -- Of all else in the row: SQLite notices a damaged tree, and not a damaged value.
+  ALTER TABLE readings ADD COLUMN checksum INTEGER;
+  -- How this journal came back after a loss.
+  CREATE TABLE recoveries (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, report TEXT NOT NULL) STRICT;
+  `,
+  `
+  -- Households' signed intents, which the gateway carries to the chain, and the transactions that carry them.
+  CREATE TABLE relays (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    wh INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    nonce TEXT NOT NULL,
+    statement TEXT,
+    claim TEXT,
+    digest TEXT NOT NULL UNIQUE,
+    signature TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued',
+    reason TEXT, detail TEXT,
+    mined_in TEXT, block INTEGER, final INTEGER NOT NULL DEFAULT 0,
+    number INTEGER, picture TEXT,
+    UNIQUE (holder, kind, nonce)
+  ) STRICT;
+  CREATE INDEX relays_open ON relays (state, id) WHERE state IN ('queued', 'sent');
+  CREATE INDEX relays_unsettled ON relays (id) WHERE state = 'done' AND final = 0;
+  CREATE INDEX relays_by_recipient ON relays (recipient, id);
+  CREATE INDEX relays_by_time ON relays (created);
+  CREATE TABLE relay_transactions (
+    hash TEXT PRIMARY KEY,
+    relay INTEGER NOT NULL REFERENCES relays(id),
+    nonce INTEGER NOT NULL,
+    raw TEXT NOT NULL,
+    sent INTEGER NOT NULL,
+    max_fee INTEGER NOT NULL,
+    max_tip INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX relay_transactions_by_relay ON relay_transactions (relay);
+  CREATE TABLE relay_contracts (
+    chain_id INTEGER NOT NULL,
+    oracle TEXT NOT NULL,
+    token TEXT NOT NULL,
+    retirements TEXT NOT NULL,
+    PRIMARY KEY (chain_id, oracle)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

@@ -30,8 +30,7 @@ export async function askValidator(url: string, request: AttestationRequest): Pr
     ),
     signal: AbortSignal.timeout(patienceMs),
   })
-  const text = await response.text()
-  if (text.length > mostAnswerBytes) throw new Error(`the answer has ${text.length} bytes`)
+  const text = await textOf(response)
   const answer = answerShape.safeParse(parseJson(text))
   if (!answer.success) throw new Error(`it answers ${response.status}: ${text.slice(0, 200)}`)
   const { validatorSet } = request.proposal
@@ -71,6 +70,18 @@ export async function collectSignatures(
     signers: chosen.reduce((bits, [index]) => bits | (1n << BigInt(index)), 0n),
     packed: `0x${chosen.map(([, signature]) => signature.slice(2)).join("")}`,
   }
+}
+
+/** A liar may answer without end. */
+async function textOf(response: Response): Promise<string> {
+  const parts: Uint8Array[] = []
+  let length = 0
+  for await (const part of response.body ?? []) {
+    length += part.length
+    if (length > mostAnswerBytes) throw new Error(`the answer is longer than ${mostAnswerBytes} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString("utf8")
 }
 
 function parseJson(text: string): unknown {

@@ -1,10 +1,11 @@
 import {
   BaseError,
+  BlockNotFoundError,
   ContractFunctionRevertedError,
   ContractFunctionZeroDataError,
   createPublicClient,
+  decodeFunctionData,
   encodeFunctionData,
-  http,
   keccak256,
   TransactionReceiptNotFoundError,
 } from "viem"
@@ -18,6 +19,9 @@ import { type Hex, toHex } from "../../protocol/hex.ts"
 import { readAccountKey } from "../../protocol/key-file.ts"
 import type { Proposal } from "../../protocol/proposal.ts"
 import type { AccountStatement, MeterStatement } from "../../protocol/statement.ts"
+import type { Fees, Price } from "./fees.ts"
+import type { NodeVerdict, Tip } from "./nodes.ts"
+import { connectNodes } from "./rpc.ts"
 
 export type ProposalStatus = "none" | "pending" | "valid" | "cancelled"
 const statuses: readonly ProposalStatus[] = ["none", "pending", "valid", "cancelled"]
@@ -30,6 +34,14 @@ export interface Head {
   cancelled: boolean
 }
 
+/** What a transaction says to which contract. */
+export interface Call {
+  to: Hex
+  data: Hex
+  /** How much gas it may use. */
+  gas: bigint
+}
+
 export interface SignedTransaction {
   hash: Hex
   raw: Hex
@@ -38,37 +50,44 @@ export interface SignedTransaction {
 export interface Receipt {
   succeeded: boolean
   gasUsed: bigint
+  /** What was paid for it, wei. */
+  paidWei: bigint
+}
+
+/** A proposal as somebody carried it to the chain, with the signatures of the validators. */
+export interface CarriedProposal {
+  proposal: Proposal
+  signatures: readonly Hex[]
+}
+
+export interface ChainOptions {
+  /** Nodes of the chain, in the order in which they are asked. */
+  rpc: readonly string[]
+  chainId: number
+  oracle: Hex
+  keyFile: string
+  site: number
+  /** How long a node may take for an answer, milliseconds. */
+  timeoutMs?: number
 }
 
 export type Chain = ReturnType<typeof connectChain>
+
+/** What a transaction may use at most (EIP-7825). */
+const mostGas = 1n << 24n
+/** Public nodes limit how many blocks one query may span. */
+const blocksPerQuery = 5_000n
 
 /**
  * The oracle contract as the gateway sees it. Reads, and signs transactions without sending them, so that the
  * caller can write them down first.
  */
-export function connectChain({
-  rpc,
-  chainId,
-  oracle,
-  keyFile,
-}: {
-  rpc: string
-  chainId: number
-  oracle: Hex
-  keyFile: string
-}) {
+export function connectChain({ rpc, chainId, oracle, keyFile, site, timeoutMs = 10_000 }: ChainOptions) {
   const account = privateKeyToAccount(readAccountKey(keyFile, "The site's key"))
-  const client = createPublicClient({
-    cacheTime: 0,
-    transport: http(rpc, { retryCount: 1, timeout: 10_000 }),
-  })
   const contract = { address: oracle, abi: impactOracleAbi } as const
-  const chain = {
-    id: chainId,
-    name: `chain ${chainId}`,
-    nativeCurrency: { name: "gas", symbol: "GAS", decimals: 18 },
-    rpcUrls: { default: { http: [rpc] } },
-  }
+  const headCall = encodeFunctionData({ ...contract, functionName: "head", args: [site] })
+  const nodes = connectNodes(rpc, chainId, { to: oracle, data: headCall }, timeoutMs)
+  const client = createPublicClient({ cacheTime: 0, transport: nodes.transport })
   let issuanceContract: { address: Hex; abi: typeof issuanceAbi } | undefined
   const issuance = async () => {
     issuanceContract ??= {
@@ -83,25 +102,73 @@ export function connectChain({
     return token
   }
 
-  async function sign(to: Hex, data: Hex): Promise<SignedTransaction> {
-    const request = await client.prepareTransactionRequest({ account, chain, to, data, type: "eip1559" })
-    const raw = await account.signTransaction(request)
-    return { hash: keccak256(raw), raw }
+  /** With a fifth more gas than it would use now: the state may be another when it is mined. */
+  async function withGas(to: Hex, data: Hex): Promise<Call> {
+    // Not of the pending block: a replacement would run after what it replaces.
+    const now = await client.estimateGas({
+      ...{ account, to, data },
+      blockTag: "latest",
+      prepare: false,
+    })
+    const gas = (now * 6n) / 5n
+    return { to, data, gas: gas < mostGas ? gas : mostGas }
   }
 
   return {
-    /** @throws PersonError when this is another chain than the one configured, or there is no oracle on it. */
+    /** The account that pays. */
+    account: account.address.toLowerCase() as Hex,
+
+    /**
+     * Asks every node how things are, and works with one of those that can be relied on until the next time.
+     * @returns the last block. @throws Error where there is none: away, on another chain, or in disagreement.
+     */
+    survey: (): Promise<Tip> => nodes.survey(),
+
+    /** What came of the last survey. */
+    nodes: (): readonly NodeVerdict[] => nodes.verdicts(),
+
+    /** @throws PersonError when there is no oracle on this chain. */
     async check(): Promise<void> {
-      const id = await client.getChainId()
-      if (id !== chainId)
-        throw new PersonError(`The node at ${rpc} is on chain ${id}, the configuration says ${chainId}.`, {
-          next: "Nothing is sent there. Check chain.rpc and chain.chainId.",
-        })
       if (!(await client.getCode({ address: oracle })))
         throw new PersonError(`There is no contract at ${oracle} on chain ${chainId}.`, {
           next: "Check chain.oracle, or deploy with: commonwatt provision deploy --help",
         })
     },
+
+    /** The last block of the node at work. */
+    async tip(): Promise<Tip> {
+      const { number, hash, timestamp } = await client.getBlock({ includeTransactions: false })
+      return { number, hash, time: Number(timestamp) }
+    },
+
+    /** The hash of a block; undefined where the chain is not that long. */
+    async blockHash(number: bigint): Promise<Hex | undefined> {
+      try {
+        return (await client.getBlock({ blockNumber: number, includeTransactions: false })).hash
+      } catch (error) {
+        if (error instanceof BlockNotFoundError) return undefined
+        throw error
+      }
+    },
+
+    /** How many transactions of the account are mined, and how many with those that wait at the node. */
+    async nonces(): Promise<{ mined: number; pending: number }> {
+      const { address } = account
+      const [mined, pending] = await Promise.all([
+        client.getTransactionCount({ address, blockTag: "latest" }),
+        client.getTransactionCount({ address, blockTag: "pending" }),
+      ])
+      return { mined, pending }
+    },
+
+    /** What a unit of gas costs in the next block. */
+    async price(): Promise<Price> {
+      const { baseFeePerGas } = await client.getFeeHistory({ blockCount: 1, rewardPercentiles: [] })
+      return { baseFee: baseFeePerGas.at(-1)!, tip: await client.estimateMaxPriorityFeePerGas() }
+    },
+
+    /** What the account has for gas, wei. */
+    gasBalance: (): Promise<bigint> => client.getBalance({ address: account.address }),
 
     async head(site: number): Promise<Head> {
       const [number, time, validAt, cancelled] = await client.readContract({
@@ -186,30 +253,36 @@ export function connectChain({
     },
 
     /** @throws when the contract would refuse it, with its reason. */
-    async signPropose(proposal: Proposal, signers: bigint, signatures: Hex): Promise<SignedTransaction> {
+    async proposeCall(proposal: Proposal, signers: bigint, signatures: Hex): Promise<Call> {
       const call = { ...contract, functionName: "propose", args: [proposal, signers, signatures] } as const
       await client.simulateContract({ ...call, account }).catch(refused)
-      return sign(oracle, encodeFunctionData(call))
+      return withGas(oracle, encodeFunctionData(call))
     },
 
     /** @throws when the contract would refuse it, with its reason. */
-    async signAnswer(
+    async answerCall(
       site: number,
       number: bigint,
       statement: MeterStatement,
       reading: Uint8Array,
-    ): Promise<SignedTransaction> {
+    ): Promise<Call> {
       const args = [site, number, statementArgument(statement), toHex(reading)] as const
       const call = { ...contract, functionName: "answer", args } as const
       await client.simulateContract({ ...call, account }).catch(refused)
-      return sign(oracle, encodeFunctionData(call))
+      return withGas(oracle, encodeFunctionData(call))
     },
 
-    /** @throws when the contract would refuse it, with its reason. */
-    async signSettle(site: number, number: bigint, part: SettlePart): Promise<SignedTransaction> {
+    /** @throws when the contract would refuse it. */
+    async settleCall(site: number, number: bigint, part: SettlePart): Promise<Call> {
       const args = settleArguments(site, number, part)
       const { address, abi } = await issuance()
-      return sign(address, encodeFunctionData({ abi, functionName: "settle", args }))
+      return withGas(address, encodeFunctionData({ abi, functionName: "settle", args }))
+    },
+
+    /** Valid on this chain alone (EIP-155). */
+    async sign({ to, data, gas }: Call, nonce: number, fees: Fees): Promise<SignedTransaction> {
+      const raw = await account.signTransaction({ type: "eip1559", chainId, to, data, gas, nonce, ...fees })
+      return { hash: keccak256(raw), raw }
     },
 
     /** Why the contract would refuse this; undefined when it would not. */
@@ -235,7 +308,7 @@ export function connectChain({
     },
 
     /** @throws ContractRefuses when the pool would refuse it, with its reason. */
-    async signSettleAccounts(pool: Hex, number: bigint, part: AccountsPart): Promise<SignedTransaction> {
+    async settleAccountsCall(pool: Hex, number: bigint, part: AccountsPart): Promise<Call> {
       const statements = part.statements.map(({ household, credit, time }) => ({
         household,
         credit,
@@ -246,7 +319,7 @@ export function connectChain({
       await client.simulateContract({ ...call, account }).catch((error: unknown) => {
         throw new ContractRefuses(reasonOfContract(error))
       })
-      return sign(pool, encodeFunctionData(call))
+      return withGas(pool, encodeFunctionData(call))
     },
 
     async send(raw: Hex): Promise<void> {
@@ -255,12 +328,33 @@ export function connectChain({
 
     async receipt(hash: Hex): Promise<Receipt | undefined> {
       try {
-        const { status, gasUsed } = await client.getTransactionReceipt({ hash })
-        return { succeeded: status === "success", gasUsed }
+        const receipt = await client.getTransactionReceipt({ hash })
+        const { status, gasUsed, effectiveGasPrice } = receipt
+        // Some nodes leave the price out.
+        return { succeeded: status === "success", gasUsed, paidWei: gasUsed * (effectiveGasPrice ?? 0n) }
       } catch (error) {
         if (error instanceof TransactionReceiptNotFoundError) return undefined
         throw error
       }
+    },
+
+    /** How a number got onto the chain, as far as the last blocks tell; undefined where they do not. */
+    async carried(site: number, number: bigint): Promise<CarriedProposal | undefined> {
+      const latest = await client.getBlockNumber()
+      const [log] = await client.getContractEvents({
+        ...contract,
+        eventName: "Proposed",
+        args: { site, number },
+        fromBlock: latest > blocksPerQuery ? latest - blocksPerQuery : 0n,
+      })
+      if (!log) return undefined
+      const { to, input } = await client.getTransaction({ hash: log.transactionHash })
+      if (to?.toLowerCase() !== oracle) return undefined
+      const { functionName, args } = decodeFunctionData({ abi: impactOracleAbi, data: input })
+      if (functionName !== "propose") return undefined
+      const [proposal, , packed] = args
+      const signatures = packed.slice(2).match(/.{128}/g) ?? []
+      return { proposal, signatures: signatures.map((hex): Hex => `0x${hex}`) }
     },
   }
 }

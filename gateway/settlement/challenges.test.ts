@@ -32,7 +32,7 @@ function doubted({ scheme = roof.key.scheme as Scheme, now = start, kept = true,
     challengeDeadline: async (_site: number, _number: bigint, asked: string) =>
       state.open && asked === leaf ? deadline : undefined,
     blockTime: async () => now,
-    signAnswer: async () => ({ hash: "0x", raw: "0x" }),
+    answerCall: async () => ({ to: "0x", data: "0x", gas: 1n }),
   } as unknown as Chain
   const meter = { ...roof, key: { ...roof.key, scheme } } as unknown as Meter
   const answers = createAnswers({
@@ -47,8 +47,10 @@ function doubted({ scheme = roof.key.scheme as Scheme, now = start, kept = true,
         state.sent++
         send()
         state.open = false
+        return "mined" as const
       },
-      async recordGas() {},
+      async catchUp() {},
+      waitsFor: () => undefined,
     },
     log: pino({ level: "silent" }),
   })

@@ -111,9 +111,10 @@ export function createAnswers({ config, journal, chain, lane, log }: AnswersOpti
       challenge.problem = "the meter signs in a format of its maker, which the chain cannot read"
     else
       try {
-        await lane.transact(batch.number, "answer", () =>
-          chain.signAnswer(site, batch.number, statement, bytes),
+        const passage = await lane.transact(batch.number, "answer", () =>
+          chain.answerCall(site, batch.number, statement, bytes),
         )
+        if (passage === "waiting") challenge.problem = `it waits for ${lane.waitsFor()}`
       } catch (error) {
         challenge.problem = reasonOf(error)
       }

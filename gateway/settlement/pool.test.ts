@@ -50,20 +50,29 @@ function settling(statements: AccountStatement[], pool: ReturnType<typeof poolOf
     },
     chain: {
       poolAccount: async (_: Hex, who: Hex) => pool.of(who),
-      signSettleAccounts: async (_: Hex, __: bigint, part: AccountsPart) => {
+      settleAccountsCall: async (_: Hex, __: bigint, part: AccountsPart) => {
         sizes.push(part.statements.length)
         pool.take(part)
-        return { hash: "0x", raw: "0x" }
+        return { to: "0x", data: "0x", gas: 0n }
       },
     },
     lane: {
       transact: async (_: bigint, __: string, sign: () => Promise<unknown>) => {
         await sign()
         if (sizes.length >= endsAfter) throw new Error("the program has ended")
+        return "mined"
       },
     },
   } as unknown as PoolOptions
-  return { ...createPool(options), sizes }
+  const pools = createPool(options)
+  /** Step by step, as settlement does it. @returns why the pool refuses, if it does. */
+  async function settle(number: bigint): Promise<string | undefined> {
+    for (;;) {
+      const { passage, refused } = await pools.settle(number)
+      if (passage === "done") return refused
+    }
+  }
+  return { settle, sizes }
 }
 
 t.test("all accounts of a batch are settled, debtors first, and none twice", async (t) => {

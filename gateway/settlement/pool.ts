@@ -3,14 +3,21 @@ import { type AccountStatement, leafOf } from "../../protocol/statement.ts"
 import { buildTree, multiProofOf } from "../../protocol/tree.ts"
 import type { Journal } from "../journal/journal.ts"
 import { type Chain, ContractRefuses } from "./chain.ts"
-import type { Lane } from "./lane.ts"
+import type { Lane, Passage } from "./lane.ts"
 
 export interface PoolOptions {
   /** The SharingPool. */
   address: Hex
   journal: Pick<Journal, "batches">
-  chain: Pick<Chain, "poolAccount" | "signSettleAccounts">
+  chain: Pick<Chain, "poolAccount" | "settleAccountsCall">
   lane: Pick<Lane, "transact">
+}
+
+export interface AccountsPayment {
+  /** `done` when every account that can be settled is. */
+  passage: Passage | "done"
+  /** Why the pool refuses the rest. */
+  refused?: string
 }
 
 /** Accounts settled by one transaction: at 55,000 gas each, the first time, it keeps below the limit of EIP-7825. */
@@ -31,29 +38,24 @@ export function createPool({ address, journal, chain, lane }: PoolOptions) {
     return found.sort((a, b) => (a.change < b.change ? -1 : 1)).map(({ statement }) => statement)
   }
 
-  /** @returns why the pool refuses some of it; undefined when all of it is settled. */
-  async function settle(number: bigint): Promise<string | undefined> {
+  /** Sends one transaction, if something is missing. */
+  async function settle(number: bigint): Promise<AccountsPayment> {
     const stated = journal.batches.accounts.statements(number)
-    if (stated.length === 0) return undefined
-    const leaves = journal.batches.leaves(number)
-    const tree = buildTree(leaves.map(leafOf))
-    const place = new Map(leaves.map((leaf, i) => [leaf.kind === 2 ? leaf.household : undefined, i]))
+    if (stated.length === 0) return { passage: "done" }
     try {
-      let left = await missing(stated)
-      // One more than there are parts: a transaction from before a crash may come first.
-      const most = Math.ceil(left.length / accountsPerTransaction) + 1
-      for (let i = 0; left.length > 0 && i < most; i++) {
-        const part = left.slice(0, accountsPerTransaction).map(({ household }) => place.get(household)!)
-        await lane.transact(number, "accounts", () => {
-          const { order, proof, flags } = multiProofOf(tree, part)
-          const statements = order.map((leaf) => leaves[leaf] as AccountStatement)
-          return chain.signSettleAccounts(address, number, { statements, proof, flags })
-        })
-        left = await missing(stated)
-      }
-      return left.length > 0 ? `${left.length} accounts are still not settled` : undefined
+      const left = await missing(stated)
+      if (left.length === 0) return { passage: "done" }
+      const leaves = journal.batches.leaves(number)
+      const place = new Map(leaves.map((leaf, i) => [leaf.kind === 2 ? leaf.household : undefined, i]))
+      const part = left.slice(0, accountsPerTransaction).map(({ household }) => place.get(household)!)
+      const passage = await lane.transact(number, "accounts", () => {
+        const { order, proof, flags } = multiProofOf(buildTree(leaves.map(leafOf)), part)
+        const statements = order.map((leaf) => leaves[leaf] as AccountStatement)
+        return chain.settleAccountsCall(address, number, { statements, proof, flags })
+      })
+      return { passage }
     } catch (error) {
-      if (error instanceof ContractRefuses) return error.message
+      if (error instanceof ContractRefuses) return { passage: "done", refused: error.message }
       throw error
     }
   }

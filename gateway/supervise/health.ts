@@ -76,7 +76,7 @@ export function createHealth(watched: Watched, machine: () => MachineFacts, mono
       anomalies: anomaliesAt(now),
       ...(evidence && { evidence: evidence.status() }),
       ...(storage && { storage }),
-      ...(config.pace === undefined && backup && isBackedUp(config) && { backup }),
+      ...(config.pace === undefined && config.backup && backup && { backup }),
     }
   }
 
@@ -125,11 +125,6 @@ export function createHealth(watched: Watched, machine: () => MachineFacts, mono
 }
 
 const keyOf = ({ code, about }: Finding) => `${code} ${about ?? ""}`
-
-/** Only an operator who asked for back-ups misses one. */
-function isBackedUp(config: Config): boolean {
-  return (config as { backup?: unknown }).backup !== undefined
-}
 
 /** Of each meter its newest reading in doubt, among the last of all. */
 function newestDoubts(journal: Journal): Map<string, StoredReading> {

@@ -28,9 +28,11 @@ export function clockGood({ pace, timeSync }: Pick<Config, "pace" | "timeSync">)
   return existsSync("/run/systemd/timesync/synchronized")
 }
 
-export function certificateFiles({ mqtt }: Pick<Config, "mqtt">): string[] {
+export function certificateFiles({ mqtt, web }: Pick<Config, "mqtt" | "web">): string[] {
   const { tls, broker } = mqtt
-  return [tls?.certFile, tls?.caFile, broker?.certFile, broker?.caFile].filter((file) => file !== undefined)
+  return [tls?.certFile, tls?.caFile, broker?.certFile, broker?.caFile, web.tls?.certFile].filter(
+    (file) => file !== undefined,
+  )
 }
 
 /** The first to expire of those in a file: a chain holds as long as its weakest link. */

@@ -10,6 +10,9 @@ export interface ServiceManager {
   tell(...assignments: string[]): Promise<void>
 }
 
+/** A manager that does not listen must not hold up the end of the program. */
+const patienceMs = 10_000
+
 /**
  * systemd, where it started this process with `Type=notify`; undefined elsewhere.
  *
@@ -25,7 +28,8 @@ export function serviceManager(environment: NodeJS.ProcessEnv = process.env): Se
     watchdogMs,
     tell: (...assignments) =>
       new Promise((resolve, reject) => {
-        execFile("systemd-notify", ["--", ...assignments], { env: environment }, (error) =>
+        const options = { env: environment, timeout: patienceMs }
+        execFile("systemd-notify", ["--", ...assignments], options, (error) =>
           error ? reject(error) : resolve(),
         )
       }),

@@ -17,6 +17,7 @@ function memory(meters: readonly Meter[]) {
     meterById: (meterId) => meters.find((meter) => meter.key.meterId === meterId),
     stateOf: (meter) => states.get(meter) ?? newMeterState,
     earlier: (meter, sequence) => readings.get(`${meter.name} ${sequence}`),
+    forgottenUpTo: () => -1,
   }
   return (message: Omit<IncomingMessage, "source">, received = start + 3600) => {
     const outcome = examine({ source: "test", ...message }, received, known, rules)

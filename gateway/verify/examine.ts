@@ -67,6 +67,8 @@ export interface Known {
   stateOf(meter: Meter): MeterState
   /** The bytes of an earlier authentic reading with this sequence number. */
   earlier(meter: Meter, sequence: number): Uint8Array | undefined
+  /** Earlier readings up to this number may have left the journal for the evidence; -1 where none has. */
+  forgottenUpTo(meter: Meter): number
 }
 
 const recordName = { cose: "a reading", bsm: "a BSM snapshot", ocmf: "an OCMF record" } as const
@@ -136,6 +138,14 @@ export function examine(
       ? { kind: "known" }
       : refuse("replayed", `sequence ${sequence} of ${meter.name} was here before`, meter)
   }
+  if (sequence <= before.sequence && sequence <= known.forgottenUpTo(meter))
+    return message.redelivered
+      ? { kind: "known" }
+      : refuse(
+          "replayed",
+          `sequence ${sequence} of ${meter.name} is of a time that is settled: it is in the evidence, or will never be`,
+          meter,
+        )
   const { verdict, state } = judge(before, signed.reading, received, meter, rules)
   return { kind: "authentic", meter, signed, verdict, state }
 }

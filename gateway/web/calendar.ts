@@ -11,6 +11,8 @@ export interface Calendar {
 }
 
 const secondsPerDay = 86_400
+/** Whoever asks for days of other centuries does not fill the memory. */
+const mostStarts = 5000
 /** No place is further from UTC than this. */
 const furthestFromUtc = 15 * 3600
 
@@ -45,6 +47,7 @@ export function createCalendar(timeZone: string): Calendar {
         if (dayAt(middle) < day) before = middle
         else at = middle
       }
+      if (starts.size >= mostStarts) starts.clear()
       starts.set(day, at)
       return at
     },

@@ -129,6 +129,35 @@ t.test("days that are over are kept, and worked out again only while a meter may
   t.equal(before?.exchange?.given, before?.exchange?.received, "what homes give is what homes receive")
 })
 
+t.test("a day that was worked out stands when its readings have left the journal", async (t) => {
+  const village = openVillage({ intervalSeconds: 3600 })
+  t.teardown(() => village.close())
+  const { journal, context } = village
+  const late = (meter: string, time: number) => meter === "Mill Lane 4 grid" && time > midnight + 20 * 3600
+  await village.live(midnight - 3600, midnight + 25 * 3600, 3600, late)
+  const days = createDays(context)
+  while (days.keep());
+  const before = journal.days.sumsOfDay("2026-06-21")
+  const { meterId } = village.meterNamed("Mill Lane 4 grid").key
+  const last = journal.readings.lastCounted(meterId)!
+  const pruned = {
+    ...context,
+    journal: {
+      ...journal,
+      readings: { ...journal.readings, nextCounted: () => undefined, lastCounted: () => last },
+    },
+  }
+  village.setTime(midnight + 26 * 3600)
+  await village.submit("Mill Lane 4 grid", {
+    importedWh: last.registers.importedWh! + 9n,
+    exportedWh: last.registers.exportedWh!,
+  })
+  const again = createDays(pruned)
+  while (again.keep());
+  t.match(journal.days.head("2026-06-21"), { final: true })
+  t.same(journal.days.sumsOfDay("2026-06-21"), before)
+})
+
 t.test("sums of days hold today as well", async (t) => {
   const village = openVillage({ intervalSeconds: 3600 })
   t.teardown(() => village.close())

@@ -122,7 +122,11 @@ export function createDays({ config, journal, clock }: Pick<WebContext, "config"
     if (before?.from === from && before.to === to && (before.final || before.basis === basis))
       return { head: before, done: false }
     const head = { day, from, to, basis, final: meters.every((meter) => upTo(meter) === to) }
-    journal.days.put(head, homesWithin(Math.max(from, siteStart), to))
+    const homes = homesWithin(Math.max(from, siteStart), to)
+    const knownBefore = before?.from === from && before.to === to ? journal.days.sumsOfDay(day) : []
+    // Readings of long ago may have left the journal since; what was worked out from them stands.
+    if (count(homes) < count(knownBefore)) journal.days.confirm(head)
+    else journal.days.put(head, homes)
     return { head, done: true }
   }
 
@@ -187,6 +191,10 @@ export function createDays({ config, journal, clock }: Pick<WebContext, "config"
 
     published: (first: string, last: string): PublicDay[] => journal.days.published(first, last),
   }
+}
+
+function count(sums: readonly EnergySum[]): number {
+  return sums.reduce((total, { known }) => total + known, 0)
 }
 
 function counted({ time, registers }: StoredReading): CountedReading {

@@ -4,6 +4,8 @@ import { createChanges } from "./changes.ts"
 
 const lookEveryMs = 1000
 const heartbeatMs = 15_000
+/** After this a stream ends and the browser asks anew: so a session that was ended elsewhere hears no more. */
+const longestMs = 5 * 60_000
 /** So many pages may listen at once, of all households together, and so many of one. */
 export const mostListeners = 60
 export const mostOfOne = 8
@@ -30,18 +32,24 @@ export function createEvents() {
       })
     open++
     c.header("cache-control", "no-store")
+    const leave = () => {
+      if (listener.left) return
+      listener.leave()
+      open--
+      if (changes.listeners === 0) changesOf.delete(name)
+    }
+    const until = performance.now() + longestMs
     return streamSSE(c, async (stream) => {
-      stream.onAbort(() => {
-        if (listener.left) return
-        listener.leave()
-        open--
-        if (changes.listeners === 0) changesOf.delete(name)
-      })
-      await stream.write(": connected\n\n")
-      while (!listener.left) {
-        const data = await listener.next(heartbeatMs)
-        if (data !== undefined) await stream.writeSSE({ event: "live", data })
-        else if (!listener.left) await stream.write(": still here\n\n")
+      stream.onAbort(leave)
+      try {
+        await stream.write(": connected\n\n")
+        while (!listener.left && performance.now() < until) {
+          const data = await listener.next(heartbeatMs)
+          if (data !== undefined) await stream.writeSSE({ event: "live", data })
+          else if (!listener.left) await stream.write(": still here\n\n")
+        }
+      } finally {
+        leave()
       }
     })
   }

@@ -14,6 +14,8 @@ import { metersNow } from "./meters-now.ts"
 
 /** What a household sees of now. Powers in W; undefined is not known, and is not 0. */
 export interface HomeNow {
+  /** Whether it generates at all; a meter that has not spoken yet may. */
+  roof: boolean
   sunW: number | undefined
   homeW: number | undefined
   /** At its own connection: positive comes in, negative goes out. */
@@ -40,9 +42,10 @@ export function homeNow(context: WebContext, days: Days, household: Hex): HomeNo
   const { sunW, homesW, gridW, oldest, leftOut } = flowOf(own, clock.now(), config.pace?.speed)
   const today = days.today()
   const last = today.homes.find((home) => home.household === household)?.records.at(-1)
-  const hasRoof = own.some(({ latest }) => latest?.measures !== "grid")
+  const roof = own.some(({ latest }) => latest?.measures !== "grid")
   return {
-    sunW: hasRoof ? sunW : 0,
+    roof,
+    sunW: roof ? sunW : 0,
     homeW: homesW,
     connectionW: gridW,
     asOf: oldest,

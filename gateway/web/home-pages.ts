@@ -82,7 +82,7 @@ export function homePages(context: WebContext, days: Days, pages: Pages): Hono<W
       if (!isDay(`${month}-01`)) return pages.notFound(c)
       const all = daysOfMonth(month)
       const sums = new Map(days.sums(address, all[0]!, all.at(-1)!).map((sum) => [sum.day, sum]))
-      const rows = all.filter(known).map((day): EnergyRow => {
+      const rows = all.map((day): EnergyRow => {
         const number = Number(day.slice(-2))
         return {
           ...nothing,
@@ -117,9 +117,7 @@ export function homePages(context: WebContext, days: Days, pages: Pages): Hono<W
       const year = c.req.param("year") ?? today().slice(0, 4)
       if (!isDay(`${year}-01-01`)) return pages.notFound(c)
       const sums = days.sums(address, `${year}-01-01`, `${year}-12-31`)
-      const months = Array.from({ length: 12 }, (_, i) => monthAfter(`${year}-01`, i)).filter(
-        (month) => month >= days.firstDay().slice(0, 7) && month <= today().slice(0, 7),
-      )
+      const months = Array.from({ length: 12 }, (_, i) => monthAfter(`${year}-01`, i))
       const rows = months.map(
         (month): EnergyRow => ({
           ...addSums(sums.filter(({ day }) => day.startsWith(month))),

@@ -39,7 +39,7 @@ export function ledger(
         batch,
         statedWh,
         meters: statements.length,
-        transactions: batches.transactions(batch.number),
+        transactions: batches.transactions(batch.number).filter(({ outcome }) => outcome !== "lost"),
         attestations: batches.attestations(batch.number),
       }
     })

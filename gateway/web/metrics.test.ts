@@ -5,6 +5,7 @@ import t from "tap"
 import { parse } from "yaml"
 import { createHealth } from "../supervise/health.ts"
 import { machineFacts } from "../supervise/machine.ts"
+import type { WebContext } from "./context.ts"
 import { createMetrics } from "./metrics.ts"
 import { openVillage } from "./village.test.support.ts"
 
@@ -28,7 +29,17 @@ function metrics(t: { teardown(work: () => void): void }) {
     () => machineFacts(village.config, 0),
     () => 0,
   )
-  return createMetrics(village.context, health)
+  const kept = {
+    factor: 2,
+    kept: 3,
+    underReplicated: 0,
+    missing: 0,
+    damaged: 0,
+    peers: [],
+    problem: undefined,
+  }
+  const evidence = { status: () => kept } as unknown as NonNullable<WebContext["evidence"]>
+  return createMetrics({ ...village.context, evidence }, health)
 }
 
 t.test("every metric is documented with its labels, and what is documented is there", async (t) => {

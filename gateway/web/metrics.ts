@@ -6,10 +6,8 @@ import type { WebContext } from "./context.ts"
  * Metrics in Prometheus' format; names are stable (docs/metrics.md). Values are read when asked for. Anyone may read
  * them: meters go by their public ids, for a name may say whose home it is, and nothing tells what a home uses.
  */
-export function createMetrics(
-  { journal, config, settlement, clock, unreachable }: WebContext,
-  health?: Health,
-): Registry {
+export function createMetrics(context: WebContext, health?: Health): Registry {
+  const { journal, config, settlement, clock, unreachable, evidence, storage } = context
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const gauge = (name: string, help: string, read: (self: Gauge) => void, labelNames: string[] = []) =>
@@ -75,6 +73,20 @@ export function createMetrics(
   gauge("challenges_open", "Doubted statements of the pending batch that are not answered", (g) =>
     g.set(settlement.challenges.filter(({ answered }) => !answered).length),
   )
+  gauge("storage_problem", "1 while readings cannot be stored, as when the disk is full", (g) =>
+    g.set(storage?.problem ? 1 : 0),
+  )
+  if (evidence) {
+    gauge("evidence_batches", "Batches whose evidence is on this disk, of all sites", (g) =>
+      g.set(evidence.status().kept),
+    )
+    gauge("evidence_under_replicated", "Batches of this site that too few places are known to hold", (g) =>
+      g.set(evidence.status().underReplicated),
+    )
+    gauge("evidence_missing", "Batches that were proposed on chain and that no peer has given yet", (g) =>
+      g.set(evidence.status().missing),
+    )
+  }
   gauge("clock_seconds", "The gateway's clock, Unix seconds", (g) => g.set(clock.now()))
   if (health) healthMetrics(gauge, health)
   return registry
@@ -118,7 +130,7 @@ function healthMetrics(gauge: NewGauge, health: Health): void {
   )
   gauge(
     "certificate_expires_seconds",
-    "When the first of the MQTT certificates expires, Unix seconds",
+    "When the first of the certificates (MQTT, pages) expires, Unix seconds",
     (g) => {
       const ends = health.look().facts.machine.certificates.flatMap(({ notAfter }) => notAfter ?? [])
       setKnown(g, ends.length > 0 ? Math.min(...ends) : undefined)

@@ -19,13 +19,15 @@ export interface Page {
   events?: string
   /** More scripts, by address. */
   scripts?: readonly string[]
-  status?: 200 | 401 | 404
+  /** More style sheets, by address. */
+  styles?: readonly string[]
+  status?: 200 | 400 | 401 | 403 | 404 | 429
 }
 
 /** Puts a page around its content. No cache on the way keeps it: it may show how a household lives. */
 export function createPages({ config, clock }: Pick<WebContext, "config" | "clock">) {
   function show(c: Context<WebEnv>, page: Page): Response | Promise<Response> {
-    const { title, body, path = c.req.path, events, scripts, status = 200 } = page
+    const { title, body, path = c.req.path, events, scripts, styles, status = 200 } = page
     const household = c.get("household")
     c.header("cache-control", "no-store")
     c.header("vary", "Accept-Language, Cookie")
@@ -43,6 +45,8 @@ export function createPages({ config, clock }: Pick<WebContext, "config" | "cloc
       speed: config.pace?.speed,
       ...(events !== undefined && { events }),
       ...(scripts && { scripts }),
+      ...(styles && { styles }),
+      wallet: c.get("session") !== undefined,
     })
     return c.html(whole, status)
   }

@@ -22,7 +22,7 @@ async function aVillage(t: { teardown(work: () => void): void }, options = { int
   await village.live(midnight - 13 * 3600, midnight, 3600)
   addBatch(village, 1n)
   await village.live(midnight + 3600, midnight + 33 * 3600, 3600)
-  addBatch(village, 2n, "proposed")
+  addBatch(village, 2n, "mined")
   village.setTime(midnight + 33 * 3600 + 12)
   const days = createDays(village.context)
   while (days.keep());
@@ -83,6 +83,7 @@ t.test("pages", async (t) => {
       String(days.sums(households[0]!.address, "2026-06-21", "2026-06-21")[0]!.energy!.generated),
     )
     t.match(textOf(await get("/home/day/1999-01-01", as(0))), /There are no figures yet/)
+    t.notMatch(textOf(await get("/home", as(1))), /Your roof/, "a home without a roof is told nothing of one")
     for (const path of ["/home/day/2026-02-30", "/home/month/2026-13", "/home/year/banana", "/home/green/99"])
       t.equal((await app.request(path, as(0))).status, 404, path)
   })
@@ -118,9 +119,10 @@ t.test("pages", async (t) => {
       village.journal.batches.setState(
         1n,
         "settled",
+        midnight,
         "Mill Lane 1 roof: MeterSuspended(); Mill Lane 3 roof: Other()",
       )
-      t.teardown(() => village.journal.batches.setState(1n, "settled"))
+      t.teardown(() => village.journal.batches.setState(1n, "settled", midnight))
       const first = await get("/home/green", as(0))
       t.match(first, /MeterSuspended/)
       t.notMatch(first, /Mill Lane 3/)

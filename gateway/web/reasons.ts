@@ -111,7 +111,9 @@ export function reasonInWords(reason: string): ReasonInWords {
 export const batchStates: Readonly<Record<BatchState, string>> = Object.freeze({
   built: "built, waiting for signatures",
   attested: "signed by validators",
-  proposed: "on chain, in its window",
+  submitted: "sent to the chain",
+  mined: "on chain, in its window",
+  accepted: "on chain to stay",
   settled: "settled",
   superseded: "superseded: a later batch carries its energy",
 })

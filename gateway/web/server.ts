@@ -1,8 +1,12 @@
+import { readFileSync } from "node:fs"
+import { createServer } from "node:https"
 import { serve } from "@hono/node-server"
 import { Hono, type MiddlewareHandler } from "hono"
 import { compress } from "hono/compress"
 import { secureHeaders } from "hono/secure-headers"
 import type { Logger } from "pino"
+import { PersonError } from "../../protocol/error.ts"
+import { readSecret } from "../../protocol/sealed-secret.ts"
 import type { Health } from "../supervise/health.ts"
 import { apiRoutes } from "./api/routes.ts"
 import { assetRoutes } from "./assets.ts"
@@ -16,6 +20,7 @@ import { createMetrics } from "./metrics.ts"
 import type { OperatorAccess } from "./operator/access.ts"
 import { operatorRoutes } from "./operator/routes.ts"
 import { createPages, nobody } from "./page.ts"
+import type { WebSettings } from "./settings.ts"
 
 /** Days that are over are worked out one at a time, so that nothing else waits long. */
 const keepDaysEveryMs = 1000
@@ -56,6 +61,8 @@ export function createWeb(
         baseUri: ["'none'"],
       },
       strictTransportSecurity: false,
+      // With no referrer at all browsers send forms of ours with the origin "null".
+      referrerPolicy: "same-origin",
     }),
   )
   app.use(compress())
@@ -65,7 +72,7 @@ export function createWeb(
     c.body(await metrics.metrics(), 200, { "content-type": metrics.contentType }),
   )
   app.route("/", apiRoutes(context, days))
-  app.route("/", evidenceRoutes(context))
+  app.route("/", evidenceRoutes({ journal: context.journal, evidence: context.evidence?.store }))
   app.route("/", assetRoutes(context.config))
   app.route("/", communityPages(context, days, pages))
   app.route("/", homePages(context, days, pages))
@@ -78,16 +85,22 @@ export function createWeb(
   return app
 }
 
-/** Serves the gateway's web, and keeps the days that are over. */
+/**
+ * Serves the gateway's web, and keeps the days that are over.
+ * @param session says who is logged in, before any route; left out, nobody is.
+ * @param addRoutes adds what else there is to the routes.
+ */
 export async function startWeb(
   context: WebContext,
-  { host, port }: { host: string; port: number },
+  { host, port, tls }: WebSettings,
   log: Logger,
   session?: MiddlewareHandler<WebEnv>,
+  addRoutes?: (app: Hono<WebEnv>) => void,
   operator?: Operator,
-): Promise<{ port: number; close(): Promise<void> }> {
+): Promise<{ port: number; tlsPort: number | undefined; close(): Promise<void> }> {
   const days = createDays(context)
   const app = createWeb(context, log, session, days, operator)
+  addRoutes?.(app)
   const keeping = setInterval(() => {
     try {
       days.keep()
@@ -96,13 +109,47 @@ export async function startWeb(
     }
   }, keepDaysEveryMs)
   keeping.unref()
+  const servers: Listening[] = []
+  const close = async () => {
+    clearInterval(keeping)
+    await Promise.all(servers.map((server) => server.close()))
+  }
+  try {
+    servers.push(await listen(app, host, port))
+    if (tls) servers.push(await listen(app, tls.host ?? host, tls.port, tls))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { port: servers[0]!.port, tlsPort: servers[1]?.port, close }
+}
+
+interface Listening {
+  port: number
+  close(): Promise<void>
+}
+
+/** @throws PersonError when its certificate cannot be read. */
+function listen(
+  app: Hono<WebEnv>,
+  hostname: string,
+  port: number,
+  tls?: { certFile: string; keyFile: string },
+): Promise<Listening> {
+  const secured = tls && {
+    createServer,
+    serverOptions: {
+      cert: readPem(tls.certFile),
+      key: readSecret(tls.keyFile, "The key of web.tls"),
+      minVersion: "TLSv1.2" as const,
+    },
+  }
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, hostname: host, port }, (info) =>
+    const server = serve({ fetch: app.fetch, hostname, port, ...secured }, (info) =>
       resolve({
         port: info.port,
         close: () =>
           new Promise((done) => {
-            clearInterval(keeping)
             server.close(() => done())
             if ("closeAllConnections" in server) server.closeAllConnections()
           }),
@@ -110,4 +157,15 @@ export async function startWeb(
     )
     server.on("error", reject)
   })
+}
+
+function readPem(file: string): string {
+  try {
+    return readFileSync(file, "utf8")
+  } catch (cause) {
+    throw new PersonError("The certificate of the gateway's pages cannot be read.", {
+      context: [`${file}: ${(cause as Error).message}`],
+      next: "Check web.tls in the configuration.",
+    })
+  }
 }

@@ -9,7 +9,7 @@ import { Clock, encodeReading, type Reading } from "../../protocol/reading.ts"
 import type { Config, Meter } from "../config.ts"
 import { createIntake } from "../intake.ts"
 import { openJournal } from "../journal/journal.ts"
-import type { SettlementStatus } from "../settlement/settlement.ts"
+import { type SettlementStatus, statusAtStart } from "../settlement/status.ts"
 import type { WebContext } from "./context.ts"
 
 hashes.sha512 = sha512
@@ -59,7 +59,15 @@ export function openVillage({ timeZone = "UTC", intervalSeconds = 900 } = {}) {
     sharingKey: { name: "proportional", version: 1 },
     mqtt: { host: "127.0.0.1", port: 0 },
     web: { host: "127.0.0.1", port: 0 },
-    chain: { rpc: "http://127.0.0.1:8545", chainId: 31337, oracle: `0x${"0".repeat(40)}`, keyFile: "key" },
+    chain: {
+      rpc: ["http://127.0.0.1:8545"],
+      chainId: 31337,
+      oracle: `0x${"0".repeat(40)}`,
+      keyFile: "key",
+      confirmations: 1,
+      maxFeeGwei: 1,
+      warnBelowBatches: 1,
+    },
     settlement: { everySeconds: 3600, waitSeconds: 60 },
     rules: { intervalSeconds, headroomBasisPoints: 1000, clockToleranceSeconds: 120 },
     validators: [],
@@ -72,13 +80,7 @@ export function openVillage({ timeZone = "UTC", intervalSeconds = 900 } = {}) {
   const clock = { now: () => now, delayUntil: () => 0 }
   const intake = createIntake(meters, journal, config.rules, clock)
   const balances = new Map<Hex, bigint>()
-  const settlement: SettlementStatus = {
-    settledUpTo: 0,
-    doing: "up to date",
-    problem: undefined,
-    challenges: [],
-    beyondChallenge: [],
-  }
+  const settlement: SettlementStatus = { ...statusAtStart(), doing: "up to date" }
   const unreachable = new Map<Meter, string>()
   const context: WebContext = { config, journal, clock, settlement, balances, unreachable }
   const sequences = new Map<string, number>()

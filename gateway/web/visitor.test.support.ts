@@ -42,7 +42,7 @@ export function addBatch(village: Village, number: bigint, state: BatchState = "
     blocks: [block],
     lastReadings: [],
   })
-  journal.batches.setState(number, state)
+  journal.batches.setState(number, state, village.context.clock.now())
   for (const [i, name] of ["ash", "birch", "cedar"].entries())
     journal.batches.putAttestation(number, {
       validator: `http://${name}.example:9000`,

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import { attestationVectors } from "./attestations.ts"
+import { auditVectors } from "./audits.ts"
 import { counterVectors } from "./counters.ts"
 import { evidenceVectors } from "./evidence.ts"
 import { keyVectors } from "./keys.ts"
@@ -15,6 +16,7 @@ import { treeVectors } from "./trees.ts"
 
 /** Makes the whole corpus; nothing in it is drawn at random, so that it comes out the same each time. */
 export async function generateVectors(): Promise<Record<VectorName, string>> {
+  const evidence = await evidenceVectors()
   return {
     keys: asFile(keyVectors()),
     signatures: asFile(signatureVectors()),
@@ -24,9 +26,10 @@ export async function generateVectors(): Promise<Record<VectorName, string>> {
     trees: asFile(treeVectors()),
     proposals: asFile(proposalVectors()),
     attestations: asFile(await attestationVectors()),
-    evidence: asFile(await evidenceVectors()),
+    evidence: asFile(evidence),
     counters: asFile(counterVectors()),
     sharing: asFile(sharingVectors()),
+    audits: asFile(auditVectors(evidence)),
   }
 }
 

@@ -16,6 +16,7 @@ export const vectorNames = [
   "evidence",
   "counters",
   "sharing",
+  "audits",
 ] as const
 export type VectorName = (typeof vectorNames)[number]
 

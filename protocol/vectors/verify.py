@@ -1400,6 +1400,126 @@ def verify_sharing(v, report):
         )
 
 
+# ---------------------------------------------------------------- what the contracts said (docs/auditors.md)
+
+
+def changed(base, changes):
+    """A copy with each change made: a JSON pointer, and what stands there; null takes it out."""
+    copy = json.loads(json.dumps(base))
+    for pointer, value in changes:
+        *path, last = pointer[1:].split("/")
+        holder = copy
+        for name in path:
+            holder = holder[int(name)] if isinstance(holder, list) else holder.setdefault(name, {})
+        if isinstance(value, str) and re.fullmatch(r"/[a-z]+/\d+", value):
+            _, field, i = value.split("/")
+            value = json.loads(json.dumps(copy[field][int(i)]))
+        if not isinstance(holder, list):
+            holder[last] = value
+        elif value is None:
+            holder.pop(int(last))
+        elif int(last) == len(holder):
+            holder.append(value)
+        else:
+            holder[int(last)] = value
+    return copy
+
+
+def before(a, b):
+    return (int(a["block"]), a["log"]) < (int(b["block"]), b["log"])
+
+
+def due(rules, from_wh, to_wh, meter, commons):
+    """Fractions are taken of the register, each rounded down: to the household and to the commons."""
+    factor = rules["meterFactor"] if meter["assurance"] == 1 else rules["gatewayFactor"]
+    low, high = from_wh * factor // 10_000, to_wh * factor // 10_000
+    share = high * rules["commonsShare"] // 10_000 - low * rules["commonsShare"] // 10_000
+    return {meter["household"]: high - low - share, commons: share}
+
+
+def found_in_history(h, stated):
+    found = set()
+
+    def find(check, wrong):
+        if wrong:
+            found.add(check)
+
+    meters = {m["meterId"]: m for m in h["meters"]}
+    time_of = {int(block): time for block, time in h["times"].items()}
+    find("contracts", set(h["mayMint"].values()) != {h["issuance"]})
+    find("contracts", h["mayBurn"]["certificates"] != h["retirements"])
+    find("contracts", len(meters) != len(h["meters"]))
+
+    for taken in h["rules"]:
+        same = [p for p in h["policies"] if p["version"] == taken["version"] and not p["withdrawn"]]
+        active = [p for p in same if p["activeFrom"] <= time_of[int(taken["at"]["block"])]]
+        find("policy", not active or active[0]["rules"] != taken["rules"])
+    rules = h["rules"][0]["rules"]
+
+    number, last_time = 0, 0
+    for p in h["proposals"]:
+        find("proposals", int(p["number"]) != number + 1 or int(p["time"]) <= last_time)
+        number, last_time = int(p["number"]), int(p["time"])
+        made = time_of[int(p["at"]["block"])]
+        find("proposals", int(p["time"]) > made or p["validAt"] < made + rules["challengeWindow"])
+    proposals = {p["number"]: p for p in h["proposals"]}
+
+    last, owed, total = {}, {}, 0
+    for s in h["settled"]:
+        meter, proposal = meters.get(s["meterId"]), proposals.get(s["number"])
+        find("settlements", not meter or not proposal)
+        if not meter or not proposal:
+            continue
+        find("proposals", time_of[int(s["at"]["block"])] < proposal["validAt"])
+        low, high, seconds = int(s["fromWh"]), int(s["toWh"]), s["toTime"] - s["fromTime"]
+        start = last.get(s["meterId"], (int(meter["startWh"]), meter["startTime"]))
+        last[s["meterId"]] = (high, s["toTime"])
+        headroom = rules["headroom"] if meter["assurance"] == 1 else rules["gatewayHeadroom"]
+        most = meter["ratedW"] * seconds * (10_000 + headroom) // 36_000_000 + 1
+        states = [x["status"] for x in meter.get("statuses", []) if before(x["at"], s["at"])]
+        end = meter.get("end")
+        doubts = [c for c in h["challenges"] if c["number"] == s["number"] and before(c["at"], s["at"])]
+        find("settlements", (low, s["fromTime"]) != start or high < low or seconds <= 0 or high - low > most)
+        find("settlements", stated.get((s["number"], s["meterId"])) != (high, s["toTime"]))
+        find("settlements", meter["site"] != s["site"] or (states and states[-1] in (2, 3)))
+        find("settlements", bool(end) and (high > int(end["countedWh"]) or s["toTime"] > end["time"]))
+        find("settlements", proposal.get("cancelled") is not None or bool(doubts))
+        for account, wh in due(rules, low, high, meter, h["commons"][0]["to"]).items():
+            key = (s["at"]["transaction"], account, None)
+            owed[key], total = owed.get(key, 0) + wh, total + wh
+
+    minted, retired, burned = {}, {}, {}
+    for move in h["minted"]:
+        key = (move["at"]["transaction"], move["account"], move.get("id"))
+        minted[key] = minted.get(key, 0) + int(move["wh"])
+    for key in {*minted, *owed}:
+        if minted.get(key, 0) != owed.get(key, 0):
+            found.add("mints" if key[2] is None else "certificates")
+    for r in h["retired"]:
+        key = (r["at"]["transaction"], r["holder"])
+        retired[key] = retired.get(key, 0) + int(r["wh"])
+    for b in h["burned"]:
+        key = (b["at"]["transaction"], b["account"])
+        burned[key] = burned.get(key, 0) + int(b["wh"])
+    sums = {}
+    for r in h["retired"]:
+        sums[r["beneficiary"]] = sums.get(r["beneficiary"], 0) + int(r["wh"])
+    standing = h["standing"]
+    find("supply", int(standing["totalSupplyWh"]) != total - sum(retired.values()))
+    find("retirements", retired != burned or standing["retirements"] != len(h["retired"]))
+    find("retirements", [int(r["number"]) for r in h["retired"]] != list(range(1, len(h["retired"]) + 1)))
+    find("retirements", any(sums.get(to, 0) != int(wh) for to, wh in standing["retiredForWh"]))
+    return found
+
+
+def verify_audits(v, report):
+    """The histories; recomputing a batch from its readings is not written out here."""
+    stated = {(s["number"], s["meterId"]): (int(s["toWh"]), s["toTime"]) for s in v["history"]["settled"]}
+    for c in v["histories"]:
+        found = found_in_history(changed(v["history"], c["changes"]), stated)
+        report.case("histories", c["name"], not found if c["check"] is None else c["check"] in found)
+
+
 FILES = {
     "keys": verify_keys,
     "signatures": verify_signatures,
@@ -1412,6 +1532,7 @@ FILES = {
     "evidence": verify_evidence,
     "counters": verify_counters,
     "sharing": verify_sharing,
+    "audits": verify_audits,
 }
 
 

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { extname, join } from "node:path"
-import { isCollection, isMap, isScalar, LineCounter, type Node, parseDocument } from "yaml"
-import type { z } from "zod"
+import { LineCounter, type Node, parseDocument } from "yaml"
 import { PersonError } from "../../../protocol/error.ts"
+import { offsetOf, remarksOf } from "../../yaml-places.ts"
 import { type Profile, profileShape } from "./profile-shape.ts"
 import bsmWs36a from "./profiles/bsm-ws36a.json" with { type: "json" }
 import em24Ethernet from "./profiles/em24-ethernet.json" with { type: "json" }
@@ -106,33 +106,9 @@ export function parseProfile(text: string, path: string): Profile {
   const result = profileShape.safeParse(value)
   if (result.success) return result.data
   throw wrong(
-    result.error.issues.flatMap(placesOf).map(({ place, message }) => {
+    result.error.issues.flatMap(remarksOf).map(({ place, says }) => {
       const line = lineAt(offsetOf(document.contents as Node | null, place))
-      return `${path}:${line}: ${place.join(".") || "file"}: ${message}`
+      return `${path}:${line}: ${place.join(".") || "file"}: ${says}`
     }),
   )
-}
-
-/** Where an issue is: a key that nobody knows is a place of its own. */
-function placesOf(issue: z.core.$ZodIssue): { place: PropertyKey[]; message: string }[] {
-  if (issue.code !== "unrecognized_keys") return [{ place: issue.path, message: issue.message }]
-  return issue.keys.map((key) => ({ place: [...issue.path, key], message: "is not known here" }))
-}
-
-/** Where in the text the deepest part of a place that is there begins. */
-function offsetOf(root: Node | null, place: readonly PropertyKey[]): number {
-  let node = root
-  let offset = root?.range?.[0] ?? 0
-  for (const key of place) {
-    if (!isCollection(node)) break
-    const pair = isMap(node)
-      ? node.items.find(({ key: name }) => isScalar(name) && String(name.value) === String(key))
-      : undefined
-    const next = (pair ? pair.value : node.get(key, true)) as Node | null | undefined
-    const begin = ((pair?.key as Node | undefined) ?? next)?.range?.[0]
-    if (begin === undefined) break
-    offset = begin
-    node = next ?? null
-  }
-  return offset
 }

@@ -6,26 +6,40 @@ import type { Profile } from "./profile-shape.ts"
 /** One line to one or several meters, as it stands in the configuration. */
 export const busShape = z
   .strictObject({
-    name: z.string().min(1),
-    /** RTU on a serial port. */
+    name: z.string().min(1).describe("By which meters name it; no two alike."),
     serial: z
       .strictObject({
-        path: z.string().min(1),
-        baudRate: z.int().min(300).max(921_600),
-        parity: z.enum(["none", "even", "odd"]).default("none"),
-        stopBits: z.union([z.literal(1), z.literal(2)]).default(1),
+        path: z.string().min(1).describe("The port, best by a name that stays: /dev/serial/by-id/…"),
+        baudRate: z
+          .int()
+          .min(300)
+          .max(921_600)
+          .describe("As the meters are set: `commonwatt provision scan` finds it."),
+        parity: z.enum(["none", "even", "odd"]).default("none").describe("As the meters are set."),
+        stopBits: z
+          .union([z.literal(1), z.literal(2)])
+          .default(1)
+          .describe("As the meters are set."),
       })
-      .exactOptional(),
-    /** A device or a serial server on the network: with Modbus TCP, or with RTU frames in a TCP connection. */
+      .exactOptional()
+      .describe("RTU on a serial port. A bus is either serial or tcp."),
     tcp: z
       .strictObject({
-        host: z.string().min(1),
-        port: z.int().min(1).max(65535).default(502),
-        framing: z.enum(["tcp", "rtu"]).default("tcp"),
+        host: z.string().min(1).describe("Its name or address."),
+        port: z.int().min(1).max(65535).default(502).describe("Modbus TCP has 502."),
+        framing: z
+          .enum(["tcp", "rtu"])
+          .default("tcp")
+          .describe("rtu for a serial server that passes frames on."),
       })
-      .exactOptional(),
-    /** The rest before each request, for devices that cannot follow. */
-    pauseMs: z.int().min(0).max(10_000).default(0),
+      .exactOptional()
+      .describe("A device or a serial server on the network."),
+    pauseMs: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(0)
+      .describe("The rest before each request, ms, for devices that cannot follow."),
   })
   .transform(({ name, pauseMs, serial, tcp }, context): BusPlace => {
     if (serial && !tcp) return { name, pauseMs, serial }
@@ -36,17 +50,28 @@ export const busShape = z
 
 /** Where a meter is on a bus, and what it is. */
 export const placeShape = z.strictObject({
-  bus: z.string(),
-  unit: z.int().min(0).max(255),
-  profile: z.string(),
-  measures: z.enum(["generation", "grid"]),
-  everySeconds: z.int().positive(),
-  /** The key with which the gateway signs for a plain meter. A meter with a key of its own has none here. */
-  keyFile: z.string().exactOptional(),
-  /** The serial number that the meter must say it has. */
-  serial: z.string().min(1).exactOptional(),
-  /** Where a SunSpec device's registers begin, if not where they usually do. */
-  base: z.int().min(0).max(65535).exactOptional(),
+  bus: z.string().describe("One of `buses`, by its name."),
+  unit: z.int().min(0).max(255).describe("Its unit id; 1 to 247 on a serial line."),
+  profile: z.string().describe("What kind of device it is: docs/profiles.md."),
+  measures: z
+    .enum(["generation", "grid"])
+    .describe(
+      "generation: its import register counts what is made; grid: both registers, at the connection.",
+    ),
+  everySeconds: z.int().positive().describe("How often it is read; not less than once an interval."),
+  keyFile: z
+    .string()
+    .exactOptional()
+    .describe(
+      "The key with which the gateway signs for a plain meter, plain or sealed. A meter with a key of its own has none here.",
+    ),
+  serial: z.string().min(1).exactOptional().describe("The serial number that the meter must say it has."),
+  base: z
+    .int()
+    .min(0)
+    .max(65535)
+    .exactOptional()
+    .describe("Where a SunSpec device's registers begin, if not where they usually do."),
 })
 
 export type ModbusPlace = z.output<typeof placeShape>

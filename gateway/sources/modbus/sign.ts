@@ -1,9 +1,9 @@
 import { createPrivateKey, type KeyObject, sign } from "node:crypto"
-import { readFileSync } from "node:fs"
 import { PersonError } from "../../../protocol/error.ts"
 import { equalBytes, fromHex } from "../../../protocol/hex.ts"
 import { Scheme } from "../../../protocol/meter.ts"
 import { encodeReading } from "../../../protocol/reading.ts"
+import { readSecret } from "../../../protocol/sealed-secret.ts"
 import type { Meter } from "../../config.ts"
 import type { SignReading } from "./poller.ts"
 
@@ -37,12 +37,7 @@ function readKey(meter: Meter, file: string): KeyObject {
   const wrong = (what: string) =>
     new PersonError(`The key of ${meter.name} cannot be used.`, { context: [`${file}: ${what}`] })
   if (meter.key.scheme !== Scheme.ed25519) throw wrong("keys that the gateway holds are Ed25519")
-  let text: string
-  try {
-    text = readFileSync(file, "utf8").trim()
-  } catch (cause) {
-    throw wrong((cause as Error).message)
-  }
+  const text = readSecret(file, `The key of ${meter.name}`)
   // Not the words of fromHex: they would show what is in the file.
   if (!/^(0x)?[0-9a-fA-F]{64}$/.test(text)) throw wrong("it does not hold 32 bytes of hexadecimal")
   const secret = fromHex(text, 32)

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { setTimeout as sleep } from "node:timers/promises"
 import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt"
+import { readSecret } from "../../../protocol/sealed-secret.ts"
 import type { Meter } from "../../config.ts"
 import type { BrokerParts, MqttSource } from "./broker.ts"
 import { createHomeTopics, type Shown } from "./home-assistant.ts"
@@ -158,9 +159,9 @@ function optionsOf(settings: BrokerSettings, statusTopic: string): IClientOption
     queueQoSZero: false,
     will: { topic: statusTopic, payload: Buffer.from("offline"), qos: 1, retain: true },
     ...(username !== undefined && { username }),
-    ...(passwordFile && { password: readFileSync(passwordFile, "utf8").trim() }),
+    ...(passwordFile && { password: readSecret(passwordFile, "The password of mqtt.broker") }),
     ...(caFile && { ca: readFileSync(caFile) }),
     ...(certFile && { cert: readFileSync(certFile) }),
-    ...(keyFile && { key: readFileSync(keyFile) }),
+    ...(keyFile && { key: readSecret(keyFile, "The key of mqtt.broker") }),
   }
 }

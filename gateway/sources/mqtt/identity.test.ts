@@ -1,7 +1,7 @@
 import t from "tap"
 import { testMeter } from "../../intake.test.support.ts"
-import { createIdentities } from "./identity.ts"
 import { hashPassword, isPasswordHash, nobodysHash, verifyPassword } from "../../password.ts"
+import { createIdentities } from "./identity.ts"
 
 const roof = testMeter("roof")
 const household = roof.household

@@ -1,7 +1,7 @@
 import type { Hex } from "../../../protocol/hex.ts"
 import type { Meter } from "../../config.ts"
-import { createBuckets } from "./bucket.ts"
 import { nobodysHash, verifyPassword } from "../../password.ts"
+import { createBuckets } from "./bucket.ts"
 import { addressOf, type MqttSettings } from "./settings.ts"
 
 /** Who a client is, by what it showed and not by what it says. */

@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from "node:net"
 import { createServer as createTlsServer, type PeerCertificate, type Server as TlsServer } from "node:tls"
 import type { Logger } from "pino"
 import { PersonError } from "../../../protocol/error.ts"
+import { readSecret } from "../../../protocol/sealed-secret.ts"
 import type { Admission } from "./admission.ts"
 import { createBuckets } from "./bucket.ts"
 import type { ShownCertificate } from "./identity.ts"
@@ -158,8 +159,10 @@ function shownBy({ subject, fingerprint256 }: PeerCertificate): ShownCertificate
 
 function read({ certFile, keyFile, caFile }: TlsFiles): { cert: Buffer; key: Buffer; ca: Buffer } {
   try {
-    return { cert: readFileSync(certFile), key: readFileSync(keyFile), ca: readFileSync(caFile) }
+    const key = Buffer.from(readSecret(keyFile, "The key of mqtt.tls"))
+    return { cert: readFileSync(certFile), key, ca: readFileSync(caFile) }
   } catch (cause) {
+    if (cause instanceof PersonError) throw cause
     throw new PersonError("A file of mqtt.tls cannot be read.", {
       context: [(cause as Error).message],
       next: "Make a certificate for the gateway: docs/operators.md shows how.",

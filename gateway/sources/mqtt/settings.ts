@@ -13,62 +13,93 @@ const certificate = z.string().min(1)
  * or a broker of the operator's own.
  */
 export const mqttShape = z.strictObject({
-  host: z.string().exactOptional(),
-  port: port.exactOptional(),
-  /** Whether the plain listener takes clients that do not log in: what counts is a reading's signature. */
-  anonymous: z.boolean().exactOptional(),
-  /** A password over plain TCP can be overheard by anyone on the network. */
-  allowPlainPasswords: z.boolean().exactOptional(),
+  host: z.string().exactOptional().describe("The plain listener's address; goes with `port`."),
+  port: port.exactOptional().describe("The plain listener's port; goes with `host`. Usually 1883."),
+  anonymous: z
+    .boolean()
+    .exactOptional()
+    .describe(
+      "Whether the plain listener takes clients that do not log in: what counts is a reading's signature. true if left out.",
+    ),
+  allowPlainPasswords: z
+    .boolean()
+    .exactOptional()
+    .describe("Passwords over plain TCP too: anyone on the network can overhear them."),
   tls: z
     .strictObject({
-      host: z.string().exactOptional(),
-      port,
-      certFile: z.string(),
-      keyFile: z.string(),
-      /** Those who may issue clients' certificates. */
-      caFile: z.string(),
-      /** Takes clients without a certificate too, if they log in with a password. */
-      passwords: z.boolean().exactOptional(),
+      host: z.string().exactOptional().describe("All addresses if left out."),
+      port: port.describe("Usually 8883."),
+      certFile: z
+        .string()
+        .describe("The gateway's certificate (PEM). These three are read again when they change."),
+      keyFile: z.string().describe("Its key (PEM), plain or sealed."),
+      caFile: z.string().describe("Those who may issue clients' certificates (PEM)."),
+      passwords: z
+        .boolean()
+        .exactOptional()
+        .describe("Takes clients without a certificate too, if they log in with a password."),
     })
-    .exactOptional(),
-  /** Meters that log in with a password, or with a certificate whose common name is not their meterId. */
+    .exactOptional()
+    .describe("A listener with TLS, where meters show certificates."),
   clients: z
     .array(
       z.strictObject({
-        meter: z.string(),
-        passwordHash: passwordHash.exactOptional(),
-        certificate: certificate.exactOptional(),
+        meter: z.string().describe("One of `meters`, by its name."),
+        passwordHash: passwordHash.exactOptional().describe("From `commonwatt provision password`."),
+        certificate: certificate
+          .exactOptional()
+          .describe("A certificate's common name, or `sha256:AB:CD…`, its fingerprint."),
       }),
     )
-    .exactOptional(),
-  /** A household's own hub, which sees the household's meters. */
+    .exactOptional()
+    .describe("Meters that log in with a password, or whose certificate's common name is not their meterId."),
   hubs: z
     .array(
       z.strictObject({
-        name: z.string().min(1),
-        household: z.string().regex(/^(0x)?[0-9a-fA-F]{40}$/, "must be 20 bytes of hexadecimal"),
-        passwordHash: passwordHash.exactOptional(),
-        certificate: certificate.exactOptional(),
+        name: z.string().min(1).describe("As it logs in."),
+        household: z
+          .string()
+          .regex(/^(0x)?[0-9a-fA-F]{40}$/, "must be 20 bytes of hexadecimal")
+          .describe("Whose meters it sees: one of `households`, by its address."),
+        passwordHash: passwordHash.exactOptional().describe("From `commonwatt provision password`."),
+        certificate: certificate.exactOptional().describe("Its certificate, as above."),
       }),
     )
-    .exactOptional(),
-  /** How fast one meter's own readings are taken; what comes faster waits. */
-  readingsPerMinute: z.number().positive().exactOptional(),
-  /** A broker of the operator's own in place of the embedded one. */
+    .exactOptional()
+    .describe("A household's own hub, which sees the household's meters and nobody else's."),
+  readingsPerMinute: z
+    .number()
+    .positive()
+    .exactOptional()
+    .describe("How fast one meter's own readings are taken; what comes faster waits and is not lost."),
   broker: z
     .strictObject({
-      url: z.url({ protocol: /^mqtts?$/ }),
-      clientId: z.string().min(1).max(128),
-      version: z.enum(["3.1.1", "5"]).exactOptional(),
-      username: z.string().exactOptional(),
-      passwordFile: z.string().exactOptional(),
-      caFile: z.string().exactOptional(),
-      certFile: z.string().exactOptional(),
-      keyFile: z.string().exactOptional(),
-      /** Publishes what households consume: only where the broker's access control keeps it from others. */
-      homeAssistant: z.boolean().exactOptional(),
+      url: z.url({ protocol: /^mqtts?$/ }).describe("mqtt:// or mqtts://, host and port."),
+      clientId: z
+        .string()
+        .min(1)
+        .max(128)
+        .describe(
+          "Names the session that keeps readings while the gateway is away: never change it, never use it twice.",
+        ),
+      version: z.enum(["3.1.1", "5"]).exactOptional().describe("Of MQTT; 3.1.1 if left out."),
+      username: z.string().exactOptional().describe("As the gateway logs in there."),
+      passwordFile: z.string().exactOptional().describe("The file with its password, plain or sealed."),
+      caFile: z.string().exactOptional().describe("Who issued the broker's certificate (PEM)."),
+      certFile: z
+        .string()
+        .exactOptional()
+        .describe("The gateway's own certificate (PEM); goes with `keyFile`."),
+      keyFile: z.string().exactOptional().describe("Its key (PEM), plain or sealed."),
+      homeAssistant: z
+        .boolean()
+        .exactOptional()
+        .describe(
+          "Publishes what households consume: only where the broker's access control keeps it from others.",
+        ),
     })
-    .exactOptional(),
+    .exactOptional()
+    .describe("A broker of your own in place of the embedded one."),
 })
 
 export type MqttSettings = z.output<typeof mqttShape>

@@ -5,9 +5,9 @@ import { connect as connectSocket, type Socket } from "node:net"
 import { connect as connectTls } from "node:tls"
 import t from "tap"
 import { type TestMeter, testMeter } from "../../intake.test.support.ts"
+import { hashPassword } from "../../password.ts"
 import { event, listen, plainly, topicOf, until } from "./broker.test.support.ts"
 import { issuer, lacking, type Pair } from "./certificates.test.support.ts"
-import { hashPassword } from "../../password.ts"
 import { receiptsTopic } from "./topics.ts"
 
 const skip = lacking("openssl", "mosquitto_pub", "mosquitto_sub")

@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { batchStates } from "../../journal/batches.ts"
 import { isDay } from "../calendar.ts"
 
 const wh = z
@@ -21,7 +22,7 @@ const units = z
   .string()
   .regex(/^-?\d+$/)
   .meta({ description: "GREEN in whole units: 1000 are 1 GREEN, one is 1 Wh" })
-const state = z.enum(["built", "attested", "proposed", "settled", "superseded"])
+const state = z.enum(batchStates)
 const limitOf = (most: number, usual: number) =>
   z.coerce.number().int().min(1).max(most).default(usual).meta({ description: "How many at most" })
 const next = z

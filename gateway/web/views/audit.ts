@@ -3,6 +3,7 @@ import type { Config } from "../../config.ts"
 import type { Challenge } from "../../settlement/challenges.ts"
 import type { LedgerEntry } from "../ledger.ts"
 import type { Locale } from "../locale.ts"
+import { stageOf } from "../stage.ts"
 import { figure, type Html, html, time } from "./html.ts"
 
 export interface AuditView {
@@ -55,7 +56,7 @@ function batchTable(batches: readonly LedgerEntry[], locale: Locale): Html {
     const signed = attestations.filter(({ signature }) => signature).length
     const cells: [string, Html | string][] = [
       [words.upTo, time(at, locale.moment(at))],
-      [words.state, green.states[state]],
+      [words.state, green.states[stageOf(state)]],
       [words.stated, figure(statedWh, locale.kWh, locale)],
       [words.signed, locale.count(signed)],
       [words.root, html`<code title="${root}">${root.slice(0, 10)}…</code>`],

@@ -62,7 +62,7 @@ ${exchanged ? html`${legendOf(locale)}<p class="note">${words.above}</p>` : html
 <details id="${id}-table"><summary>${words.table}</summary><div class="scroll" tabindex="0" role="region" aria-labelledby="${id}-caption"><table class="energy">
 <caption id="${id}-caption">${title} (${locale.words.units.kWh})</caption>
 <thead><tr>${[column, words.generated, ...(exchanged ? exchangeLabels(locale) : [])].map((label) => html`<th scope="col">${label}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr><th scope="row">${row.href ? html`<a href="${row.href}">${row.name}</a>` : row.name}</th>${cells(row, exchanged, locale)}</tr>`)}</tbody>
+<tbody>${rows.filter(({ known, missing }) => known + missing > 0).map((row) => html`<tr><th scope="row">${row.href ? html`<a href="${row.href}">${row.name}</a>` : row.name}</th>${cells(row, exchanged, locale)}</tr>`)}</tbody>
 <tfoot><tr><th scope="row">${words.total}</th>${cells(total, exchanged, locale)}</tr></tfoot>
 </table></div></details>`
 }

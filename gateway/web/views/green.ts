@@ -1,5 +1,6 @@
 import type { Mint } from "../home-facts.ts"
 import type { Locale } from "../locale.ts"
+import { stageOf } from "../stage.ts"
 import { figure, type Html, html, time } from "./html.ts"
 
 /** What a household holds, and the batches that it came from. */
@@ -50,6 +51,6 @@ function row({ batch, time: at, state, units, refused }: Mint, locale: Locale): 
   const { green: words } = locale.words
   return html`<tr><th scope="row">${time(at, locale.moment(at))}</th>
 <td class="amount" data-label="${words.amount}">${figure(units, locale.green, locale)}</td>
-<td data-label="${words.state}">${words.states[state]}${refused.map((why) => html`<small class="refusal" lang="en">${why}</small>`)}</td>
+<td data-label="${words.state}">${words.states[stageOf(state)]}${refused.map((why) => html`<small class="refusal" lang="en">${why}</small>`)}</td>
 <td class="wide"><a href="/home/green/${batch}">${words.why}<span class="hidden"> ${words.whyOf(locale.count(batch))}</span></a></td></tr>`
 }

@@ -3,6 +3,8 @@ import { type Html, html, raw } from "./html.ts"
 
 /** What the picture of a home shows, W; undefined is not known. */
 export interface HomeFlow {
+  /** Where there is none the sun is not in the picture. */
+  roof: boolean
   sunW: number | undefined
   homeW: number | undefined
   /** Averages of the last interval: positive comes in, negative goes out. */
@@ -20,16 +22,16 @@ const lines = {
 } as const
 
 /** Sun, home, neighbours and grid, with what flows between them. All of it stands in the words beside it. */
-export function homeFlowView({ sunW, homeW, neighboursW, gridW }: HomeFlow, locale: Locale): Html {
+export function homeFlowView({ roof, sunW, homeW, neighboursW, gridW }: HomeFlow, locale: Locale): Html {
   const { now, notKnown } = locale.words
   const figure = (power: number | undefined) => (power === undefined ? notKnown : locale.watts(power))
   const node = (name: string, x: number, y: number, power: number | undefined, label: string, icon: string) =>
     html`<g class="node ${name}" transform="translate(${x} ${y})"><circle r="42"/><g class="icon" transform="translate(-12 -34)">${raw(icon)}</g><text class="figure" y="8" text-anchor="middle">${figure(power)}</text><text class="label" y="24" text-anchor="middle">${label}</text></g>`
-  return html`<svg class="flow" viewBox="0 0 340 290" aria-hidden="true" direction="${locale.direction}">
-${line("sun", lines.sunToHome, sunW)}
+  return html`<svg class="flow" viewBox="0 ${roof ? 0 : 100} 340 ${roof ? 290 : 190}" aria-hidden="true" direction="${locale.direction}">
+${roof ? line("sun", lines.sunToHome, sunW) : ""}
 ${line("neighbours", (neighboursW ?? 0) < 0 ? lines.homeToNeighbours : lines.neighboursToHome, neighboursW)}
 ${line("grid", (gridW ?? 0) < 0 ? lines.homeToGrid : lines.gridToHome, gridW)}
-${node("sun", 170, 45, sunW, now.sun, icons.sun)}
+${roof ? node("sun", 170, 45, sunW, now.sun, icons.sun) : ""}
 ${node("home", 170, 160, homeW, now.home, icons.home)}
 ${node("neighbours", 56, 240, neighboursW, now.neighbours, icons.neighbours)}
 ${node("grid", 284, 240, gridW, now.grid, icons.grid)}

@@ -43,10 +43,10 @@ export function silentView(silent: readonly string[], locale: Locale): Html | st
 
 function nowView(now: HomeNow, locale: Locale): Html {
   const { words } = locale
-  const { sunW, homeW, connectionW, asOf, leftOut, interval } = now
+  const { roof, sunW, homeW, connectionW, asOf, leftOut, interval } = now
   return html`<h2 id="now-title">${words.now.title}</h2>
-<div class="now">${homeFlowView({ sunW, homeW, ...betweenOf(now) }, locale)}
-<div class="facts"><p class="lead">${sunW === undefined ? words.now.sunUnknown : words.now.sunGives(locale.watts(sunW))}
+<div class="now">${homeFlowView({ roof, sunW, homeW, ...betweenOf(now) }, locale)}
+<div class="facts"><p class="lead">${!roof ? "" : sunW === undefined ? words.now.sunUnknown : words.now.sunGives(locale.watts(sunW))}
 ${homeW === undefined ? words.now.homeUnknown : words.now.homeUses(locale.watts(homeW))}
 ${connectionW === undefined ? "" : Math.round(connectionW) === 0 ? words.now.balanced : connectionW < 0 ? words.now.sends(locale.watts(connectionW)) : words.now.takes(locale.watts(connectionW))}</p>
 <p class="note">${asOf === undefined ? words.now.noneLive : html`${time(asOf, words.now.asOf(locale.clock(asOf)))}`}${

@@ -1,7 +1,7 @@
 import { assets } from "../assets.ts"
 import type { LoggedIn } from "../context.ts"
 import { type Locale, localeOf } from "../locale.ts"
-import { householdMenu, publicMenu } from "../menu.ts"
+import { menuFor } from "../menu.ts"
 import { languageCodes } from "../words/languages.ts"
 import { type Html, html, raw } from "./html.ts"
 
@@ -20,6 +20,10 @@ export interface PageOptions {
   events?: string
   /** More scripts, by address. */
   scripts?: readonly string[]
+  /** Whether this device has a wallet here. */
+  wallet?: boolean
+  /** More style sheets, by address. */
+  styles?: readonly string[]
   /** How many times as fast as real time a demonstration runs. */
   speed?: number | undefined
 }
@@ -29,7 +33,20 @@ const refreshSeconds = 30
 
 /** The page around its content: menu, language, and what a browser needs to install and keep it. */
 export function layout(options: PageOptions): Html {
-  const { locale, community, household, path, title, now, body, events, scripts = [], speed } = options
+  const {
+    locale,
+    community,
+    household,
+    path,
+    title,
+    now,
+    body,
+    events,
+    scripts = [],
+    styles = [],
+    wallet = false,
+    speed,
+  } = options
   const { language, direction, words } = locale
   return html`<!doctype html>
 <html lang="${language}" dir="${direction}">
@@ -42,7 +59,7 @@ export function layout(options: PageOptions): Html {
 <link rel="icon" href="/icon.svg" type="image/svg+xml">
 <link rel="apple-touch-icon" href="/icon.svg">
 <link rel="manifest" href="/manifest.webmanifest">
-<link rel="stylesheet" href="${assets.style}">
+<link rel="stylesheet" href="${assets.style}">${styles.map((href) => html`<link rel="stylesheet" href="${href}">`)}
 <script src="${assets.script}" defer></script>${scripts.map((src) => html`<script src="${src}" type="module"></script>`)}
 ${events ? html`<noscript><meta http-equiv="refresh" content="${refreshSeconds}"></noscript>` : ""}
 </head>
@@ -50,7 +67,7 @@ ${events ? html`<noscript><meta http-equiv="refresh" content="${refreshSeconds}"
 <a class="skip" href="#main">${words.layout.skip}</a>
 <header class="top">
 <a class="brand" href="/"><img src="/icon.svg" alt="" width="36" height="36"><span>${community}</span></a>
-<nav aria-label="${words.layout.pages}"><ul>${(household ? householdMenu : publicMenu).map(
+<nav aria-label="${words.layout.pages}"><ul>${menuFor(household !== undefined, wallet).map(
     (entry) =>
       html`<li><a href="${entry.path}"${entry.path === path ? raw(' aria-current="page"') : ""}>${entry.label(words)}</a></li>`,
   )}</ul></nav>

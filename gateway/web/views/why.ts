@@ -1,6 +1,7 @@
 import { toHex } from "../../../protocol/hex.ts"
 import type { Why } from "../home-facts.ts"
 import type { Locale } from "../locale.ts"
+import { stageOf } from "../stage.ts"
 import { type Html, html, time } from "./html.ts"
 
 /** Why a household was given an amount: batch, statements, the meters' signed readings, and the chain. */
@@ -23,7 +24,7 @@ export function whyView(why: Why, locale: Locale): Html {
 <ol class="steps">
 ${statements.map((statement) => statementView(statement, locale))}
 <li><h2>${words.batch}</h2><p>${time(at, words.batchIs(locale.count(batch), locale.moment(at)))}</p>
-<p>${green.state}: <b>${green.states[state]}</b></p>${refused.map((text) => html`<p class="refusal" lang="en">${text}</p>`)}
+<p>${green.state}: <b>${green.states[stageOf(state)]}</b></p>${refused.map((text) => html`<p class="refusal" lang="en">${text}</p>`)}
 <dl class="facts"><div><dt>${words.root}</dt><dd><code>${root}</code></dd></div>
 <div><dt>${words.evidence}</dt><dd><a href="/ipfs/${evidence}?format=car"><code>${evidence}</code></a></dd></div></dl></li>
 <li><h2>${words.validators}</h2>${

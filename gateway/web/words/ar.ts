@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const ar: Words = {
   name: "العربية",
@@ -15,6 +15,7 @@ export const ar: Words = {
     month: "الشهر",
     year: "السنة",
     green: "GREEN",
+    wallet: "المحفظة",
     data: "بياناتي",
     audit: "تحقّق",
     language: "اللغة",

@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const de: Words = {
   name: "Deutsch",
@@ -15,6 +15,7 @@ export const de: Words = {
     month: "Monat",
     year: "Jahr",
     green: "GREEN",
+    wallet: "Geldbörse",
     data: "Meine Daten",
     audit: "Nachprüfen",
     language: "Sprache",

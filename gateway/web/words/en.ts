@@ -15,6 +15,7 @@ export const en = {
     month: "Month",
     year: "Year",
     green: "GREEN",
+    wallet: "Wallet",
     data: "My data",
     audit: "Check it",
     language: "Language",
@@ -35,7 +36,7 @@ export const en = {
   energy: {
     generated: "Generated",
     used: "Used",
-    own: "From the own roof",
+    own: "From your roof",
     received: "From neighbours",
     fromGrid: "From the grid",
     given: "To neighbours",
@@ -208,3 +209,6 @@ export const en = {
     meterNote: "Meters that measure generation alone. What homes use is sealed to the community's auditors.",
   },
 }
+
+/** All that the pages say, in one language. English comes first; a phrase that another lacks does not compile. */
+export type Words = typeof en

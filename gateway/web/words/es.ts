@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const es: Words = {
   name: "Español",
@@ -15,6 +15,7 @@ export const es: Words = {
     month: "Mes",
     year: "Año",
     green: "GREEN",
+    wallet: "Monedero",
     data: "Mis datos",
     audit: "Comprobar",
     language: "Idioma",

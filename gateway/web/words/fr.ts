@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const fr: Words = {
   name: "Français",
@@ -15,6 +15,7 @@ export const fr: Words = {
     month: "Mois",
     year: "Année",
     green: "GREEN",
+    wallet: "Portefeuille",
     data: "Mes données",
     audit: "Vérifier",
     language: "Langue",

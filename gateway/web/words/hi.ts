@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const hi: Words = {
   name: "हिन्दी",
@@ -15,6 +15,7 @@ export const hi: Words = {
     month: "महीना",
     year: "साल",
     green: "GREEN",
+    wallet: "बटुआ",
     data: "मेरा डेटा",
     audit: "जाँचें",
     language: "भाषा",

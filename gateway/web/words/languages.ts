@@ -1,14 +1,13 @@
 import { ar } from "./ar.ts"
 import { de } from "./de.ts"
-import { en } from "./en.ts"
+import { en, type Words } from "./en.ts"
 import { es } from "./es.ts"
 import { fr } from "./fr.ts"
 import { hi } from "./hi.ts"
 import { pt } from "./pt.ts"
 import { sw } from "./sw.ts"
 
-/** All that the pages say, in one language. English comes first; a phrase that another lacks does not compile. */
-export type Words = typeof en
+export type { Words } from "./en.ts"
 
 export const languages = Object.freeze({ en, de, fr, es, pt, hi, sw, ar }) satisfies Record<string, Words>
 

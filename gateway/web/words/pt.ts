@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const pt: Words = {
   name: "Português",
@@ -15,6 +15,7 @@ export const pt: Words = {
     month: "Mês",
     year: "Ano",
     green: "GREEN",
+    wallet: "Carteira",
     data: "Os meus dados",
     audit: "Verificar",
     language: "Idioma",

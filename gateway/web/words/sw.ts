@@ -1,4 +1,4 @@
-import type { Words } from "./languages.ts"
+import type { Words } from "./en.ts"
 
 export const sw: Words = {
   name: "Kiswahili",
@@ -15,6 +15,7 @@ export const sw: Words = {
     month: "Mwezi",
     year: "Mwaka",
     green: "GREEN",
+    wallet: "Pochi",
     data: "Data yangu",
     audit: "Hakiki",
     language: "Lugha",

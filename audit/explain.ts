@@ -1,0 +1,297 @@
+import type { OpenedEvidence } from "../protocol/evidence.ts"
+import { type Hex, toHex } from "../protocol/hex.ts"
+import { readingDigest } from "../protocol/reading.ts"
+import { readSigned } from "../protocol/signed-reading.ts"
+import { isMeterStatement, leafOf, type MeterStatement } from "../protocol/statement.ts"
+import { buildTree, proofOf } from "../protocol/tree.ts"
+import type { AuditReport } from "./audit.ts"
+import type { BatchLine, Payment } from "./ledger.ts"
+import { inForce, type MeterLife, meterAt } from "./meter-life.ts"
+import { type History, type Proposed, proposalOf } from "./record.ts"
+import type { KeptBatch, Reader } from "./sites.ts"
+
+/** What somebody wants explained. Times are Unix seconds, the end is not included. */
+export type Question =
+  | { about: "household"; household: Hex; from: number; to: number }
+  | { about: "batch"; site: number | undefined; number: bigint }
+  | { about: "mint"; transaction: Hex }
+
+/** One signed reading as it stands in the evidence. */
+export interface ShownReading {
+  meterId: Hex
+  sequence: number
+  time: number
+  received: number
+  /** The register as the meter showed it, Wh. */
+  generatedWh: bigint | undefined
+  digest: Hex
+  /** Why it does not count; undefined when it does. */
+  doubt: string | undefined
+  /** Its bytes, for `commonwatt verify`. */
+  bytes: Hex
+}
+
+/** A settlement with everything that it rests on. */
+export interface ExplainedPayment {
+  payment: Payment
+  /** The leaf that it was settled by, its place in the tree, and its branch. */
+  statement: MeterStatement | undefined
+  leaf: { index: number; hash: Hex; proof: Hex[] } | undefined
+  /** The reading that the statement quotes; undefined where it is sealed, or in a batch that was not looked into. */
+  reading: ShownReading | undefined
+  /** Registered restarts between what the meter showed and what is counted. */
+  restarts: { finalWh: bigint; firstWh: bigint; time: number }[]
+  batch: BatchLine | undefined
+  proposed: { signers: Hex[]; validAt: number } | undefined
+}
+
+/** What went through one generation meter in one interval. */
+export interface ExplainedInterval {
+  meterId: Hex
+  start: number
+  /** Undefined is a gap. */
+  generatedWh: bigint | undefined
+  /** The reading that stands for the interval's end. */
+  closing: ShownReading | undefined
+}
+
+/** What a household took part in, in one interval; undefined is a gap. */
+export interface ExplainedShare {
+  start: number
+  energy: OpenedEvidence["households"][number]["records"][number]["energy"]
+}
+
+export interface Explanation {
+  question: Question
+  /** Whether the whole audit held; what follows is only worth as much. */
+  auditOk: boolean
+  firstFinding: string | undefined
+  payments: ExplainedPayment[]
+  /** Only for a household: its intervals in the time asked for. */
+  intervals: ExplainedInterval[]
+  shares: ExplainedShare[]
+  /** What is not shown, and why. */
+  notShown: string[]
+}
+
+/** Looks into the batches that a question is about while they are checked, and explains afterwards. */
+export function createExplainer(question: Question) {
+  let history: History | undefined
+  const opened = new Map<Proposed, Opened>()
+
+  return {
+    reader(all: History): Reader {
+      history = all
+      const wanted = wantedBy(question, all)
+      return {
+        wants: (proposal) => wanted.has(proposal),
+        read: (proposal, evidence, checked) => opened.set(proposal, extract(evidence, checked)),
+      }
+    },
+
+    /** @param report of the audit that this explainer's reader was part of. */
+    explain(report: AuditReport): Explanation {
+      if (!history) throw new Error("The audit has not begun.")
+      return explain(question, history, opened, report)
+    },
+  }
+}
+
+/** What is kept of a batch's evidence for the explanation. */
+interface Opened {
+  evidence: OpenedEvidence
+  readings: Map<Hex, ShownReading>
+}
+
+function extract(evidence: OpenedEvidence, checked: KeptBatch): Opened {
+  const doubts = new Map(
+    checked.doubtful.map((d) => [`${d.meterId} ${d.sequence}`, `${d.reason}: ${d.detail}`]),
+  )
+  const readings = new Map<Hex, ShownReading>()
+  for (const { meterId, scheme, readings: list } of [
+    ...evidence.meters,
+    ...evidence.households.flatMap(({ meters }) => meters),
+  ])
+    for (const { bytes, received } of list) {
+      const { reading } = readSigned(scheme, bytes)
+      const digest = readingDigest(bytes)
+      readings.set(digest, {
+        meterId,
+        sequence: reading.sequence,
+        time: reading.time,
+        received,
+        generatedWh: reading.generatedWh,
+        digest,
+        doubt: doubts.get(`${meterId} ${reading.sequence}`),
+        bytes: toHex(bytes),
+      })
+    }
+  return { evidence, readings }
+}
+
+/** The meters that were a household's at some time. */
+function metersOf(history: History, household: Hex): MeterLife[] {
+  return history.meters.filter(
+    (life) =>
+      life.household === household || life.households.some((change) => change.household === household),
+  )
+}
+
+function paysFor(question: Question, history: History) {
+  if (question.about === "mint")
+    return history.settled.filter(({ at }) => at.transaction === question.transaction)
+  if (question.about === "batch")
+    return history.settled.filter(
+      ({ site, number }) =>
+        number === question.number && (question.site === undefined || site === question.site),
+    )
+  const meters = new Map(metersOf(history, question.household).map((life) => [life.meterId, life]))
+  return history.settled.filter((s) => {
+    const life = meters.get(s.meterId)
+    const isTheirs = life && meterAt(life, s.at).household === question.household
+    return isTheirs && s.toTime > question.from && s.fromTime < question.to
+  })
+}
+
+function wantedBy(question: Question, history: History): ReadonlySet<Proposed> {
+  const wanted = new Set<Proposed>()
+  for (const settled of paysFor(question, history)) {
+    const proposal = proposalOf(history, settled)
+    if (proposal) wanted.add(proposal)
+  }
+  if (question.about === "batch")
+    for (const proposal of history.proposals)
+      if (
+        proposal.number === question.number &&
+        (question.site === undefined || proposal.site === question.site)
+      )
+        wanted.add(proposal)
+  if (question.about === "household") {
+    const sites = new Set(metersOf(history, question.household).flatMap(sitesOf))
+    for (const site of sites) {
+      let begins = 0
+      for (const proposal of history.proposals.filter((p) => p.site === site && p.cancelled === undefined)) {
+        if (Number(proposal.time) > question.from && begins < question.to) wanted.add(proposal)
+        begins = Number(proposal.time)
+      }
+    }
+  }
+  return wanted
+}
+
+const sitesOf = ({ site, moves }: MeterLife) => [site, ...moves.map((move) => move.site)]
+
+function explain(
+  question: Question,
+  history: History,
+  opened: ReadonlyMap<Proposed, Opened>,
+  report: AuditReport,
+): Explanation {
+  const wanted = new Set(paysFor(question, history))
+  const payments = history.settled.flatMap((settled, i): ExplainedPayment[] =>
+    wanted.has(settled) ? [explainPayment(history, opened, report, report.ledger.payments[i]!, i)] : [],
+  )
+  const first = report.checks.flatMap(({ findings }) => findings)[0]
+  const notShown = new Set<string>()
+  const intervals: ExplainedInterval[] = []
+  const shares: ExplainedShare[] = []
+  if (question.about === "household") {
+    const theirs = new Set(metersOf(history, question.household).map(({ meterId }) => meterId))
+    const inTime = ({ start }: { start: number }) => start >= question.from && start < question.to
+    for (const { evidence, readings } of opened.values()) {
+      const { intervalSeconds } = evidence.rules
+      for (const { meterId, start, generatedWh } of evidence.generation)
+        if (theirs.has(meterId) && inTime({ start }))
+          intervals.push({
+            meterId,
+            start,
+            generatedWh,
+            closing: closingOf(readings, meterId, start + intervalSeconds, intervalSeconds),
+          })
+      const household = evidence.households.find((part) => part.household === question.household)
+      if (household) shares.push(...household.records.filter(inTime))
+      else if (evidence.sealed.includes(question.household))
+        notShown.add("what it used, gave and received is sealed: give the household's or an auditor's --key")
+    }
+  }
+  if (payments.length === 0) notShown.add("nothing was settled for it")
+  if (payments.some(({ reading }) => !reading))
+    notShown.add("a reading that is quoted from an earlier batch, or sealed, is named by its digest alone")
+  return {
+    question,
+    auditOk: report.ok,
+    firstFinding: first && `${first.where}: ${first.what}`,
+    payments,
+    intervals: intervals.sort((a, b) => a.start - b.start || (a.meterId < b.meterId ? -1 : 1)),
+    shares: shares.sort((a, b) => a.start - b.start),
+    notShown: [...notShown],
+  }
+}
+
+function explainPayment(
+  history: History,
+  opened: ReadonlyMap<Proposed, Opened>,
+  report: AuditReport,
+  payment: Payment,
+  index: number,
+): ExplainedPayment {
+  const settled = history.settled[index]!
+  const proposal = proposalOf(history, settled)
+  const here = proposal && opened.get(proposal)
+  const statements = here?.evidence.statements ?? []
+  const at = statements.findIndex(
+    (s) => isMeterStatement(s) && s.meterId === settled.meterId && s.time === settled.toTime,
+  )
+  const statement = statements[at] as MeterStatement | undefined
+  const life = history.meters.find(({ meterId }) => meterId === settled.meterId)
+  const set =
+    proposal &&
+    inForce(
+      history.validators.filter(({ oracle }) => oracle === proposal.oracle),
+      proposal.at,
+    )
+  return {
+    payment,
+    statement,
+    leaf: statement && {
+      index: at,
+      hash: toHex(leafOf(statement)),
+      proof: proofOf(buildTree(statements.map(leafOf)), at).map(toHex),
+    },
+    reading:
+      statement && [...opened.values()].flatMap(({ readings }) => readings.get(statement.reading) ?? [])[0],
+    restarts: (life?.restarts ?? [])
+      .filter(({ time }) => time <= settled.toTime)
+      .map(({ finalWh, firstWh, time }) => ({ finalWh, firstWh, time })),
+    batch:
+      proposal &&
+      report.ledger.batches.find(
+        ({ site, number, oracle }) =>
+          site === proposal.site && number === proposal.number && oracle === proposal.oracle,
+      ),
+    proposed: proposal && {
+      signers: (set?.validators ?? []).filter((_, i) => (proposal.signers >> BigInt(i)) & 1n),
+      validAt: proposal.validAt,
+    },
+  }
+}
+
+/** The last reading that counts at or before a boundary, if it is younger than an interval: as `energy/` takes it. */
+function closingOf(
+  readings: ReadonlyMap<Hex, ShownReading>,
+  meterId: Hex,
+  boundary: number,
+  intervalSeconds: number,
+): ShownReading | undefined {
+  let closing: ShownReading | undefined
+  for (const reading of readings.values())
+    if (
+      reading.meterId === meterId &&
+      reading.doubt === undefined &&
+      reading.time <= boundary &&
+      reading.time > boundary - intervalSeconds &&
+      reading.time >= (closing?.time ?? 0)
+    )
+      closing = reading
+  return closing
+}

@@ -1,0 +1,78 @@
+import { readFileSync, statSync } from "node:fs"
+import { dirname } from "node:path"
+import { isSealed } from "../protocol/sealed-secret.ts"
+import type { Config } from "./config.ts"
+
+/** A file or folder that a configuration names, and what is wrong with it. */
+export interface FileMistake {
+  setting: string
+  path: string
+  says: string
+}
+
+/** Looks at every file that a configuration names. What is in a key file is never shown. */
+export function mistakesInFiles(config: Config): FileMistake[] {
+  const mistakes: FileMistake[] = []
+  const look = (
+    setting: string,
+    path: string | undefined,
+    mistakeOf: (path: string) => string | undefined,
+  ) => {
+    const says = path === undefined ? undefined : mistakeOf(path)
+    if (says !== undefined) mistakes.push({ setting, path: path!, says })
+  }
+  look("chain.keyFile", config.chain.keyFile, secretMistake)
+  config.meters.forEach(({ name, modbus }, i) => {
+    look(`meters.${i} (${name}) modbus.keyFile`, modbus?.keyFile, secretMistake)
+  })
+  const { tls, broker } = config.mqtt
+  look("mqtt.tls.certFile", tls?.certFile, fileMistake)
+  look("mqtt.tls.caFile", tls?.caFile, fileMistake)
+  look("mqtt.tls.keyFile", tls?.keyFile, secretMistake)
+  look("mqtt.broker.caFile", broker?.caFile, fileMistake)
+  look("mqtt.broker.certFile", broker?.certFile, fileMistake)
+  look("mqtt.broker.keyFile", broker?.keyFile, secretMistake)
+  look("mqtt.broker.passwordFile", broker?.passwordFile, secretMistake)
+  look("dataDir", config.dataDir, folderMistake)
+  return mistakes
+}
+
+function fileMistake(path: string): string | undefined {
+  try {
+    return readFileSync(path).length === 0 ? "it is empty" : undefined
+  } catch (error) {
+    return inWords(error)
+  }
+}
+
+/** A plain secret must be its owner's alone; what is sealed may lie open. */
+function secretMistake(path: string): string | undefined {
+  try {
+    const text = readFileSync(path, "utf8").trim()
+    if (text === "") return "it is empty"
+    if (isSealed(text)) return undefined
+    const mode = statSync(path).mode & 0o777
+    return mode & 0o077
+      ? `others on this machine can read it (mode ${mode.toString(8)}): chmod 600`
+      : undefined
+  } catch (error) {
+    return inWords(error)
+  }
+}
+
+/** The gateway makes its data directory itself, if it may. */
+function folderMistake(path: string): string | undefined {
+  const there = statSync(path, { throwIfNoEntry: false })
+  if (there) return there.isDirectory() ? undefined : "it is not a folder"
+  return statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory()
+    ? undefined
+    : "neither it nor the folder that it should be in is there"
+}
+
+function inWords(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === "ENOENT") return "it is not there"
+  if (code === "EACCES") return "this user may not read it"
+  if (code === "EISDIR") return "it is a folder"
+  return message
+}

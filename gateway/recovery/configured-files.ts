@@ -1,0 +1,64 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { basename, dirname, isAbsolute, join, normalize, resolve } from "node:path"
+import { isMap, isScalar, isSeq, parseDocument } from "yaml"
+
+/** A configuration as it goes into a back-up, with the files that it names. */
+export interface PackedConfig {
+  /** The text, with paths that hold wherever it is unpacked. */
+  text: string
+  /** By the name in the back-up. */
+  files: Map<string, string>
+  /** Files that it names and that are not there. */
+  absent: string[]
+}
+
+/** Where a back-up has the journal, as the configuration in it says. */
+export const packedDataDir = "data"
+
+const namesFile = /(^f|F)ile$/
+
+/**
+ * Reads a configuration and finds the files that it names: each setting whose name ends in `file`, and the directory of
+ * profiles. A path that leads out of the configuration's directory gets a place inside.
+ */
+export function packConfig(file: string): PackedConfig {
+  const from = dirname(resolve(file))
+  const document = parseDocument(readFileSync(file, "utf8"))
+  const files = new Map<string, string>()
+  const absent: string[] = []
+
+  function place(path: string): string {
+    const clean = normalize(path)
+    if (!isAbsolute(clean) && !clean.startsWith("..") && Buffer.byteLength(clean) <= 100) return clean
+    const used = [...files].find(([, source]) => source === resolve(from, path))
+    return used ? used[0] : join("files", `${files.size + 1}-${basename(path)}`.slice(0, 90))
+  }
+
+  function pack(path: string): string {
+    const source = resolve(from, path)
+    if (!existsSync(source)) {
+      absent.push(path)
+      return path
+    }
+    const name = place(path)
+    if (statSync(source).isDirectory())
+      for (const one of readdirSync(source)) files.set(join(name, one), join(source, one))
+    else files.set(name, source)
+    return name
+  }
+
+  function visit(node: unknown): void {
+    if (isSeq(node)) for (const item of node.items) visit(item)
+    if (!isMap(node)) return
+    for (const { key, value } of node.items) {
+      const name = isScalar(key) ? String(key.value) : ""
+      if (isScalar(value) && typeof value.value === "string") {
+        if (namesFile.test(name) || name === "profilesDir") value.value = pack(value.value)
+      } else visit(value)
+    }
+  }
+
+  visit(document.contents)
+  document.set("dataDir", packedDataDir)
+  return { text: document.toString(), files, absent }
+}

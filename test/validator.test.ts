@@ -1,0 +1,125 @@
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { Aedes } from "aedes"
+import mqtt from "mqtt"
+import t from "tap"
+import { evidenceFrom } from "../audit/evidence-source.ts"
+import { createValidator } from "../audit/validator.ts"
+import { answerOverMqtt } from "../audit/validator-mqtt.ts"
+import { serveValidator } from "../audit/validator-server.ts"
+import { accounts } from "../demo/plan.ts"
+import { answerTopic, readAnswer, requestTopic, writeRequest } from "../protocol/attestation-messages.ts"
+import { evidenceDigest } from "../protocol/block.ts"
+import type { Hex } from "../protocol/hex.ts"
+import { startTestChain } from "./chain.ts"
+import { hour, start, startCommunity } from "./community.ts"
+
+const chain = await startTestChain()
+t.teardown(() => chain.stop())
+
+t.test("a validator", async (t) => {
+  const community = await startCommunity(chain, { homes: 1 })
+  t.teardown(() => community.stop())
+  const { site, deployment } = community
+  await community.report(start, start + hour)
+  await community.settle()
+  await community.report(start + hour + 900, start + 2 * hour)
+  await community.settle()
+  const [second, first] = community.journal.batches.newest(2)
+  const directory = t.testdir()
+  let fetched: string[] = []
+  const open = () =>
+    createValidator({
+      rpc: chain.rpc,
+      oracle: deployment.oracle,
+      privateKey: accounts.validators[0]!.key,
+      identities: [community.auditor.identity],
+      evidence: new Map([
+        [
+          site,
+          async (root) => {
+            fetched.push(root.toString())
+            return evidenceFrom(community.evidenceUrl)(root)
+          },
+        ],
+      ]),
+      dataDir: join(directory, "validator"),
+      clock: { now: () => start + 3 * hour, delayUntil: () => 0 },
+      log: () => {},
+    })
+  const at = { chainId: 31_337, oracle: deployment.oracle }
+  /** A third batch that carries the second one's evidence: nobody can sign it. */
+  const falseThird = (root: Hex) => ({
+    site,
+    number: 3n,
+    root,
+    evidence: evidenceDigest(second!.evidence),
+    time: BigInt(start + 3 * hour),
+    leafCount: 1,
+    validatorSet: 1,
+  })
+  const word = (n: number) => `0x${n.toString(16).padStart(64, "0")}` as Hex
+  const before = open()
+  t.match(await before.attest(at, falseThird(word(1))), { refused: [/says number 2, proposed was 3/] })
+  t.ok(fetched.includes(first!.evidence.toString()), "it follows the site from its first batch")
+
+  fetched = []
+  const validator = open()
+  t.match(await validator.attest(at, falseThird(word(2))), { refused: [/says number 2/] })
+  t.same(fetched, [second!.evidence.toString()], "and after a restart goes on from where it was")
+
+  const server = await serveValidator(validator, { host: "127.0.0.1", port: 0 })
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${server.port}`
+
+  t.test("tells programs and people what it refused and why, also after a restart", async (t) => {
+    const { refusals } = (await (await fetch(`${url}/refusals`)).json()) as { refusals: unknown[] }
+    t.match(refusals, [
+      { site, number: "3", root: word(2), reasons: [/says number 2, proposed was 3/] },
+      { site, number: "3", root: word(1) },
+    ])
+    t.match(await (await fetch(`${url}/refusals?site=99`)).json(), { refusals: [] })
+    const page = await fetch(url, { headers: { accept: "text/html" } })
+    t.match(await page.text(), /says number 2, proposed was 3/)
+    t.match(page.headers.get("content-security-policy"), /default-src 'none'/)
+    t.match(await (await fetch(url)).json(), { validator: validator.address })
+  })
+
+  t.test("answers over MQTT what it answers over HTTP", async (t) => {
+    const broker = await Aedes.createBroker()
+    const listener = createServer(broker.handle)
+    await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve))
+    const { port } = listener.address() as { port: number }
+    let answering: ReturnType<typeof answerOverMqtt> | undefined
+    await new Promise<void>((resolve) => {
+      answering = answerOverMqtt(validator, { url: `mqtt://127.0.0.1:${port}` }, (what) => {
+        if (what === "listening over MQTT") resolve()
+      })
+    })
+    const gateway = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`)
+    t.teardown(async () => {
+      await answering?.close()
+      await gateway.endAsync(true)
+      await new Promise<void>((resolve) => broker.close(() => listener.close(() => resolve())))
+    })
+    const request = { ...at, proposal: falseThird(word(2)) }
+    await gateway.subscribeAsync(answerTopic(request, "+"), { qos: 1 })
+    const answered = new Promise<{ topic: string; text: string }>((resolve) =>
+      gateway.on("message", (topic, payload) => resolve({ topic, text: payload.toString() })),
+    )
+    const topic = requestTopic(at, site)
+    await gateway.publishAsync(topic, "not a request", { qos: 1 })
+    await gateway.publishAsync(topic, "x".repeat(20_000), { qos: 1 })
+    await gateway.publishAsync(topic, writeRequest(request), { qos: 1 })
+    const overMqtt = await answered
+    t.equal(overMqtt.topic, answerTopic(request, validator.address))
+    const overHttp = await fetch(`${url}/attestations`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: writeRequest(request),
+    })
+    t.equal(overHttp.status, 409)
+    t.equal(overMqtt.text, await overHttp.text(), "the same bytes")
+    t.match(readAnswer(overMqtt.text), { refused: [/says number 2/] })
+  })
+})
