@@ -1,6 +1,6 @@
 import { readConfig } from "../gateway/config.ts"
 import { type Door, readDoor } from "../gateway/supervise/door.ts"
-import type { Finding } from "../gateway/supervise/finding.ts"
+import { type Finding, within } from "../gateway/supervise/finding.ts"
 import { lookWithoutGateway } from "../gateway/supervise/look.ts"
 import type { HealthAnswer } from "../gateway/web/operator/answer.ts"
 import { PersonError } from "../protocol/error.ts"
@@ -106,7 +106,7 @@ async function askChain({
       shortMessage?: string
       message: string
     }
-    return `The node of the chain does not answer: ${details ?? shortMessage ?? message.split("\n")[0]}.`
+    return `The node of the chain does not answer: ${within(details ?? shortMessage ?? message.split("\n")[0]!)}.`
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Hex } from "../../../protocol/hex.ts"
 import type { Config } from "../../config.ts"
 import type { StoredReading } from "../../journal/readings.ts"
+import { coins } from "../../settlement/fees.ts"
 import type { Facts, MeterFacts } from "../../supervise/facts.ts"
 import { type Finding, howLong } from "../../supervise/finding.ts"
 import type { Doubts } from "../doubts.ts"
@@ -137,7 +138,7 @@ ${list([
         [
           "Gas money",
           account.enoughFor === undefined
-            ? `${account.wei} wei`
+            ? `${coins(account.wei)}, of the chain's coin`
             : `about ${grouped(account.enoughFor)} batches`,
         ],
       ] as Row[])
