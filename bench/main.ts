@@ -6,6 +6,7 @@ import { audit } from "./audit.ts"
 import { batch } from "./batch.ts"
 import { chain } from "./chain.ts"
 import { gateway } from "./gateway.ts"
+import { kills } from "./kills.ts"
 import { modbus } from "./modbus.ts"
 import { mqttIn } from "./mqtt.ts"
 import { pages } from "./pages.ts"
@@ -16,6 +17,7 @@ import { wire } from "./wire.ts"
 
 const parts: Readonly<Record<string, Part>> = {
   verify: verifyAndStore,
+  kills,
   mqtt: mqttIn,
   modbus,
   gateway,
@@ -49,7 +51,7 @@ for (const [name, part] of Object.entries(parts)) {
   if (only && !only.includes(name)) continue
   const from = performance.now()
   try {
-    rows.push(...(await part({ quick })))
+    rows.push(...(await part({ quick, alone: only?.length === 1 })))
   } catch (error) {
     console.error(`${name} failed:`, error)
     failed.push(name)

@@ -17,6 +17,8 @@ export interface Row {
 export interface Options {
   /** Short runs, to see that it works. Their figures mean little. */
   quick: boolean
+  /** No other part runs: there is time for more. */
+  alone: boolean
 }
 
 export type Part = (options: Options) => Promise<Row[]>
