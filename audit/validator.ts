@@ -77,11 +77,9 @@ export function createValidator(options: ValidatorOptions) {
         return refused(`the oracle is on chain ${history.chainId}, not ${at.chainId}`)
       const batch = digestUnder(noSet)
       const sets = history.validators.filter((change) => change.oracle === oracle)
-      const underEachSet = sets.map(({ version }) => digestUnder(version))
-      if (
-        earlier &&
-        !(earlier.batch === undefined ? underEachSet.includes(earlier.digest) : earlier.batch === batch)
-      )
+      const signedBefore = earlier && (earlier.batch ?? earlier.digest)
+      const same = earlier?.batch === undefined ? sets.map(({ version }) => digestUnder(version)) : [batch]
+      if (signedBefore !== undefined && !same.includes(signedBefore))
         return refused(
           `number ${proposal.number} was signed before with other content: two roots for one number are never signed`,
         )
