@@ -73,7 +73,7 @@ const signs =
 const refuses: Attest = async () => ({ refused: reasons })
 const isSilent: Attest = () => new Promise(() => {})
 
-function gatewayOf(t: Test, url: string, patienceMs = patient) {
+function gatewayOf(t: Test, url: string) {
   const directory = mkdtempSync(join(tmpdir(), "commonwatt-ask-"))
   const journal = openJournal(directory, [])
   t.teardown(() => {
@@ -90,7 +90,7 @@ function gatewayOf(t: Test, url: string, patienceMs = patient) {
     lastReadings: [],
   })
   const config = { validators: [...addresses], site: 1, validatorBroker: { url } }
-  const ask = createMqttAsking(config, patienceMs)
+  let ask = createMqttAsking(config, patient)
   const gathering = createGathering({
     config,
     at,
@@ -100,7 +100,13 @@ function gatewayOf(t: Test, url: string, patienceMs = patient) {
     log: pino({ level: "silent" }),
     ask: (validator, request) => ask(validator as Hex, request),
   })
-  return { journal, gather: () => gathering.gather(1n, proposal, set) }
+  return {
+    journal,
+    gather: () => gathering.gather(1n, proposal, set),
+    bePatient: (ms: number) => {
+      ask = createMqttAsking(config, ms)
+    },
+  }
 }
 
 t.test("enough signatures come over MQTT alone, whatever the third validator does", async (t) => {
@@ -183,19 +189,21 @@ t.test("a refusal over MQTT is told, gives no batch up, and is asked again", asy
           mind[i]!(...asked),
     ),
   )
-  const hasty = gatewayOf(t, url, 100)
+  const { journal, gather, bePatient } = gatewayOf(t, url)
   const told = new Set<string>()
-  while (told.size < 3) {
-    const { signatures, problems, hopeless } = await hasty.gather()
+  for (let patienceMs = 50; told.size < 3; patienceMs *= 2) {
+    bePatient(patienceMs)
+    const { signatures, problems, hopeless } = await gather()
     t.equal(signatures, undefined)
     t.equal(hopeless, false)
     for (const [address] of problems.join("\n").matchAll(/^0x\w{40}(?= .*unproven, in its name: entry 0)/gm))
       told.add(address)
   }
   t.same(told, new Set(addresses))
-  t.same(hasty.journal.batches.attestations(1n), [])
+  t.same(journal.batches.attestations(1n), [])
   mind = addresses.map((_, i) => signs(i))
-  for (;;) if ((await hasty.gather()).signatures) break
+  bePatient(patient)
+  t.ok((await gather()).signatures)
 })
 
 t.test("a broker that is away, or goes away under way, is said and holds nobody for long", async (t) => {
@@ -214,6 +222,12 @@ t.test("a broker that is away, or goes away under way, is said and holds nobody 
   for (const problem of problems)
     t.match(problem, /^0x\w{40} does not answer: the broker ended the connection/)
   t.match((await gather()).problems.join(), /does not answer: the broker cannot be reached: .*ECONNREFUSED/)
+})
+
+t.test("a broker that lets nobody listen is said to", async (t) => {
+  const { url, broker } = await startBroker(t)
+  broker.authorizeSubscribe = (_client, _subscription, done) => done(null, null)
+  t.match((await gatewayOf(t, url).gather()).problems.join(), /does not answer: the broker refuses/)
 })
 
 t.test("a broker that has to be waited for is named", async (t) => {

@@ -118,7 +118,7 @@ async function put(
         })
     })
   })
-  const asking = new Promise<string>((_, reject) => {
+  const refused = new Promise<string>((resolve) => {
     client.on("connect", () => {
       client
         .subscribeAsync(answers, { qos: 1 })
@@ -127,23 +127,24 @@ async function put(
             qos: 1,
           }),
         )
-        .catch(reject)
+        .catch((error: unknown) =>
+          resolve(`the broker refuses to pass on question or answers: ${reasonOf(error)}`),
+        )
     })
   })
   try {
-    return await Promise.race([signed, ends.over, asking])
+    return await Promise.race([signed, ends.over, refused])
   } finally {
     ends.clear()
-    client.on("error", () => {})
     client.end(true)
   }
 }
 
 function whenOver(client: MqttClient, patienceMs: number) {
   let timer: NodeJS.Timeout | undefined
-  const over = new Promise<string>((resolve, reject) => {
+  const over = new Promise<string>((resolve) => {
     timer = setTimeout(() => resolve(`no signature over MQTT within ${patienceMs / 1000} s`), patienceMs)
-    client.on("error", (error) => reject(new Error(`the broker cannot be reached: ${reasonOf(error)}`)))
+    client.on("error", (error) => resolve(`the broker cannot be reached: ${reasonOf(error)}`))
     client.on("close", () => resolve("the broker ended the connection"))
   })
   return { over, clear: () => clearTimeout(timer) }
