@@ -48,7 +48,7 @@ const validatorShape = z
     (text) => isAddress(text) || nodeAddress.safeParse(text).success,
     "must be a validator's URL (http:// or https://), or its address in quotation marks (0x and 40 digits)",
   )
-  .transform((text) => (isAddress(text) ? text.toLowerCase() : text))
+  .overwrite((text) => (isAddress(text) ? text.toLowerCase() : text))
 
 /** Whatever is above is a slip of the pen. */
 const mostGwei = 1_000_000

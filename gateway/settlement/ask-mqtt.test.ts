@@ -221,7 +221,7 @@ t.test("a broker that is away, or goes away under way, is said and holds nobody 
   t.equal(problems.length, 3)
   for (const problem of problems)
     t.match(problem, /^0x\w{40} does not answer: the broker ended the connection/)
-  t.match((await gather()).problems.join(), /does not answer: the broker cannot be reached: .*ECONNREFUSED/)
+  t.match((await gather()).problems.join(), /does not answer: the broker cannot be used: .*ECONNREFUSED/)
 })
 
 t.test("a broker that lets nobody listen is said to", async (t) => {

@@ -144,7 +144,7 @@ function whenOver(client: MqttClient, patienceMs: number) {
   let timer: NodeJS.Timeout | undefined
   const over = new Promise<string>((resolve) => {
     timer = setTimeout(() => resolve(`no signature over MQTT within ${patienceMs / 1000} s`), patienceMs)
-    client.on("error", (error) => resolve(`the broker cannot be reached: ${reasonOf(error)}`))
+    client.on("error", (error) => resolve(`the broker cannot be used: ${reasonOf(error)}`))
     client.on("close", () => resolve("the broker ended the connection"))
   })
   return { over, clear: () => clearTimeout(timer) }
