@@ -18,10 +18,8 @@ import { reasonOf } from "./reason.ts"
 
 type Broker = NonNullable<Config["validatorBroker"]>
 
-/** One proposal that is put to all who listen, and those whose signatures are awaited. */
-interface Question {
-  awaited: Map<Hex, Awaited>
-}
+/** Those whose signatures under one proposal are awaited, by their addresses. */
+type Question = Map<Hex, Awaited>
 
 interface Awaited {
   hear(payload: Uint8Array): Promise<void>
@@ -43,13 +41,13 @@ export function createMqttAsking(config: Pick<Config, "validatorBroker">, patien
 
   function open(broker: Broker, request: AttestationRequest): Question {
     const digest = proposalDigest(request, request.proposal)
-    const question: Question = { awaited: new Map() }
+    const question: Question = new Map()
     questions.set(digest, question)
     put(broker, request, question, patienceMs)
       .catch((error: unknown) => reasonOf(error))
       .then((why) => {
         questions.delete(digest)
-        for (const one of question.awaited.values()) one.giveUp(why)
+        for (const one of question.values()) one.giveUp(why)
       })
     return question
   }
@@ -64,7 +62,7 @@ export function createMqttAsking(config: Pick<Config, "validatorBroker">, patien
   }
 }
 
-function signatureOf(validator: Hex, request: AttestationRequest, { awaited }: Question): Promise<Hex> {
+function signatureOf(validator: Hex, request: AttestationRequest, awaited: Question): Promise<Hex> {
   let heard: string | undefined
   let answers = 0
   return new Promise((resolve, reject) => {
@@ -100,7 +98,7 @@ function read(payload: Uint8Array) {
 async function put(
   broker: Broker,
   request: AttestationRequest,
-  { awaited }: Question,
+  awaited: Question,
   patienceMs: number,
 ): Promise<string> {
   const { connect } = await import("mqtt")
