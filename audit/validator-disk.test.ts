@@ -13,17 +13,37 @@ const word = (n: number) => `0x${n.toString(16).padStart(64, "0")}` as Hex
 
 t.test("what was signed is known after a restart, also behind a line torn by a power cut", async (t) => {
   const directory = t.testdir()
-  openSigned(directory).put("1/0x/1/1", word(1))
+  const first = { digest: word(1), batch: word(11) }
+  openSigned(directory).put("1/0x/1/1", first)
   appendFileSync(join(directory, "signed.jsonl"), '{"key":"1/0x/1/2","dig')
   const again = openSigned(directory)
-  t.equal(again.get("1/0x/1/1"), word(1))
+  t.same(again.get("1/0x/1/1"), first)
   t.equal(again.get("1/0x/1/2"), undefined, "a torn line is of a signature that never left")
-  again.put("1/0x/1/2", word(2))
-  t.equal(openSigned(directory).get("1/0x/1/2"), word(2))
+  const second = { digest: word(2), batch: word(12) }
+  again.put("1/0x/1/2", second)
+  t.same(openSigned(directory).get("1/0x/1/2"), second)
+  const underAnotherSet = { ...second, digest: word(3) }
+  openSigned(directory).put("1/0x/1/2", underAnotherSet)
+  t.same(
+    openSigned(directory).get("1/0x/1/2"),
+    underAnotherSet,
+    "the last set's signature is the one given again",
+  )
+})
+
+t.test("a list that an earlier version wrote is read", async (t) => {
+  const directory = t.testdir({ "signed.jsonl": `${JSON.stringify({ key: "1/0x/1/1", digest: word(1) })}\n` })
+  t.same(openSigned(directory).get("1/0x/1/1"), { digest: word(1) })
 })
 
 t.test("a list of signatures with a line that cannot be read is not gone on with", async (t) => {
-  for (const line of ["not json", '{"key":"a"}', '{"key":"a","digest":"0x12"}', "null"]) {
+  for (const line of [
+    "not json",
+    '{"key":"a"}',
+    '{"key":"a","digest":"0x12"}',
+    `{"key":"a","digest":"${word(1)}","batch":1}`,
+    "null",
+  ]) {
     const directory = t.testdir({ [`${line.length}`]: {} })
     writeFileSync(join(directory, "signed.jsonl"), `${line}\n`)
     t.throws(() => openSigned(directory), { message: /Line 1 of .*signed\.jsonl cannot be read/ })

@@ -13,6 +13,14 @@ import { join } from "node:path"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
 
+/** What was signed for one number. */
+export interface Signed {
+  /** What the last signature is over: the proposal with its validator set. */
+  digest: Hex
+  /** The batch alone: the same under every validator set. Books of earlier versions do not have it. */
+  batch?: Hex
+}
+
 /**
  * What was signed, kept across restarts: a line for each, on the disk before the signature leaves. A torn last line
  * is of a signature that never left. One process at a time has it: two would not know of each other's signatures.
@@ -22,39 +30,41 @@ export function openSigned(dataDir: string) {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   lock(join(dataDir, "lock"))
   const file = join(dataDir, "signed.jsonl")
-  const digests = new Map<string, Hex>()
+  const book = new Map<string, Signed>()
   if (existsSync(file)) {
     const text = readFileSync(file, "utf8")
     const whole = text.slice(0, text.lastIndexOf("\n") + 1)
     for (const [i, line] of whole.split("\n").entries()) {
       if (line === "") continue
-      const { key, digest } = readLine(file, i, line)
-      digests.set(key, digest)
+      const { key, ...signed } = readLine(file, i, line)
+      book.set(key, signed)
     }
     if (whole.length < text.length) truncateSync(file, Buffer.byteLength(whole))
   }
   return {
-    get: (key: string) => digests.get(key),
-    put(key: string, digest: Hex) {
+    get: (key: string) => book.get(key),
+    put(key: string, signed: Required<Signed>) {
       const isNew = !existsSync(file)
       const handle = openSync(file, "a", 0o600)
       try {
-        writeSync(handle, `${JSON.stringify({ key, digest })}\n`)
+        writeSync(handle, `${JSON.stringify({ key, ...signed })}\n`)
         fsyncSync(handle)
       } finally {
         closeSync(handle)
       }
       if (isNew) syncFolder(dataDir)
-      digests.set(key, digest)
+      book.set(key, signed)
     },
   }
 }
 
 /** A line that cannot be read is a signature that may be given a second time, for something else. */
-function readLine(file: string, i: number, line: string): { key: string; digest: Hex } {
+function readLine(file: string, i: number, line: string): Signed & { key: string } {
+  const isWord = (value: unknown) => typeof value === "string" && /^0x[0-9a-f]{64}$/.test(value)
   try {
-    const { key, digest } = JSON.parse(line) as { key: string; digest: Hex }
-    if (typeof key === "string" && /^0x[0-9a-f]{64}$/.test(digest)) return { key, digest }
+    const { key, digest, batch } = JSON.parse(line) as Signed & { key: string }
+    if (typeof key === "string" && isWord(digest) && (batch === undefined || isWord(batch)))
+      return { key, digest, ...(batch !== undefined && { batch }) }
   } catch {
     // Told below.
   }

@@ -37,6 +37,8 @@ export interface ValidatorOptions {
 
 /** A proposal's time may be ahead of a validator's clock by this, seconds. */
 const clockToleranceSeconds = 120
+/** The contract counts its sets from 1: a digest under this one is the batch's own, and nobody signs it. */
+const noSet = 0
 /** Anyone may ask, and recomputing costs: more than this many at once are sent away. */
 const mostWaiting = 8
 
@@ -65,20 +67,25 @@ export function createValidator(options: ValidatorOptions) {
     if (at.oracle !== oracle) return refused(`this validator serves the oracle ${oracle}, not ${at.oracle}`)
     const source = evidence.get(proposal.site)
     if (!source) return refused(`site ${proposal.site} is not one of those that this validator watches`)
-    const digest = proposalDigest(at, proposal)
+    const digestUnder = (validatorSet: number) => proposalDigest(at, { ...proposal, validatorSet })
+    const digest = digestUnder(proposal.validatorSet)
     const key = `${at.chainId}/${at.oracle}/${proposal.site}/${proposal.number}`
     const earlier = signed.get(key)
-    if (earlier && earlier !== digest)
-      return refused(
-        `number ${proposal.number} was signed before with other content: two roots for one number are never signed`,
-      )
-    if (!earlier) {
+    if (earlier?.digest !== digest) {
       const history = await readHistory(client, oracle)
       if (history.chainId !== at.chainId)
         return refused(`the oracle is on chain ${history.chainId}, not ${at.chainId}`)
+      const batch = digestUnder(noSet)
+      const sets = history.validators.filter((change) => change.oracle === oracle)
+      const signedBefore = earlier && (earlier.batch ?? earlier.digest)
+      const same = earlier?.batch === undefined ? sets.map(({ version }) => digestUnder(version)) : [batch]
+      if (signedBefore !== undefined && !same.includes(signedBefore))
+        return refused(
+          `number ${proposal.number} was signed before with other content: two roots for one number are never signed`,
+        )
       const faults = await faultsOf(proposal, history, source)
       if (faults.length > 0) return refused(...faults.slice(0, 10))
-      signed.put(key, digest)
+      signed.put(key, { digest, batch })
     }
     log("signed", { site: proposal.site, number: Number(proposal.number) })
     return { signature: await signProposal(at, proposal, privateKey) }

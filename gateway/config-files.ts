@@ -33,6 +33,8 @@ export function mistakesInFiles(config: Config): FileMistake[] {
   look("mqtt.broker.certFile", broker?.certFile, fileMistake)
   look("mqtt.broker.keyFile", broker?.keyFile, secretMistake)
   look("mqtt.broker.passwordFile", broker?.passwordFile, secretMistake)
+  look("validatorBroker.caFile", config.validatorBroker?.caFile, fileMistake)
+  look("validatorBroker.passwordFile", config.validatorBroker?.passwordFile, secretMistake)
   look("dataDir", config.dataDir, folderMistake)
   return mistakes
 }

@@ -5,7 +5,7 @@ import { stringify } from "yaml"
 import { PersonError } from "../protocol/error.ts"
 import { toHex } from "../protocol/hex.ts"
 import { Assurance } from "../protocol/meter.ts"
-import { type ConfigInput, checkConfig, readConfig } from "./config.ts"
+import { type ConfigInput, checkConfig, readConfig, validatorUrls } from "./config.ts"
 import { testMeter } from "./intake.test.support.ts"
 import { nobodysHash } from "./password.ts"
 
@@ -127,6 +127,26 @@ t.test(
   },
 )
 
+t.test(
+  "validators are named by their URLs, or by their addresses where there is a broker for it",
+  async (t) => {
+    const address = `0x${"Ab".repeat(20)}`
+    const config = {
+      ...good(),
+      validators: ["http://one.example", address],
+      validatorBroker: {
+        url: "mqtts://broker.example",
+        username: "gateway",
+        passwordFile: "broker.password",
+      },
+    }
+    const read = checkConfig(stringify(config), "/etc/commonwatt/gateway.yaml")
+    t.same(read.validators, ["http://one.example", address.toLowerCase()])
+    t.equal(read.validatorBroker?.passwordFile, "/etc/commonwatt/broker.password")
+    t.same(validatorUrls(read), ["http://one.example"], "evidence is fetched where it can be")
+  },
+)
+
 t.test("several nodes keep their order", async (t) => {
   const rpc = ["https://two.example", "https://one.example/key"]
   const config = { ...good(), chain: { ...good().chain, rpc } }
@@ -202,6 +222,18 @@ const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = 
   "a clock that nobody keeps": [
     (c) => Object.assign(c, { timeSync: "ntp" }),
     /^timeSync: .*"systemd"\|"trusted"/,
+  ],
+  "a validator's address, and no broker": [
+    (c) => Object.assign(c, { validators: [`0x${"1".repeat(40)}`] }),
+    /^validators\.0: is an address, and there is no validatorBroker/,
+  ],
+  "a validator that is a broker": [
+    (c) => Object.assign(c, { validators: ["mqtt://broker.example"] }),
+    /^validators\.0: must be a validator's URL \(http:\/\/ or https:\/\/\), or its address/,
+  ],
+  "a validator that is named twice": [
+    (c) => Object.assign(c, { validators: ["http://one.example", "http://one.example"] }),
+    /^validators\.1: is there twice$/,
   ],
   "no auditor": [(c) => Object.assign(c, { auditors: [] }), /^auditors: .*>=1/],
   "an auditor with another key": [

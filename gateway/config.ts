@@ -24,7 +24,7 @@ import {
   mistakeInPlace,
   placeShape,
 } from "./sources/modbus/settings.ts"
-import { atPaths, mistakeIn, mqttShape } from "./sources/mqtt/settings.ts"
+import { atPaths, filesAt, mistakeIn, mqttShape } from "./sources/mqtt/settings.ts"
 import { webShape } from "./web/settings.ts"
 import { offsetOf, type Remark, remarksOf } from "./yaml-places.ts"
 
@@ -40,6 +40,15 @@ const seconds = z.int().positive()
 const wholeWh = z.union([count, z.string().regex(/^\d+$/)]).transform(BigInt)
 const file = z.string().min(1)
 const nodeAddress = z.url({ protocol: /^https?$/ })
+
+const isAddress = (text: string): text is Hex => /^0x[0-9a-f]{40}$/i.test(text)
+const validatorShape = z
+  .string()
+  .refine(
+    (text) => isAddress(text) || nodeAddress.safeParse(text).success,
+    "must be a validator's URL (http:// or https://), or its address in quotation marks (0x and 40 digits)",
+  )
+  .overwrite((text) => (isAddress(text) ? text.toLowerCase() : text))
 
 /** Whatever is above is a slip of the pen. */
 const mostGwei = 1_000_000
@@ -205,7 +214,21 @@ const configShape = z.strictObject({
     })
     .exactOptional()
     .describe("The sharing key as Spain's distributors take it, in place of `sharingKey`."),
-  validators: z.array(z.url()).default([]).describe("Where batches are sent to be signed."),
+  validators: z
+    .array(validatorShape)
+    .default([])
+    .describe(
+      "Who is asked to sign batches: a validator's URL (http:// or https://), or its address (`0x…`) where it is asked over `validatorBroker`.",
+    ),
+  validatorBroker: z
+    .strictObject({
+      url: z.url({ protocol: /^mqtts?$/ }).describe("mqtt:// or mqtts://, host and port."),
+      username: z.string().exactOptional().describe("As the gateway logs in there."),
+      passwordFile: file.exactOptional().describe("The file with its password, plain or sealed."),
+      caFile: file.exactOptional().describe("Who issued the broker's certificate (PEM)."),
+    })
+    .exactOptional()
+    .describe("The MQTT broker over which validators are asked that nobody can reach from outside."),
   replicate: replicateShape
     .exactOptional()
     .describe("Who else keeps this community's evidence, and in how many places each batch should be."),
@@ -279,10 +302,6 @@ function readCoefficients(
   return parseSpanishCoefficients(text, { ...coefficients, fileName: file, households })
 }
 
-function filesAt<T extends { certFile: string; keyFile: string }>(tls: T, at: (path: string) => string): T {
-  return { ...tls, certFile: at(tls.certFile), keyFile: at(tls.keyFile) }
-}
-
 /** People paste addresses with the capitals of their checksum. */
 function lowerCaseAddresses(value: unknown): unknown {
   if (typeof value === "string") return /^0x[0-9a-fA-F]{40}$/.test(value) ? value.toLowerCase() : value
@@ -312,6 +331,11 @@ export interface Meter {
   startWh: bigint
   restarts: readonly Restart[]
   modbus?: Omit<ModbusPlace, "profile"> & { profile: Profile }
+}
+
+/** Those of the validators that have an address of the web: they keep evidence, and serve it. */
+export function validatorUrls({ validators }: Pick<Config, "validators">): string[] {
+  return validators.filter((one) => !isAddress(one))
 }
 
 export interface Config extends Omit<ConfigFile, "version" | "meters" | "sharingKey" | "coefficients"> {
@@ -403,6 +427,11 @@ function readSettings(value: unknown, file: string): { config: Config } | { mist
       ["diskBudgetMB"],
       "needs replicate, with a factor of 2 or more: what leaves the journal must be kept by somebody else too",
     )
+  settings.validators.forEach((validator, i) => {
+    if (isAddress(validator) && !settings.validatorBroker)
+      wrong(["validators", i], "is an address, and there is no validatorBroker over which it could be asked")
+    if (settings.validators.indexOf(validator) < i) wrong(["validators", i], "is there twice")
+  })
   const sharingKey = sharingKeyOf(settings, at, wrong)
   const households = new Set<Hex>()
   settings.households.forEach(({ name, address }, i) => {
@@ -426,6 +455,7 @@ function readSettings(value: unknown, file: string): { config: Config } | { mist
       sharingKey,
       meters,
       mqtt: atPaths(settings.mqtt, at),
+      ...(settings.validatorBroker && { validatorBroker: filesAt(settings.validatorBroker, at) }),
       dataDir: at(settings.dataDir),
       ...(settings.backup && { backup: { ...settings.backup, directory: at(settings.backup.directory) } }),
       ...(settings.profilesDir !== undefined && { profilesDir: at(settings.profilesDir) }),

@@ -5,7 +5,7 @@ import { blocksAt } from "../evidence/peer.ts"
 import { createReplication, type ReplicationStatus } from "../evidence/replicate.ts"
 import type { EvidenceStore } from "../evidence/store.ts"
 import { BrokenBlock, type CID } from "../protocol/block.ts"
-import type { Config } from "./config.ts"
+import { type Config, validatorUrls } from "./config.ts"
 import type { Journal } from "./journal/journal.ts"
 
 /** Where a gateway's evidence is, beside its journal. */
@@ -88,7 +88,7 @@ export function createEvidenceKeeping({
     },
     /** Gets a batch from whoever has it. @returns whether it is here. */
     async fetch(root: CID): Promise<boolean> {
-      for (const url of new Set([...urls, ...config.validators])) {
+      for (const url of new Set([...urls, ...validatorUrls(config)])) {
         if (store.has(root)) break
         await store.take(root, blocksAt(url)).catch(() => {})
       }

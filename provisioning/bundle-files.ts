@@ -40,6 +40,7 @@ export function gather(configFile: string, identity: string | undefined): Omit<B
     tls?.keyFile,
     broker?.keyFile,
     broker?.passwordFile,
+    config.validatorBroker?.passwordFile,
     ...(identity === undefined
       ? []
       : filesIn(identity).filter((file) => basename(file) !== "passphrase.cred")),
@@ -50,6 +51,7 @@ export function gather(configFile: string, identity: string | undefined): Omit<B
     tls?.caFile,
     broker?.certFile,
     broker?.caFile,
+    config.validatorBroker?.caFile,
     typeof coefficients === "string" ? resolve(folder, coefficients) : undefined,
     ...(config.profilesDir === undefined ? [] : filesIn(config.profilesDir)),
   ]

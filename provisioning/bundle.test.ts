@@ -14,6 +14,7 @@ chain: { rpc: "http://127.0.0.1:8545", chainId: 1, oracle: "0x${"2".repeat(40)}"
 settlement: { everySeconds: 86400 }
 rules: {}
 auditors: [age1one]
+validatorBroker: { url: "mqtts://broker.example", passwordFile: broker.password, caFile: tls/ca.pem }
 households: [{ name: Home 1, address: "0x${"1".repeat(40)}" }]
 profilesDir: profiles
 meters:
@@ -25,12 +26,13 @@ function workshop(t: Test): string {
   const folder = t.testdir({
     "gateway.yaml": config,
     "gateway.key": "the site's secret",
+    "broker.password": "the broker's secret",
     tls: { "a.pem": "certificate", "a.key": "the TLS secret", "ca.pem": "issuer" },
     profiles: { "mine.json": readFileSync("gateway/sources/modbus/profiles/sdm120.json", "utf8") },
     identity: { "root.key": "sealed root", "identity.json": "{}", "passphrase.cred": "of another machine" },
     "notes.txt": "nobody asked for this",
   })
-  for (const file of ["gateway.key", "tls/a.key"]) chmodSync(join(folder, file), 0o600)
+  for (const file of ["gateway.key", "broker.password", "tls/a.key"]) chmodSync(join(folder, file), 0o600)
   return folder
 }
 
@@ -38,6 +40,7 @@ t.test("what a new gateway needs goes into one file and comes out where it belon
   const from = workshop(t)
   const gathered = gather(join(from, "gateway.yaml"), join(from, "identity"))
   t.same(gathered.files.map(({ path }) => path).sort(), [
+    "broker.password",
     "gateway.key",
     "gateway.yaml",
     "identity/identity.json",
@@ -123,10 +126,11 @@ t.test("what lies elsewhere, is missing, or would not run is not bundled or take
       .replace("tls/a.pem", "../tls/a.pem")
       .replace(/mqtt: .*/, "mqtt: { host: 127.0.0.1, port: 0 }")
       .replace("keyFile: gateway.key", "keyFile: ../gateway.key")
+      .replace(/validatorBroker: .*\n/, "")
       .replace("profilesDir: profiles\n", ""),
   )
   t.throws(() => gather(join(from, "sub/gateway.yaml"), undefined), { message: /does not lie beside/ })
-  writeFileSync(file, config.replace("tls/ca.pem", "tls/none.pem"))
+  writeFileSync(file, config.replaceAll("tls/ca.pem", "tls/none.pem"))
   t.throws(() => gather(file, undefined), { name: "PersonError", context: [/none\.pem: it is not there/] })
   const bad = {
     config: "gateway.yaml",

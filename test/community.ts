@@ -7,6 +7,7 @@ import pino from "pino"
 import { stringify } from "yaml"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { createValidator } from "../audit/validator.ts"
+import { answerOverMqtt } from "../audit/validator-mqtt.ts"
 import { serveValidator } from "../audit/validator-server.ts"
 import type { Rules } from "../contracts/deploy.ts"
 import { accounts } from "../demo/plan.ts"
@@ -83,6 +84,8 @@ export async function startCommunity(
     commons = undefined as Hex | undefined,
     accounts: keptBy = undefined as Accounts | undefined,
     pool: withPool = false,
+    /** The validators are asked over this, and not over HTTP. */
+    broker = undefined as string | undefined,
   } = {},
 ) {
   const directory = mkdtempSync(join(tmpdir(), "commonwatt-test-"))
@@ -144,6 +147,7 @@ export async function startCommunity(
   const clock: Clock = { now: () => now, delayUntil: (time) => Math.max(0, time - now) * 1000 }
   const web = await serveEvidence()
   const validatorServers: Awaited<ReturnType<typeof serveValidator>>[] = []
+  const answering: ReturnType<typeof answerOverMqtt>[] = []
   for (const [i, { key }] of keys.entries()) {
     const validator = createValidator({
       rpc: chain.rpc,
@@ -155,7 +159,13 @@ export async function startCommunity(
       clock,
       log: () => {},
     })
-    validatorServers.push(await serveValidator(validator, { host: "127.0.0.1", port: 0 }))
+    if (broker === undefined)
+      validatorServers.push(await serveValidator(validator, { host: "127.0.0.1", port: 0 }))
+    else
+      await new Promise<void>((resolve) => {
+        const listening = (what: string) => void (what === "listening over MQTT" && resolve())
+        answering.push(answerOverMqtt(validator, { url: broker }, listening))
+      })
   }
 
   const keyFile = join(directory, "gateway.key")
@@ -173,7 +183,11 @@ export async function startCommunity(
       rules: {},
       ...(keptBy && { accounts: keptBy }),
       ...(opened && { sharingPool: opened.pool }),
-      validators: validatorServers.map(({ port }) => `http://127.0.0.1:${port}`),
+      validators:
+        broker === undefined
+          ? validatorServers.map(({ port }) => `http://127.0.0.1:${port}`)
+          : keys.map(({ address }) => address),
+      ...(broker !== undefined && { validatorBroker: { url: broker } }),
       auditors: [auditor.recipient],
       households: households.map((address, i) => ({ name: `Home ${i + 1}`, address })),
       meters: meters.map((meter) => ({
@@ -282,7 +296,7 @@ export async function startCommunity(
       throw new Error(`it does not come to an end: ${settlement.status.doing}`)
     },
     async stop(): Promise<void> {
-      for (const server of validatorServers) await server.close()
+      for (const server of [...validatorServers, ...answering]) await server.close()
       await web.close()
       journal.close()
     },

@@ -1,4 +1,7 @@
+import { createServer } from "node:net"
+import { Aedes } from "aedes"
 import t from "tap"
+import { accounts } from "../demo/plan.ts"
 import type { Chain } from "../gateway/settlement/chain.ts"
 import { startTestChain } from "./chain.ts"
 import { type Community, hour, start, startCommunity } from "./community.ts"
@@ -141,6 +144,22 @@ t.test("validators", async (t) => {
     t.equal(await community.chain.totalSupply(), 1000n)
   })
 
+  t.test("that nobody can reach from outside sign over a broker", async (t) => {
+    const broker = await Aedes.createBroker()
+    const server = createServer(broker.handle)
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+    t.teardown(() => new Promise<void>((resolve) => broker.close(() => server.close(() => resolve()))))
+    const { port } = server.address() as { port: number }
+    const community = await startCommunity(chain, { homes: 1, broker: `mqtt://127.0.0.1:${port}` })
+    t.teardown(() => community.stop())
+    await community.report(start, start + hour)
+    await community.settle()
+    t.equal(await community.chain.totalSupply(), 1000n)
+    const addresses = accounts.validators.map(({ address }) => address.toLowerCase())
+    for (const { validator } of community.journal.batches.attestations(1n))
+      t.ok(addresses.includes(validator), validator)
+  })
+
   t.test("without enough of them nothing is proposed, and the page says why", async (t) => {
     const community = await startCommunity(chain, { homes: 1 })
     t.teardown(() => community.stop())
@@ -185,7 +204,6 @@ t.test("a proposal that is cancelled on chain harms nobody: the next one carries
   t.equal((await community.chain.head(community.site)).number, 1n)
   const { connectOperator } = await import("../provisioning/operator.ts")
   const { impactOracleAbi } = await import("../contracts/generated/impactOracle.ts")
-  const { accounts } = await import("../demo/plan.ts")
   const operator = await connectOperator(chain.rpc, accounts.operator.key)
   await operator.writeContract({
     address: community.deployment.oracle,

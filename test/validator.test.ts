@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { Aedes } from "aedes"
@@ -8,11 +9,13 @@ import { createValidator } from "../audit/validator.ts"
 import { answerOverMqtt } from "../audit/validator-mqtt.ts"
 import { serveValidator } from "../audit/validator-server.ts"
 import { accounts } from "../demo/plan.ts"
+import { signerOf } from "../protocol/attestation.ts"
 import { answerTopic, readAnswer, requestTopic, writeRequest } from "../protocol/attestation-messages.ts"
 import { evidenceDigest } from "../protocol/block.ts"
 import type { Hex } from "../protocol/hex.ts"
+import { nameValidators } from "../provisioning/community.ts"
 import { startTestChain } from "./chain.ts"
-import { hour, start, startCommunity } from "./community.ts"
+import { hour, start, startCommunity, testPlan } from "./community.ts"
 
 const chain = await startTestChain()
 t.teardown(() => chain.stop())
@@ -122,4 +125,60 @@ t.test("a validator", async (t) => {
     t.equal(overMqtt.text, await overHttp.text(), "the same bytes")
     t.match(readAnswer(overMqtt.text), { refused: [/says number 2/] })
   })
+
+  t.test(
+    "signs the same batch again for another validator set, and never another with its number",
+    async (t) => {
+      await community.report(start + 2 * hour + 900, start + 3 * hour)
+      const { config, journal } = community
+      await community.settlement({ config: { ...config, validators: [] } }).advance()
+      const third = journal.batches.get(3n)!
+      const proposal = {
+        ...falseThird(third.root),
+        evidence: evidenceDigest(third.evidence),
+        time: BigInt(third.time),
+        leafCount: journal.batches.leaves(3n).length,
+      }
+      const underSecond = { ...proposal, validatorSet: 2 }
+      const signed = await validator.attest(at, proposal)
+      t.equal(await signerOf(at, proposal, (signed as { signature: Hex }).signature), validator.address)
+      t.match(await validator.attest(at, underSecond), {
+        refused: [/validator set 2 is not the one in force/],
+      })
+
+      const addresses = accounts.validators.map(({ address }) => address)
+      const plan = testPlan({ validators: addresses, threshold: 1 })
+      await t.rejects(nameValidators(community.operator, deployment, plan), /scheduled/)
+      await chain.pass(62)
+      await nameValidators(community.operator, deployment, plan)
+
+      const book = join(directory, "validator", "signed.jsonl")
+      const underFirst = readFileSync(book, "utf8")
+      const { key, digest } = JSON.parse(underFirst)
+      const ofEarlierVersion = `${JSON.stringify({ key, digest })}\n`
+      for (const [text, what] of [
+        [underFirst, "after a restart"],
+        [ofEarlierVersion, "from the list of an earlier version"],
+      ] as const) {
+        writeFileSync(book, text)
+        for (const other of [
+          { ...underSecond, root: word(7) },
+          { ...underSecond, evidence: evidenceDigest(second!.evidence) },
+          { ...underSecond, time: proposal.time - 1n },
+          { ...underSecond, leafCount: 99 },
+          { ...proposal, root: word(7) },
+        ])
+          t.match(await open().attest(at, other), { refused: [/two roots for one number/] }, what)
+        const again = (await open().attest(at, underSecond)) as { signature: Hex }
+        t.equal(await signerOf(at, underSecond, again.signature), validator.address, what)
+        t.same(await open().attest(at, underSecond), again, "the same signature as often as it is asked")
+        t.match(await open().attest(at, { ...underSecond, root: word(7) }), { refused: [/two roots/] }, what)
+      }
+      t.match(
+        await open().attest(at, proposal),
+        { refused: [/validator set 1 is not the one in force/] },
+        "a set that is no longer in force gets nothing more",
+      )
+    },
+  )
 })

@@ -6,7 +6,7 @@ import type { EvidenceStore } from "../../evidence/store.ts"
 import { PersonError } from "../../protocol/error.ts"
 import { readAccountKey } from "../../protocol/key-file.ts"
 import { siteIdentity } from "../../protocol/site-identity.ts"
-import type { Config } from "../config.ts"
+import { type Config, validatorUrls } from "../config.ts"
 import type { Loss } from "./marker.ts"
 import { type RecoveryReport, recover } from "./recover.ts"
 
@@ -23,13 +23,15 @@ export async function bringBack(
     log,
   }: { config: Config; store: EvidenceStore; now: () => number; stopping: AbortSignal; log: Logger },
 ): Promise<RecoveryReport> {
-  const { chain, site, validators, replicate } = config
+  const { chain, site, replicate } = config
   const heads = createProposedHeads(chain)
   const { identity } = await siteIdentity(readAccountKey(chain.keyFile, "The site's key"))
   return recover(loss, {
     config,
     store,
-    elsewhere: [...new Set([...(replicate?.peers ?? []), ...validators])].map((url) => blocksAt(url)),
+    elsewhere: [...new Set([...(replicate?.peers ?? []), ...validatorUrls(config)])].map((url) =>
+      blocksAt(url),
+    ),
     proposed: async () => (await heads([site]))[0],
     identities: [identity],
     now,

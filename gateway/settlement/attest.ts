@@ -1,21 +1,16 @@
-import { z } from "zod"
 import { signerOf } from "../../protocol/attestation.ts"
+import {
+  type AttestationAnswer,
+  type AttestationRequest,
+  mostAnswerBytes,
+  readAnswer,
+  writeRequest,
+} from "../../protocol/attestation-messages.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import type { OracleAddress, Proposal } from "../../protocol/proposal.ts"
 import type { Attestation } from "../journal/batches.ts"
 
-const answerShape = z.union([
-  z.object({ signature: z.string().regex(/^0x[0-9a-f]{128}$/) }),
-  z.object({ refused: z.array(z.string()).min(1) }),
-])
-
 const patienceMs = 60_000
-const mostAnswerBytes = 64 * 1024
-
-/** What a validator is asked to sign. Where it finds the evidence is its own affair. */
-export interface AttestationRequest extends OracleAddress {
-  proposal: Proposal
-}
 
 /**
  * Asks one validator over HTTP. A refusal is an answer, with its reasons.
@@ -25,18 +20,17 @@ export async function askValidator(url: string, request: AttestationRequest): Pr
   const response = await fetch(new URL("/attestations", url), {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify(request, (_key, value: unknown) =>
-      typeof value === "bigint" ? value.toString() : value,
-    ),
+    body: writeRequest(request),
     signal: AbortSignal.timeout(patienceMs),
   })
   const text = await textOf(response)
-  const answer = answerShape.safeParse(parseJson(text))
-  if (!answer.success) throw new Error(`it answers ${response.status}: ${text.slice(0, 200)}`)
+  const answer = parse(text)
   const { validatorSet } = request.proposal
-  if ("refused" in answer.data)
-    return { validator: url, validatorSet, signature: undefined, refusal: answer.data.refused.join("; ") }
-  return { validator: url, validatorSet, signature: answer.data.signature as Hex, refusal: undefined }
+  if (answer && "refused" in answer)
+    return { validator: url, validatorSet, signature: undefined, refusal: answer.refused.join("; ") }
+  if (answer && "signature" in answer)
+    return { validator: url, validatorSet, signature: answer.signature, refusal: undefined }
+  throw new Error(`it answers ${response.status}: ${text.slice(0, 200)}`)
 }
 
 /** What `propose` takes besides the proposal. */
@@ -84,9 +78,9 @@ async function textOf(response: Response): Promise<string> {
   return Buffer.concat(parts).toString("utf8")
 }
 
-function parseJson(text: string): unknown {
+function parse(text: string): AttestationAnswer | undefined {
   try {
-    return JSON.parse(text)
+    return readAnswer(text)
   } catch {
     return undefined
   }

@@ -7,11 +7,12 @@ import pino from "pino"
 import tap from "tap"
 import { privateKeyToAccount } from "viem/accounts"
 import { signProposal } from "../../protocol/attestation.ts"
+import type { AttestationRequest } from "../../protocol/attestation-messages.ts"
 import { evidenceCid } from "../../protocol/block.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import type { Proposal } from "../../protocol/proposal.ts"
 import { openJournal } from "../journal/journal.ts"
-import { type AttestationRequest, askValidator } from "./attest.ts"
+import { askValidator } from "./attest.ts"
 import { createGathering } from "./gather.ts"
 
 const at = { chainId: 1, oracle: `0x${"22".repeat(20)}` as Hex }

@@ -1,10 +1,13 @@
 import type { Logger } from "pino"
 import { signerOf } from "../../protocol/attestation.ts"
+import type { AttestationRequest } from "../../protocol/attestation-messages.ts"
 import type { Clock } from "../../protocol/clock.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import { type OracleAddress, type Proposal, proposalDigest } from "../../protocol/proposal.ts"
 import type { Config } from "../config.ts"
+import type { Attestation } from "../journal/batches.ts"
 import type { Journal } from "../journal/journal.ts"
+import { createMqttAsking } from "./ask-mqtt.ts"
 import { askValidator, collectSignatures, type Signatures } from "./attest.ts"
 import { reasonOf } from "./reason.ts"
 
@@ -24,23 +27,28 @@ export interface Gathered {
 }
 
 export interface GatheringOptions {
-  config: Pick<Config, "validators" | "site">
+  config: Pick<Config, "validators" | "validatorBroker" | "site">
   at: OracleAddress
   journal: Journal
   clock: Clock
   /** How long the others may still take when enough have signed, milliseconds. */
   graceMs: number
   log: Logger
-  ask?: typeof askValidator
+  ask?: (validator: string, request: AttestationRequest) => Promise<Attestation>
 }
 
 /**
  * Collects the validators' signatures. All are asked at once, and m that agree are enough: nobody waits for one that is
  * away, slow or lying. What a slow one says later is kept for the next time. Every signature is kept for ever, so that
- * a validator that signs two batches with one number convicts itself.
+ * a validator that signs two batches with one number convicts itself. A validator is asked at its URL, or by its address
+ * over the broker.
  */
 export function createGathering(options: GatheringOptions) {
-  const { config, at, journal, clock, graceMs, log, ask = askValidator } = options
+  const { config, at, journal, clock, graceMs, log } = options
+  const askOverMqtt = createMqttAsking(config)
+  const usualAsk: typeof askValidator = (validator, request) =>
+    validator.startsWith("0x") ? askOverMqtt(validator as Hex, request) : askValidator(validator, request)
+  const { ask = usualAsk } = options
   const { batches } = journal
   /** Who was asked for what and has not answered yet. */
   const asked = new Map<string, Promise<string | undefined>>()

@@ -156,13 +156,16 @@ export function addressOf(text: string): Hex {
 
 /** The same with its files where they are. */
 export function atPaths(settings: MqttSettings, at: (path: string) => string): MqttSettings {
-  const moved = <T extends object>(part: T): T =>
-    Object.fromEntries(
-      Object.entries(part).map(([name, value]) => [name, name.endsWith("File") ? at(value) : value]),
-    ) as T
   return {
     ...settings,
-    ...(settings.tls && { tls: moved(settings.tls) }),
-    ...(settings.broker && { broker: moved(settings.broker) }),
+    ...(settings.tls && { tls: filesAt(settings.tls, at) }),
+    ...(settings.broker && { broker: filesAt(settings.broker, at) }),
   }
+}
+
+/** Settings whose names end in `File` hold paths. */
+export function filesAt<T extends object>(part: T, at: (path: string) => string): T {
+  return Object.fromEntries(
+    Object.entries(part).map(([name, value]) => [name, name.endsWith("File") ? at(value) : value]),
+  ) as T
 }
