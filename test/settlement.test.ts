@@ -55,6 +55,7 @@ t.test("whenever the program ends on the way, it goes on where it was and mints 
       t.equal(supply, BigInt((time + hour - start) / 3.6), `crash ${moment} ${crashing.crashed()}`)
     }
   for (const what of [
+    "keepBlocks",
     "add",
     "putAttestation",
     "putTransaction",
@@ -201,6 +202,7 @@ t.test("a proposal that is cancelled on chain harms nobody: the next one carries
 
 /** Whatever changes the journal or the chain. */
 const writes = [
+  "keepBlocks",
   "add",
   "remove",
   "setState",
