@@ -47,7 +47,14 @@ function fill(): void {
         const bytes = Uint8Array.from(isSealed(i) ? sealed! : open!)
         new DataView(bytes.buffer).setUint32(bytes.length - 4, k)
         const at = { time: start + seconds * sequence, registers: registers(i, sequence) }
-        const reading = { sequence, time: at.time, clock: 2 as const, clockSets: 1, boots: 1, ...at.registers }
+        const reading = {
+          sequence,
+          time: at.time,
+          clock: 2 as const,
+          clockSets: 1,
+          boots: 1,
+          ...at.registers,
+        }
         const state = { ...newMeterState, sequence, anchor: at }
         const signed = { bytes, reading } as Parameters<typeof journal.readings.add>[0]["signed"]
         journal.readings.add(

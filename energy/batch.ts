@@ -103,8 +103,7 @@ export function statementOf(part: MeterPart, headroomBasisPoints: number): Meter
   for (const reading of before ? [before, ...counted] : counted) {
     const generatedWh = quotes(reading)
     const { time, digest } = reading
-    if (generatedWh !== undefined)
-      statement = { kind: 1, meterId, generatedWh, time, reading: digest }
+    if (generatedWh !== undefined) statement = { kind: 1, meterId, generatedWh, time, reading: digest }
   }
   return statement
 }
@@ -113,7 +112,8 @@ export function statementOf(part: MeterPart, headroomBasisPoints: number): Meter
 function quoting({ ratedW, startWh, restarts, stated }: MeterTerms, headroomBasisPoints: number) {
   let leastWh = stated?.generatedWh ?? startWh
   return (reading: Anchor): bigint | undefined => {
-    if (reading.registers.generatedWh === undefined || (stated && reading.time <= stated.time)) return undefined
+    if (reading.registers.generatedWh === undefined || (stated && reading.time <= stated.time))
+      return undefined
     const said = statedBy(reading, restarts, ratedW, headroomBasisPoints)
     if (!("wh" in said) || said.wh < leastWh) return undefined
     leastWh = said.wh
@@ -124,7 +124,7 @@ function quoting({ ratedW, startWh, restarts, stated }: MeterTerms, headroomBasi
 /**
  * Told one after the other of all readings that count in a batch, keeps those that its outcome depends on: the first,
  * the last up to each boundary, and the one to be quoted. `computeBatch` makes the same of them as of all, and they
- * are no more than the intervals and two.
+ * are no more than the intervals and three.
  */
 export function essentialReadings<R extends Anchor>(
   part: MeterTerms & { before: Anchor | undefined },

@@ -162,7 +162,9 @@ export function batchStore(db: Db) {
     `${selectBatches} WHERE number < ? AND state <> 'superseded' ORDER BY number DESC LIMIT 1`,
   )
   const statements = db.prepare("SELECT * FROM statements WHERE number = ? ORDER BY position")
-  const lastBlock = db.prepare("SELECT cid FROM blocks WHERE number = ? ORDER BY position DESC LIMIT 1").pluck()
+  const lastBlock = db
+    .prepare("SELECT cid FROM blocks WHERE number = ? ORDER BY position DESC LIMIT 1")
+    .pluck()
   const nextPosition = db
     .prepare("SELECT coalesce(max(position) + 1, 0) FROM blocks WHERE number = ?")
     .pluck()

@@ -89,9 +89,7 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
   const root = toHex(rootOf(buildTree(statements.map(leafOf))))
   const withReadings = taken.filter(({ count }) => count > 0)
   // A meter that has never said anything that counts is named all the same: its household's energy is not known.
-  const named = taken.filter(
-    ({ count, part }) => count > 0 || (!part.before && part.counted.length === 0),
-  )
+  const named = taken.filter(({ count, part }) => count > 0 || (!part.before && part.counted.length === 0))
   const evidence: EvidenceSource = {
     chainId: plan.chainId,
     oracle: plan.oracle,
