@@ -10,6 +10,7 @@ import { stakesAbi } from "../contracts/generated/stakes.ts"
 import { accounts } from "../demo/plan.ts"
 import { equivocationsIn } from "../gateway/journal/equivocations.ts"
 import type { Chain } from "../gateway/settlement/chain.ts"
+import { usualPatience } from "../gateway/settlement/settlement.ts"
 import { signProposal } from "../protocol/attestation.ts"
 import {
   judgeEquivocation,
@@ -181,8 +182,11 @@ t.test("whenever the program ends while it answers, the next start answers what 
     },
   }
   await community.settlement({ chain: ending }).advance()
-  const twin = community.settlement()
-  await Promise.all([community.settlement().advance(), twin.advance()])
+  // Of two at once one loses its place in the lane, and need not wait for long to see it.
+  const patience = { ...usualPatience, receiptMs: 3_000, behindMs: 0 }
+  const twins = [community.settlement({ patience }), community.settlement({ patience })]
+  for (let i = 0; i < 5 && (await community.chain.openChallenges(community.site)) > 0; i++)
+    await Promise.all(twins.map((twin) => twin.advance()))
   t.equal(await community.chain.openChallenges(community.site), 0, "also by two at once")
   await community.settle()
   t.equal(await community.chain.totalSupply(), 2000n)
