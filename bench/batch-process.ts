@@ -1,107 +1,115 @@
-import { type CountedReading, computeBatch, type MeterPart } from "../energy/batch.ts"
+import { newMeterState, type Registers } from "../energy/judge.ts"
 import { rules, start, testMeter } from "../gateway/intake.test.support.ts"
-import { blocksInMemory } from "../protocol/block.ts"
-import { buildEvidence, readEvidence } from "../protocol/evidence.ts"
+import { openJournal } from "../gateway/journal/journal.ts"
+import { buildBatch } from "../gateway/settlement/build.ts"
+import { readRoot } from "../protocol/evidence.ts"
 import { toHex } from "../protocol/hex.ts"
-import { Scheme } from "../protocol/meter.ts"
-import { readingDigest } from "../protocol/reading.ts"
+import { newIdentity } from "../protocol/seal.ts"
 import { leafOf } from "../protocol/statement.ts"
-import { buildTree, multiProofOf, proofOf, rootOf } from "../protocol/tree.ts"
+import { buildTree, multiProofOf, proofOf } from "../protocol/tree.ts"
 
 /**
- * A process that makes one batch of so many generation meters with a reading a quarter of an hour over an hour: the
- * rules, the tree, the evidence, and a proof for each meter. Says how long each took and the most memory it held.
+ * A process that fills a journal, or makes a batch of what is in it as the gateway does: the rules, the evidence into the
+ * journal, the tree, and a proof for each meter. Says how long that took and the most memory it held. Arguments: fill or
+ * build, folder, meters, readings of each, seconds between two of them, `sealed` where every other meter is a home's
+ * consumption.
  */
-const count = Number(process.argv[2])
-const quarters = 4
-const one = testMeter("bench")
+const [what, folder] = process.argv.slice(2, 4) as [string, string]
+const [count, readings, seconds] = process.argv.slice(4, 7).map(Number) as [number, number, number]
+const isSealed = (i: number) => process.argv[7] === "sealed" && i % 2 === 1
+
 const numberOf = (n: number, bytes: number) =>
   toHex(Buffer.from(n.toString(16).padStart(2 * bytes, "0"), "hex"))
-
-const signed = Array.from({ length: quarters + 1 }, (_, q) => ({
-  time: start + 900 * q,
-  bytes: one.says(q + 1, { time: start + 900 * q, generatedWh: BigInt(100 * q) }),
+const one = testMeter("bench")
+const meters = Array.from({ length: count }, (_, i) => ({
+  ...one,
+  key: { ...one.key, meterId: numberOf(i + 1, 32) },
+  household: numberOf(i + 1, 20),
 }))
-const parts: MeterPart[] = []
-const meters = Array.from({ length: count }, (_, i) => {
-  const meterId = numberOf(i + 1, 32)
-  // Signing 500,000 readings is not what is measured: each meter has bytes of its own, which nobody verifies here.
-  const readings = signed.map(({ time, bytes }) => {
-    const own = Uint8Array.from(bytes)
-    new DataView(own.buffer).setUint32(own.length - 4, i)
-    return { time, bytes: own }
-  })
-  const counted: CountedReading[] = readings.map(({ time, bytes }, q) => ({
-    time,
-    registers: { generatedWh: BigInt(100 * q) },
-    digest: readingDigest(bytes),
-  }))
-  const household = numberOf(i + 1, 20)
-  const terms = {
-    ratedW: 5000,
-    startTime: start,
-    startWh: 0n,
-    restarts: [],
-    stated: undefined,
-    before: undefined,
-  }
-  parts.push({ meterId, household, ...terms, counted })
-  const received = readings.map(({ time, bytes }) => ({ received: time, bytes }))
-  return { meterId, scheme: Scheme.ed25519, publicKey: one.key.publicKey, readings: received }
-})
-const time = start + 900 * quarters
-const sharing = {
-  version: 1 as const,
-  sharingKey: { name: "proportional" as const, version: 1 as const },
-  ...rules,
+const time = start + seconds * (readings - 1)
+const journal = openJournal(folder, meters)
+if (what === "fill") fill()
+else await build()
+journal.close()
+
+/** Signing them all is not what is measured: each reading has bytes of its own, which nobody verifies here. */
+function fill(): void {
+  const registers = (i: number, n: number): Registers =>
+    isSealed(i)
+      ? { importedWh: 9_000_000n + BigInt(n >> 2), exportedWh: 7_000_000n + BigInt(n >> 3) }
+      : { generatedWh: BigInt(n >> 1) }
+  const [open, sealed] = [0, 1].map((i) => one.says(70_000, { time, ...registers(i, readings) }))
+  const perCommit = 1000
+  for (let first = 0; first < readings * count; first += perCommit)
+    journal.commit(() => {
+      for (let k = first; k < Math.min(first + perCommit, readings * count); k++) {
+        const [i, sequence] = [k % count, Math.floor(k / count)]
+        const bytes = Uint8Array.from(isSealed(i) ? sealed! : open!)
+        new DataView(bytes.buffer).setUint32(bytes.length - 4, k)
+        const at = { time: start + seconds * sequence, registers: registers(i, sequence) }
+        const reading = {
+          sequence,
+          time: at.time,
+          clock: 2 as const,
+          clockSets: 1,
+          boots: 1,
+          ...at.registers,
+        }
+        const state = { ...newMeterState, sequence, anchor: at }
+        const signed = { bytes, reading } as Parameters<typeof journal.readings.add>[0]["signed"]
+        journal.readings.add(
+          { kind: "authentic", meter: meters[i]!, signed, verdict: { accepted: true }, state },
+          at.time,
+        )
+      }
+    })
+  process.send!({})
 }
 
-const timed = async <T>(work: () => T | Promise<T>): Promise<[T, number]> => {
-  const from = performance.now()
-  const result = await work()
-  return [result, performance.now() - from]
-}
-const before = process.resourceUsage().maxRSS
-const [result, rulesMs] = await timed(() => computeBatch(parts, start, time, sharing))
-const [tree, treeMs] = await timed(() => buildTree(result.statements.map(leafOf)))
-const [evidence, evidenceMs] = await timed(() =>
-  buildEvidence(
-    {
+async function build(): Promise<void> {
+  const auditor = await newIdentity()
+  const timed = async <T>(work: () => T | Promise<T>): Promise<[T, number]> => {
+    const from = performance.now()
+    const result = await work()
+    return [result, performance.now() - from]
+  }
+  const before = process.resourceUsage().maxRSS
+  const [batch, buildMs] = await timed(async () => {
+    const batch = await buildBatch(journal, {
       chainId: 1,
       oracle: numberOf(1, 20),
       site: 1,
       number: 1n,
-      from: start,
-      time,
-      previous: null,
-      rules: sharing,
+      time: time - (time % rules.intervalSeconds),
+      rules: { sharingKey: { name: "proportional", version: 1 }, ...rules },
       meters,
-      generation: result.generation,
-      statements: result.statements,
-      root: toHex(rootOf(tree)),
-      households: [],
-    },
-    () => [],
-  ),
-)
-const [, proofMs] = await timed(() => {
-  for (let i = 0; i < count; i++) proofOf(tree, i)
-  for (let i = 0; i < count; i += 100)
-    multiProofOf(
-      tree,
-      Array.from({ length: Math.min(100, count - i) }, (_, k) => i + k),
-    )
-})
-const maxMB = process.resourceUsage().maxRSS / 1024
-const opened = await readEvidence(evidence.root, blocksInMemory(evidence.blocks), [])
-if (opened.statements.length !== count || opened.meters.length !== count)
-  throw new Error("The evidence lacks meters.")
-process.send!({
-  rulesMs,
-  treeMs,
-  evidenceMs,
-  proofMs,
-  maxMB,
-  grownMB: maxMB - before / 1024,
-  evidenceBytes: evidence.blocks.reduce((sum, { bytes }) => sum + bytes.length, 0),
-})
+      recipientsOf: () => [auditor.recipient],
+    })
+    if (!batch) throw new Error("There was nothing to state.")
+    journal.batches.add(batch)
+    return batch
+  })
+  const maxMB = process.resourceUsage().maxRSS / 1024
+  const stated = batch.statements.length
+  const [, proofMs] = await timed(() => {
+    const tree = buildTree(batch.statements.map(leafOf))
+    for (let i = 0; i < stated; i++) proofOf(tree, i)
+    for (let i = 0; i < stated; i += 100)
+      multiProofOf(
+        tree,
+        Array.from({ length: Math.min(100, stated - i) }, (_, k) => i + k),
+      )
+  })
+  // The root alone: whoever reads all of it has all of it in memory.
+  const head = await readRoot(batch.evidence, async (cid) => journal.batches.block(cid))
+  if (head.meters.length + head.sealed.length !== count) throw new Error("The evidence lacks meters.")
+  let evidenceBytes = 0
+  for (const { bytes } of journal.batches.blocksOf(batch.evidence)!) evidenceBytes += bytes.length
+  process.send!({
+    buildMs,
+    proofMs,
+    maxMB,
+    grownMB: maxMB - before / 1024,
+    evidenceBytes,
+  })
+}

@@ -52,9 +52,11 @@ export async function wire(): Promise<Row[]> {
       meters,
       recipientsOf: () => [auditor.recipient],
     })
-    journal.close()
     if (!built) throw new Error("There was nothing to state.")
-    const evidence = built.blocks.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    journal.batches.add(built)
+    const blocks = [...journal.batches.blocksOf(built.evidence)!]
+    journal.close()
+    const evidence = blocks.reduce((sum, { bytes }) => sum + bytes.length, 0)
     const readingsADay = 2 * homes * 96
     const day = readingsADay * (packetBytes / readings) + 24 * evidence
     const evidenceDay = 24 * evidence
@@ -72,7 +74,7 @@ export async function wire(): Promise<Row[]> {
         ours: evidence,
         unit: "bytes",
         better: "lower",
-        note: `${built.blocks.length} blocks, ${meters.length * (quarters + 1)} readings sealed and open; a full first batch`,
+        note: `${blocks.length} blocks, ${meters.length * (quarters + 1)} readings sealed and open; a full first batch`,
       },
       {
         what: "wire, a village of 20 homes, readings and evidence",

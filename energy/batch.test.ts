@@ -3,7 +3,14 @@ import fc from "fast-check"
 import t from "tap"
 import type { Rules } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
-import { type CountedReading, computeBatch, firstBoundary, isPublic, type MeterPart } from "./batch.ts"
+import {
+  type CountedReading,
+  computeBatch,
+  essentialReadings,
+  firstBoundary,
+  isPublic,
+  type MeterPart,
+} from "./batch.ts"
 import type { Registers } from "./judge.ts"
 
 const rules: Rules = {
@@ -248,3 +255,55 @@ t.test(
     t.equal(first(1, 900), undefined, "commissioned in the middle of an interval: that one is not whole")
   },
 )
+
+t.test("a batch of the essential readings alone is the batch of all, and they are few", async () => {
+  const [from, to] = [1800, 5400]
+  const said = fc.record({
+    after: fc.integer({ min: 1, max: 400 }),
+    wh: fc.nat(3000),
+    restarts: fc.constantFrom(0, 0, 0, 1),
+  })
+  const meter = fc.record({
+    readings: fc.array(said, { maxLength: 40 }),
+    before: fc.option(fc.nat(3000), { nil: undefined }),
+    stated: fc.option(fc.record({ wh: fc.nat(2000), time: fc.constantFrom(600, 2500) }), { nil: undefined }),
+    isGrid: fc.boolean(),
+    restarts: fc.constantFrom([], [{ time: 3000, finalWh: 900n, firstWh: 0n }]),
+    startTime: fc.constantFrom(0, 1500, 1800),
+  })
+  fc.assert(
+    fc.property(fc.array(meter, { minLength: 1, maxLength: 3 }), (meters) => {
+      const all = meters.map(({ readings, before, stated, isGrid, ...over }, n) => {
+        let time = 500
+        const show = (wh: number) => (isGrid ? grid(time, wh, 2 * wh) : roof(time, wh))
+        return part(n + 1, ([anna, bert, carl] as const)[n]!, [], {
+          ...over,
+          before: before === undefined ? undefined : show(before),
+          stated: stated && {
+            kind: 1,
+            meterId: meterId(n + 1),
+            generatedWh: BigInt(stated.wh),
+            time: stated.time,
+            reading: "0x00",
+          },
+          counted: readings.flatMap(({ after, wh, restarts }) => {
+            time += after
+            if (time > to) return []
+            const counters = { generatedWh: { offsetWh: 900n, restarts, unseenWh: 0n } }
+            return [{ ...show(wh), ...(restarts > 0 && { counters }) }]
+          }),
+        })
+      })
+      const few = all.map((meter) => {
+        const essential = essentialReadings<CountedReading>(meter, from, rules)
+        for (const reading of meter.counted) essential.add(reading)
+        return { ...meter, counted: essential.kept() }
+      })
+      const isFew = few.every(({ counted }) => counted.length <= (to - from) / 900 + 3)
+      return (
+        isFew && isDeepStrictEqual(computeBatch(few, from, to, rules), computeBatch(all, from, to, rules))
+      )
+    }),
+    { numRuns: 500 },
+  )
+})

@@ -12,20 +12,24 @@ export interface CountedReading extends Anchor {
   digest: Hex
 }
 
-/** One meter's part of a batch: what counted since the batch before. */
-export interface MeterPart {
-  meterId: Hex
-  household: Hex
+/** What is settled of a meter before its readings of a batch are looked at. */
+export interface MeterTerms {
   ratedW: number
   startTime: number
   startWh: bigint
   /** The restarts of its register that are registered, as far as this batch knows them. */
   restarts: readonly Restart[]
-  /** The last reading that counted in any batch before; undefined if there was none. */
-  before: CountedReading | undefined
   /** What the batch before stated of it. */
   stated: MeterStatement | undefined
-  /** Readings that count and are not later than the batch's time, in order. */
+}
+
+/** One meter's part of a batch: what counted since the batch before. */
+export interface MeterPart extends MeterTerms {
+  meterId: Hex
+  household: Hex
+  /** The last reading that counted in any batch before; undefined if there was none. */
+  before: CountedReading | undefined
+  /** Readings that count and are not later than the batch's time, in order: all, or those that are essential. */
   counted: readonly CountedReading[]
 }
 
@@ -92,19 +96,60 @@ export function computeBatch(
  * Quotes a meter's last reading that its registered restarts explain; where none of this batch's is, the statement
  * before stands. A statement never goes back.
  */
-export function statementOf(
-  { meterId, ratedW, startWh, restarts, before, stated, counted }: MeterPart,
-  headroomBasisPoints: number,
-): MeterStatement | undefined {
+export function statementOf(part: MeterPart, headroomBasisPoints: number): MeterStatement | undefined {
+  const { meterId, before, stated, counted } = part
+  const quotes = quoting(part, headroomBasisPoints)
   let statement = stated
   for (const reading of before ? [before, ...counted] : counted) {
-    const { time, registers, digest } = reading
-    if (registers.generatedWh === undefined || (stated && time <= stated.time)) continue
-    const said = statedBy(reading, restarts, ratedW, headroomBasisPoints)
-    if ("wh" in said && said.wh >= (statement?.generatedWh ?? startWh))
-      statement = { kind: 1, meterId, generatedWh: said.wh, time, reading: digest }
+    const generatedWh = quotes(reading)
+    const { time, digest } = reading
+    if (generatedWh !== undefined) statement = { kind: 1, meterId, generatedWh, time, reading: digest }
   }
   return statement
+}
+
+/** Asked for one reading after the other: what a statement says by it, where it is to be quoted instead of those before. */
+function quoting({ ratedW, startWh, restarts, stated }: MeterTerms, headroomBasisPoints: number) {
+  let leastWh = stated?.generatedWh ?? startWh
+  return (reading: Anchor): bigint | undefined => {
+    if (reading.registers.generatedWh === undefined || (stated && reading.time <= stated.time))
+      return undefined
+    const said = statedBy(reading, restarts, ratedW, headroomBasisPoints)
+    if (!("wh" in said) || said.wh < leastWh) return undefined
+    leastWh = said.wh
+    return said.wh
+  }
+}
+
+/**
+ * Told one after the other of all readings that count in a batch, keeps those that its outcome depends on: the first,
+ * the last up to each boundary, and the one to be quoted. `computeBatch` makes the same of them as of all, and they
+ * are no more than the intervals and three.
+ */
+export function essentialReadings<R extends Anchor>(
+  part: MeterTerms & { before: Anchor | undefined },
+  from: number,
+  { intervalSeconds, headroomBasisPoints }: CommonRules,
+) {
+  const intervalOf = (time: number) => Math.max(0, Math.ceil((time - from) / intervalSeconds))
+  const quotes = quoting(part, headroomBasisPoints)
+  if (part.before) quotes(part.before)
+  const kept: R[] = []
+  let quoted: { reading: R; behind: number } | undefined
+  let last: R | undefined
+  return {
+    add(reading: R): void {
+      if (last && (kept.length === 0 || intervalOf(last.time) !== intervalOf(reading.time))) kept.push(last)
+      if (quotes(reading) !== undefined) quoted = { reading, behind: kept.length }
+      last = reading
+    },
+    /** In the order in which they came. */
+    kept(): R[] {
+      const all = last ? [...kept, last] : [...kept]
+      if (quoted && !all.includes(quoted.reading)) all.splice(quoted.behind, 0, quoted.reading)
+      return all
+    },
+  }
 }
 
 function lastOf(part: MeterPart): CountedReading | undefined {

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util"
+import * as dagCbor from "@ipld/dag-cbor"
 import fc from "fast-check"
 import * as raw from "multiformats/codecs/raw"
 import t from "tap"
@@ -7,14 +9,23 @@ import {
   BrokenBlock,
   blocksInMemory,
   CID,
+  cborBlock,
   evidenceCid,
   maxBlockBytes,
 } from "./block.ts"
 import { readCar, writeCar } from "./car.ts"
-import { buildEvidence, type Evidence, type OpenedEvidence, readEvidence, readRoot } from "./evidence.ts"
-import { equalBytes, type Hex, toHex } from "./hex.ts"
+import {
+  buildEvidence,
+  type Evidence,
+  type MeterReadings,
+  type OpenedEvidence,
+  readEvidence,
+  readRoot,
+  writeEvidence,
+} from "./evidence.ts"
+import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "./hex.ts"
 import { meterKey, Scheme } from "./meter.ts"
-import { newIdentity } from "./seal.ts"
+import { newIdentity, unseal } from "./seal.ts"
 import type { SharingKey } from "./sharing-key.ts"
 import type { Accounts } from "./tariff.ts"
 import { asJson, type DamageReason, type EvidenceVectors } from "./vectors/evidence.ts"
@@ -349,3 +360,120 @@ t.test("evidence that nobody could open is not made", async (t) => {
     /at least one recipient/,
   )
 })
+
+/** A meter as it stands in evidence, all of it at once. */
+const plainMeter = ({ meterId, scheme, publicKey, readings }: MeterReadings) => ({
+  meter: fromHex(meterId, 32),
+  scheme,
+  key: publicKey,
+  readings: readings.map(({ received, bytes }) => [received, bytes]),
+})
+
+t.test(
+  "evidence that is written a chunk at a time is, byte for byte, what an encoder makes of the whole",
+  async (t) => {
+    const reader = await newIdentity()
+    const many = fc
+      .nat(2200)
+      .map(
+        (count) => (readings: MeterReadings["readings"]) =>
+          readings.length === 0
+            ? []
+            : Array.from({ length: count }, (_, n) => ({ ...readings[n % readings.length]!, received: n })),
+      )
+    await fc.assert(
+      fc.asyncProperty(evidences, many, async (some, repeated) => {
+        const longer = (meters: MeterReadings[]) =>
+          meters.map((meter) => ({ ...meter, readings: repeated(meter.readings) }))
+        const evidence: Evidence = {
+          ...some,
+          meters: longer(some.meters),
+          households: some.households.map((home) => ({ ...home, meters: longer(home.meters) })),
+        }
+        const fetched = (meter: MeterReadings) => ({
+          ...meter,
+          count: meter.readings.length,
+          readings: {
+            async *[Symbol.asyncIterator]() {
+              yield* meter.readings
+            },
+          },
+        })
+        const blocks: Block[] = []
+        const root = await writeEvidence(
+          {
+            ...evidence,
+            meters: evidence.meters.map(fetched),
+            households: evidence.households.map((home) => ({ ...home, meters: home.meters.map(fetched) })),
+          },
+          () => [reader.recipient],
+          (block) => blocks.push(block),
+        )
+        const source = blocksInMemory(blocks)
+        const head = await readRoot(root, source)
+        const { commitments } = await readEvidence(root, source, [reader.identity])
+        for (const [i, { meters, records }] of evidence.households.entries()) {
+          const slices = await Promise.all(head.sealed[i]!.content.map(source))
+          const inside = (await unseal(concatBytes(...slices.map((slice) => slice!)), [reader.identity]))!
+          const seed = commitments[i]?.seed
+          const whole = dagCbor.encode({
+            meters: meters.map(plainMeter),
+            records: records.map(({ start, energy }) =>
+              energy
+                ? [
+                    start,
+                    energy.generatedWh,
+                    energy.importedWh,
+                    energy.exportedWh,
+                    energy.givenWh,
+                    energy.receivedWh,
+                  ]
+                : [start],
+            ),
+            ...(seed && { seed }),
+          })
+          const from = seed ? 4 : 0
+          if (!equalBytes(inside.subarray(from, from + whole.length), whole)) return false
+          if (inside.subarray(from + whole.length).some((byte) => byte !== 0)) return false
+          if (seed && (inside.length < 4096 || inside.length % 1024 !== 0)) return false
+        }
+        const chunks = evidence.meters.map((meter) => {
+          const { readings } = plainMeter(meter)
+          const lists = []
+          for (let i = 0; i < readings.length; i += 1000)
+            lists.push(cborBlock(readings.slice(i, i + 1000)).cid.toString())
+          return lists
+        })
+        return (
+          isDeepStrictEqual(
+            head.meters.map(({ readings }) => readings.map(String)),
+            chunks,
+          ) && root.equals(blocks.at(-1)!.cid)
+        )
+      }),
+      { numRuns: 15 },
+    )
+    const meter = {
+      ...meterKey(Scheme.ed25519, meters.roof.key.publicKey),
+      count: 2,
+      readings: [{ received: 1, bytes: new Uint8Array(9) }],
+    }
+    const content = vectors.valid[0]!.content as Evidence
+    const lacking = {
+      ...content,
+      number: 1n,
+      previous: null,
+      meters: [meter],
+      generation: [],
+      statements: [],
+    }
+    await t.rejects(
+      writeEvidence(
+        { ...lacking, households: [] },
+        () => [],
+        () => {},
+      ),
+      /has 1 readings where 2 were announced/,
+    )
+  },
+)

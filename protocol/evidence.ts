@@ -15,7 +15,7 @@ import { commitmentTo, seedBytes } from "./commitment.ts"
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "./hex.ts"
 import type { HouseholdRecord } from "./household-record.ts"
 import { isScheme, type Scheme } from "./meter.ts"
-import { type Identity, type Recipient, seal, unseal } from "./seal.ts"
+import { type Identity, type Recipient, sealStream, unseal } from "./seal.ts"
 import { type SharingKey, sharingKeyShape } from "./sharing-key.ts"
 import type { Statement } from "./statement.ts"
 import { type Accounts, accountsShape } from "./tariff.ts"
@@ -84,6 +84,22 @@ export interface Evidence {
   households: HouseholdEvidence[]
 }
 
+/** A meter's readings that are fetched as they are written, more than once and the same each time. */
+export interface MeterSource extends Omit<MeterReadings, "readings"> {
+  count: number
+  readings: Iterable<ReceivedReading> | AsyncIterable<ReceivedReading>
+}
+
+/** Evidence to be written whose readings need not be in memory. */
+export interface EvidenceSource extends Omit<Evidence, "meters" | "households"> {
+  meters: readonly MeterSource[]
+  households: readonly HouseholdSource[]
+}
+
+interface HouseholdSource extends Omit<HouseholdEvidence, "meters"> {
+  meters: readonly MeterSource[]
+}
+
 /** Evidence as read: without a key for it, a household's part stays sealed. */
 export interface OpenedEvidence extends Omit<Evidence, "households"> {
   cid: CID
@@ -116,35 +132,60 @@ const readingBytesPerChunk = 512 * 1024
 /** Generation records or statements in one block: a statement takes up to 88 bytes, so that 10,000 stay below 1 MiB. */
 const rowsPerChunk = 10_000
 
-/**
- * Makes the blocks of a batch's evidence; the last one is the root.
- * @param recipientsOf who may open a household's part.
- */
+/** Makes the blocks of a batch's evidence in memory; the last one is the root. */
 export async function buildEvidence(
   evidence: Evidence,
   recipientsOf: (household: Hex) => readonly Recipient[],
 ): Promise<{ root: CID; blocks: Block[] }> {
   const blocks: Block[] = []
+  const counting = (meter: MeterReadings): MeterSource => ({ ...meter, count: meter.readings.length })
+  const root = await writeEvidence(
+    {
+      ...evidence,
+      meters: evidence.meters.map(counting),
+      households: evidence.households.map((home) => ({ ...home, meters: home.meters.map(counting) })),
+    },
+    recipientsOf,
+    (block) => blocks.push(block),
+  )
+  return { root, blocks }
+}
+
+/**
+ * Makes the blocks of a batch's evidence one after the other; the last one is the root. Of the readings one chunk at a
+ * time is in memory, of a sealed part one block.
+ * @param recipientsOf who may open a household's part.
+ * @param keep takes each block as it is made.
+ */
+export async function writeEvidence(
+  evidence: EvidenceSource,
+  recipientsOf: (household: Hex) => readonly Recipient[],
+  keep: (block: Block) => void,
+): Promise<CID> {
   const put = (block: Block): CID => {
-    blocks.push(block)
+    keep(block)
     return block.cid
   }
   const sealed = []
-  for (const { household, meters, records } of evidence.households) {
-    const content = {
-      meters: meters.map((meter) => ({ ...meterHead(meter), readings: meter.readings.map(readingOut) })),
-      records: records.map(recordOut),
-    }
-    const seed = evidence.rules.version > 1 && globalThis.crypto.getRandomValues(new Uint8Array(seedBytes))
-    const file = await seal(
-      seed ? padded(dagCbor.encode({ ...content, seed }), records) : dagCbor.encode(content),
-      recipientsOf(household),
-    )
+  for (const home of evidence.households) {
+    const { household, records } = home
+    const seed =
+      evidence.rules.version > 1 ? globalThis.crypto.getRandomValues(new Uint8Array(seedBytes)) : undefined
+    const inside = seed ? padded(home, seed) : contentOf(home)
+    const content: CID[] = []
+    for await (const block of ofSize(maxBlockBytes, await sealStream(inside, recipientsOf(household))))
+      content.push(put(rawBlock(block)))
     sealed.push({
       household: fromHex(household, 20),
-      content: slices(file, maxBlockBytes).map((slice) => put(rawBlock(slice))),
+      content,
       ...(seed && { commitment: fromHex(commitmentTo(household, records, seed), 32) }),
     })
+  }
+  const meters = []
+  for (const meter of evidence.meters) {
+    const readings: CID[] = []
+    for await (const chunk of readingChunks(meter)) readings.push(put(cborBlock(chunk.map(readingOut))))
+    meters.push({ ...meterHead(meter), count: meter.count, readings })
   }
   const root = cborBlock({
     format: formats[evidence.rules.version],
@@ -156,11 +197,7 @@ export async function buildEvidence(
     time: evidence.time,
     previous: evidence.previous,
     rules: evidence.rules,
-    meters: evidence.meters.map((meter) => ({
-      ...meterHead(meter),
-      count: meter.readings.length,
-      readings: readingChunks(meter.readings).map((chunk) => put(cborBlock(chunk.map(readingOut)))),
-    })),
+    meters,
     generation: slices(evidence.generation, rowsPerChunk).map((chunk) =>
       put(cborBlock(chunk.map(generationOut))),
     ),
@@ -170,8 +207,7 @@ export async function buildEvidence(
     root: fromHex(evidence.root, 32),
     sealed,
   })
-  put(root)
-  return { root: root.cid, blocks }
+  return put(root)
 }
 
 /**
@@ -286,15 +322,53 @@ const recordBytes = 64
 /**
  * The length of the content, the content, and zeros. How much a home uses makes its records longer or shorter by some
  * bytes, so each record counts as the longest there is; and what is left, how much the meters said, is rounded up, so
- * that the length of what is sealed tells little about it.
+ * that the length of what is sealed tells little about it. The content is made twice: its length stands before it.
  */
-function padded(content: Uint8Array, records: readonly HouseholdRecord[]): Uint8Array {
-  const written = dagCbor.encode(records.map(recordOut)).length
-  const size = roundedUp(4 + content.length - written + recordBytes * (records.length + 1))
-  const out = new Uint8Array(size)
-  new DataView(out.buffer).setUint32(0, content.length)
-  out.set(content, 4)
-  return out
+async function* padded(home: HouseholdSource, seed: Uint8Array): AsyncGenerator<Uint8Array> {
+  let length = 0
+  for await (const part of contentOf(home, seed)) length += part.length
+  const written = dagCbor.encode(home.records.map(recordOut)).length
+  const size = roundedUp(4 + length - written + recordBytes * (home.records.length + 1))
+  const head = new Uint8Array(4)
+  new DataView(head.buffer).setUint32(0, length)
+  yield head
+  yield* contentOf(home, seed)
+  for (let left = size - 4 - length; left > 0; left -= zeros.length) yield zeros.subarray(0, left)
+}
+
+const zeros = new Uint8Array(64 * 1024)
+
+/** A household's content in DAG-CBOR, whose maps have their shorter keys first, in parts as its readings come. */
+async function* contentOf(
+  { meters, records }: HouseholdSource,
+  seed?: Uint8Array,
+): AsyncGenerator<Uint8Array> {
+  yield cborHead("map", seed ? 3 : 2)
+  if (seed) yield* entry("seed", seed)
+  yield dagCbor.encode("meters")
+  yield cborHead("list", meters.length)
+  for (const meter of meters) {
+    const head = meterHead(meter)
+    yield cborHead("map", 4)
+    yield* entry("key", head.key)
+    yield* entry("meter", head.meter)
+    yield* entry("scheme", head.scheme)
+    yield dagCbor.encode("readings")
+    yield cborHead("list", meter.count)
+    for await (const chunk of readingChunks(meter))
+      yield dagCbor.encode(chunk.map(readingOut)).subarray(cborHead("list", chunk.length).length)
+  }
+  yield* entry("records", records.map(recordOut))
+}
+
+const entry = (key: string, value: unknown) => [dagCbor.encode(key), dagCbor.encode(value)]
+
+/** What stands before the items of a list or a map: the kind and how many, in the fewest bytes (RFC 8949, 3). */
+function cborHead(kind: "list" | "map", count: number): Uint8Array {
+  const major = { list: 0x80, map: 0xa0 }[kind]
+  const head = dagCbor.encode(count)
+  head[0]! |= major
+  return head
 }
 
 /** To the next of 4, 5, 6, 7, 8, 10, 12, 14, 16, 20 … KiB: at most a quarter more. */
@@ -338,22 +412,44 @@ function slices<T extends { length: number; slice(from: number, to: number): T }
   return out
 }
 
-function readingChunks(readings: readonly ReceivedReading[]): ReceivedReading[][] {
-  const chunks: ReceivedReading[][] = []
+/** @throws Error when there are not as many readings as were announced. */
+async function* readingChunks({ meterId, count, readings }: MeterSource): AsyncGenerator<ReceivedReading[]> {
+  let chunk: ReceivedReading[] = []
   let bytes = 0
-  for (const reading of readings) {
-    const last = chunks.at(-1)
+  let seen = 0
+  for await (const reading of readings) {
+    seen++
     bytes += reading.bytes.length
-    if (last && last.length < readingsPerChunk && bytes <= readingBytesPerChunk) last.push(reading)
-    else {
-      chunks.push([reading])
+    if (chunk.length === readingsPerChunk || (chunk.length > 0 && bytes > readingBytesPerChunk)) {
+      yield chunk
+      chunk = []
       bytes = reading.bytes.length
     }
+    chunk.push(reading)
   }
-  return chunks
+  if (chunk.length > 0) yield chunk
+  if (seen !== count) throw new Error(`Meter ${meterId} has ${seen} readings where ${count} were announced.`)
 }
 
-const meterHead = ({ meterId, scheme, publicKey }: MeterReadings) => ({
+/** The same bytes in parts of one size, the last one shorter. */
+async function* ofSize(size: number, parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let block = new Uint8Array(size)
+  let used = 0
+  for await (let part of parts)
+    while (part.length > 0) {
+      const taken = part.subarray(0, size - used)
+      block.set(taken, used)
+      used += taken.length
+      part = part.subarray(taken.length)
+      if (used < size) continue
+      yield block
+      block = new Uint8Array(size)
+      used = 0
+    }
+  if (used > 0) yield block.slice(0, used)
+}
+
+const meterHead = ({ meterId, scheme, publicKey }: Omit<MeterReadings, "readings">) => ({
   meter: fromHex(meterId, 32),
   scheme,
   key: publicKey,

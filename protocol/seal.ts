@@ -15,10 +15,22 @@ export { identityToRecipient }
 
 /** Encrypts to every recipient; each can open it alone. @throws RangeError without any: nobody could open it. */
 export async function seal(content: Uint8Array, recipients: readonly Recipient[]): Promise<Uint8Array> {
+  return encrypterTo(recipients).encrypt(content)
+}
+
+/** As `seal`, of a content that is never in memory as a whole. */
+export async function sealStream(
+  content: AsyncIterable<Uint8Array>,
+  recipients: readonly Recipient[],
+): Promise<AsyncIterable<Uint8Array>> {
+  return encrypterTo(recipients).encrypt(ReadableStream.from(content))
+}
+
+function encrypterTo(recipients: readonly Recipient[]): Encrypter {
   if (recipients.length === 0) throw new RangeError("Sealed evidence needs at least one recipient.")
   const encrypter = new Encrypter()
   for (const recipient of recipients) encrypter.addRecipient(recipient)
-  return encrypter.encrypt(content)
+  return encrypter
 }
 
 /** @returns undefined when none of the identities can open it. */

@@ -155,7 +155,9 @@ t.test("households with a BSM and an OCMF meter, from the wire to an auditor's s
   }
   const batch = (await buildBatch(journal, plan as never))!
   t.match(batch.statements, [{ meterId: meters.plant.key.meterId, generatedWh: 4500n, time: start + hour }])
-  const evidence = await readEvidence(batch.evidence, blocksInMemory(batch.blocks), [auditor.identity])
+  journal.batches.add(batch)
+  const blocks = blocksInMemory(journal.batches.blocksOf(batch.evidence)!)
+  const evidence = await readEvidence(batch.evidence, blocks, [auditor.identity])
   t.match(
     evidence.meters,
     [{ scheme: 132, readings: { length: 5 } }],

@@ -58,6 +58,7 @@ t.test("whenever the program ends on the way, it goes on where it was and mints 
       t.equal(supply, BigInt((time + hour - start) / 3.6), `crash ${moment} ${crashing.crashed()}`)
     }
   for (const what of [
+    "keepBlocks",
     "add",
     "putAttestation",
     "putTransaction",
@@ -219,6 +220,7 @@ t.test("a proposal that is cancelled on chain harms nobody: the next one carries
 
 /** Whatever changes the journal or the chain. */
 const writes = [
+  "keepBlocks",
   "add",
   "remove",
   "setState",

@@ -105,7 +105,8 @@ export interface NewBatch {
   statements: readonly MeterStatement[]
   /** Undefined where the community keeps no accounts. */
   accounts?: BatchAccounts | undefined
-  blocks: readonly Block[]
+  /** Its evidence where it is at hand; left out where `keepBlocks` has it already. */
+  blocks?: readonly Block[]
   /** For each meter's row the last reading that is in this batch. */
   lastReadings: readonly { meter: bigint; reading: bigint }[]
 }
@@ -161,7 +162,16 @@ export function batchStore(db: Db) {
     `${selectBatches} WHERE number < ? AND state <> 'superseded' ORDER BY number DESC LIMIT 1`,
   )
   const statements = db.prepare("SELECT * FROM statements WHERE number = ? ORDER BY position")
-  const block = db.prepare("SELECT bytes FROM blocks WHERE cid = ?").pluck()
+  const lastBlock = db
+    .prepare("SELECT cid FROM blocks WHERE number = ? ORDER BY position DESC LIMIT 1")
+    .pluck()
+  const nextPosition = db
+    .prepare("SELECT coalesce(max(position) + 1, 0) FROM blocks WHERE number = ?")
+    .pluck()
+  const dropBlocks = db.prepare("DELETE FROM blocks WHERE number = ?")
+  const block = db
+    .prepare("SELECT bytes FROM blocks WHERE cid = ? AND number IN (SELECT number FROM batches) LIMIT 1")
+    .pluck()
   const blockCids = db.prepare("SELECT cid FROM blocks WHERE number = ? ORDER BY position").pluck()
   const numberOfRoot = db.prepare("SELECT number FROM batches WHERE evidence = ?").pluck()
   const putAttestation = db.prepare(
@@ -197,9 +207,36 @@ export function batchStore(db: Db) {
       reading: row.reading as Hex,
     }))
 
+  const refuseKnown = (number: bigint) => {
+    if (byNumber.get(number)) throw new Error(`Batch ${number} is in the journal already.`)
+  }
+  const insertBlocks = (number: bigint, blocks: readonly Block[]) => {
+    let position = nextPosition.get(number) as bigint
+    for (const { cid, bytes } of blocks) insertBlock.run(number, position++, cid.toString(), bytes)
+  }
+
   return {
-    /** Stores a batch with all its evidence in one commit, before anyone is asked to sign it. */
+    /** Begins the evidence of a batch that is being made: what an earlier try left of it goes. */
+    beginBlocks: db.transaction((number: bigint) => {
+      refuseKnown(number)
+      dropBlocks.run(number)
+    }),
+
+    /** Keeps blocks of a batch that is being made, in one commit; nobody sees them before the batch is added. */
+    keepBlocks: db.transaction((number: bigint, blocks: readonly Block[]) => {
+      refuseKnown(number)
+      insertBlocks(number, blocks)
+    }),
+
+    /**
+     * Stores a batch in one commit, with all its evidence, before anyone is asked to sign it.
+     * @throws Error where its evidence was to be here already and is not.
+     */
     add: db.transaction((batch: NewBatch) => {
+      refuseKnown(batch.number)
+      if (batch.blocks) dropBlocks.run(batch.number)
+      else if (lastBlock.get(batch.number) !== batch.evidence.toString())
+        throw new Error(`The evidence of batch ${batch.number} is not in the journal.`)
       insertBatch.run(batch.number, batch.time, batch.root, batch.evidence.toString())
       insertHistory.run(batch.number, batch.builtAt ?? batch.time, "built", null)
       for (const { meter, reading } of batch.lastReadings) insertMeter.run(batch.number, meter, reading)
@@ -207,9 +244,7 @@ export function batchStore(db: Db) {
         insertStatement.run(batch.number, position, s.meterId, s.generatedWh, s.time, s.reading)
       })
       if (batch.accounts) accounts.add(batch.number, batch.accounts)
-      batch.blocks.forEach(({ cid, bytes }, position) => {
-        insertBlock.run(batch.number, position, cid.toString(), bytes)
-      })
+      if (batch.blocks) insertBlocks(batch.number, batch.blocks)
     }),
 
     newest(limit: number): Batch[] {

@@ -60,9 +60,16 @@ t.test("a batch that an older version had proposed is on its way still", async (
     VALUES (1, ${start}, 'proposed', '0x01', 'bafyreigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi')`)
   old.exec(`INSERT INTO transactions (hash, number, kind, raw, sent, gas_used)
     VALUES ('0x01', 1, 'propose', '0x', 1, 118423), ('0x02', 1, 'settle', '0x', 2, NULL)`)
+  old.exec("INSERT INTO blocks SELECT number, 0, evidence, x'a0' FROM batches")
   old.close()
   const journal = openJournal(directory, [roof])
+  const { evidence } = journal.batches.get(1n)!
   t.match(journal.batches.get(1n), { state: "mined", time: start })
+  t.same(
+    Array.from(journal.batches.blocksOf(evidence)!, ({ bytes }) => bytes[0]),
+    [0xa0],
+    "with its evidence",
+  )
   t.match(journal.batches.transactions(1n), [{ outcome: "mined", gasUsed: 118_423n }, { outcome: undefined }])
   t.match(journal.batches.openTransactions(), [{ hash: "0x02" }])
   journal.close()

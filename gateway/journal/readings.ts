@@ -50,6 +50,9 @@ export class DamagedRow extends Error {
   override name = "DamagedRow"
 }
 
+/** SQLite: a negative limit is none. */
+const noLimit = -1
+
 const columns = `r.id, m.meter_id, r.sequence, r.time, r.received, r.bytes, r.generated, r.imported, r.exported,
   r.power, r.reason, r.detail, r.counters, r.checksum FROM readings r JOIN meters m ON m.id = r.meter`
 
@@ -91,7 +94,7 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
   const saidAt = db
     .prepare("SELECT bytes FROM readings WHERE meter = ? AND id <= ? AND time = ? ORDER BY id DESC")
     .pluck()
-  const after = db.prepare(`SELECT ${columns} WHERE r.meter = ? AND r.id > ? ORDER BY r.id`)
+  const after = db.prepare(`SELECT ${columns} WHERE r.meter = ? AND r.id > ? ORDER BY r.id LIMIT ?`)
   const lastCounted = db.prepare(
     `SELECT ${columns} WHERE r.meter = ? AND r.id <= ? AND r.reason IS NULL ORDER BY r.id DESC LIMIT 1`,
   )
@@ -199,14 +202,14 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
       return undefined
     },
 
-    /** All readings of a meter after the one with this id, in order of arrival. */
-    after(meterId: Hex, id: bigint): StoredReading[] {
-      return (after.all(rowId(meterId), id) as Row[]).map(fromRow)
+    /** Readings of a meter after the one with this id, in order of arrival: all, or the first `most`. */
+    after(meterId: Hex, id: bigint, most = noLimit): StoredReading[] {
+      return (after.all(rowId(meterId), id, most) as Row[]).map(fromRow)
     },
 
     /** Compares all readings of a meter with what was written, one at a time. @throws DamagedRow */
     compareAll(meterId: Hex): void {
-      for (const row of after.iterate(rowId(meterId), 0n) as Iterable<Row>) compare(row)
+      for (const row of after.iterate(rowId(meterId), 0n, noLimit) as Iterable<Row>) compare(row)
     },
 
     /**
@@ -215,7 +218,7 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
      */
     lastForBatch(meterId: Hex, id: bigint, time: number): bigint | undefined {
       let last: bigint | undefined
-      for (const row of after.iterate(rowId(meterId), id) as Iterable<Row>) {
+      for (const row of after.iterate(rowId(meterId), id, noLimit) as Iterable<Row>) {
         if (row.reason === null && row.time > BigInt(time)) break
         last = row.id
       }

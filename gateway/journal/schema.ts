@@ -239,4 +239,21 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (chain_id, oracle)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Blocks of evidence are written while their batch is being made: a number without a batch is a draft.
+  CREATE TABLE blocks_as_made (
+    number INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    cid TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (number, position)
+  ) STRICT;
+  INSERT INTO blocks_as_made SELECT number, position, cid, bytes FROM blocks;
+  DROP TABLE blocks;
+  ALTER TABLE blocks_as_made RENAME TO blocks;
+  CREATE INDEX blocks_by_cid ON blocks (cid);
+  CREATE TRIGGER blocks_go_with_their_batch AFTER DELETE ON batches BEGIN
+    DELETE FROM blocks WHERE number = old.number;
+  END;
+  `,
 ]

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import {
   accountStatements,
   booked,
@@ -9,15 +10,17 @@ import {
   type BatchResult,
   type CountedReading,
   computeBatch,
+  essentialReadings,
   firstBoundary,
   isPublic,
   type MeterPart,
 } from "../../energy/batch.ts"
+import type { Block } from "../../protocol/block.ts"
 import {
-  buildEvidence,
   type CommonRules,
-  type Evidence,
-  type MeterReadings,
+  type EvidenceSource,
+  type MeterSource,
+  writeEvidence,
 } from "../../protocol/evidence.ts"
 import { type Hex, toHex } from "../../protocol/hex.ts"
 import type { OracleAddress } from "../../protocol/proposal.ts"
@@ -45,15 +48,23 @@ export interface BatchPlan extends OracleAddress {
   recipientsOf: (household: Hex) => readonly Recipient[]
 }
 
+/** Readings that are read from the journal at a time; between two of these others get their turn. */
+const readingsAtATime = 500
+
+/** Blocks that are written together: a commit costs more than a small block. */
+const bytesPerCommit = 1024 * 1024
+
 /**
- * Makes the next batch from what the journal holds up to the batch's time, with its evidence and its tree.
+ * Makes the next batch from what the journal holds up to the batch's time, with its tree. Its evidence is in the journal
+ * when this returns, for the batch to be added. The readings are gone through a few at a time: to learn what the batch
+ * says, and again to write them down.
  * @returns undefined when there is nothing new to state.
  */
 export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<NewBatch | undefined> {
   const previous = journal.batches.standingBefore(plan.number)
-  const stated = previous ? journal.batches.statements(previous.number) : []
-  const taken = plan.meters.map((meter) => takeReadings(journal, meter, plan, stated))
-  if (taken.every(({ readings }) => readings.length === 0)) return undefined
+  const stated = new Map(
+    (previous ? journal.batches.statements(previous.number) : []).map((one) => [one.meterId, one]),
+  )
   const from =
     previous?.time ??
     firstBoundary(
@@ -61,6 +72,9 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
       plan.rules.intervalSeconds,
     )
   if (plan.time <= from) return undefined
+  const taken: Taken[] = []
+  for (const meter of plan.meters) taken.push(await takeReadings(journal, meter, plan, from, stated))
+  if (taken.every(({ count }) => count === 0)) return undefined
   const result = computeBatch(
     taken.map(({ part }) => part),
     from,
@@ -73,12 +87,10 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
   const accounts = accountsAfter(journal, previous, result.households, keptBy, from, plan.time)
   const statements = [...result.statements, ...(accounts?.statements ?? [])]
   const root = toHex(rootOf(buildTree(statements.map(leafOf))))
-  const withReadings = taken.filter(({ readings }) => readings.length > 0)
+  const withReadings = taken.filter(({ count }) => count > 0)
   // A meter that has never said anything that counts is named all the same: its household's energy is not known.
-  const named = taken.filter(
-    ({ readings, part }) => readings.length > 0 || (!part.before && part.counted.length === 0),
-  )
-  const evidence: Evidence = {
+  const named = taken.filter(({ count, part }) => count > 0 || (!part.before && part.counted.length === 0))
+  const evidence: EvidenceSource = {
     chainId: plan.chainId,
     oracle: plan.oracle,
     site: plan.site,
@@ -92,13 +104,13 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
       sharingKey: keyWithin(plan.rules.sharingKey, from, plan.time),
       accounts: keptBy ?? null,
     },
-    meters: named.filter(({ open }) => open).map(meterReadings),
+    meters: named.filter(({ open }) => open).map((one) => readingsOf(journal, one)),
     generation: result.generation,
     statements,
     root,
-    households: sealedParts(withReadings, result.households),
+    households: sealedParts(journal, withReadings, result.households),
   }
-  const { root: cid, blocks } = await buildEvidence(evidence, plan.recipientsOf)
+  const cid = await keepEvidence(journal, evidence, plan.recipientsOf)
   return {
     number: plan.number,
     time: plan.time,
@@ -106,12 +118,34 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
     evidence: cid,
     statements: result.statements,
     accounts,
-    blocks,
-    lastReadings: withReadings.map(({ meter, readings }) => ({
+    lastReadings: withReadings.map(({ meter, last }) => ({
       meter: journal.readings.rowId(meter.key.meterId),
-      reading: readings.at(-1)!.id,
+      reading: last,
     })),
   }
+}
+
+/** Writes the evidence into the journal block by block. */
+async function keepEvidence(
+  { batches }: Journal,
+  evidence: EvidenceSource,
+  recipientsOf: BatchPlan["recipientsOf"],
+): Promise<Batch["evidence"]> {
+  batches.beginBlocks(evidence.number)
+  let waiting: Block[] = []
+  let bytes = 0
+  const write = () => {
+    batches.keepBlocks(evidence.number, waiting)
+    waiting = []
+    bytes = 0
+  }
+  const root = await writeEvidence(evidence, recipientsOf, (block) => {
+    waiting.push(block)
+    bytes += block.bytes.length
+    if (bytes >= bytesPerCommit) write()
+  })
+  write()
+  return root
 }
 
 /** The accounts behind this batch, and what it states of them; what they were stays where none are kept for a while. */
@@ -131,43 +165,76 @@ function accountsAfter(
   return { statements: accountStatements(accounting.credits, time), accounting }
 }
 
+/** What a batch takes of a meter: `count` readings behind row `after`, up to row `last`. */
 interface Taken {
   meter: Meter
   part: MeterPart
-  readings: StoredReading[]
+  count: number
+  after: bigint
+  last: bigint
   open: boolean
 }
 
 /** A meter's readings for this batch: in order of arrival, up to the first that counts and is later than the batch. */
-function takeReadings(
+async function takeReadings(
   journal: Journal,
   meter: Meter,
-  { number, time }: BatchPlan,
-  stated: readonly MeterStatement[],
-): Taken {
+  { number, time, rules }: BatchPlan,
+  from: number,
+  stated: ReadonlyMap<Hex, MeterStatement>,
+): Promise<Taken> {
   const { meterId } = meter.key
-  const last = journal.batches.lastReading(journal.readings.rowId(meterId), number)
-  const waiting = journal.readings.after(meterId, last)
-  const end = waiting.findIndex((reading) => reading.reason === undefined && reading.time > time)
-  const readings = end < 0 ? waiting : waiting.slice(0, end)
-  const before = journal.readings.lastCounted(meterId, last)
-  const counted = readings.filter((reading) => reading.reason === undefined).map(toCounted)
-  const anchor = before ?? counted[0]
+  const after = journal.batches.lastReading(journal.readings.rowId(meterId), number)
+  const before = journal.readings.lastCounted(meterId, after)
+  const terms = {
+    startTime: meter.startTime,
+    startWh: meter.startWh,
+    ratedW: meter.ratedW,
+    restarts: meter.restarts,
+    stated: stated.get(meterId),
+  }
+  const essential = essentialReadings<StoredReading>({ ...terms, before }, from, rules)
+  let anchor: StoredReading | undefined = before
+  let generatesOnly = true
+  let count = 0
+  let last = after
+  for await (const reading of storedAfter(journal, meterId, after)) {
+    if (reading.reason === undefined) {
+      if (reading.time > time) break
+      essential.add(reading)
+      anchor ??= reading
+    }
+    generatesOnly &&= isPublic(reading.registers)
+    count++
+    last = reading.id
+  }
   return {
     meter,
-    readings,
-    open: anchor ? isPublic(anchor.registers) : readings.every((reading) => isPublic(reading.registers)),
+    count,
+    after,
+    last,
+    open: anchor ? isPublic(anchor.registers) : generatesOnly,
     part: {
+      ...terms,
       meterId,
       household: meter.household,
-      startTime: meter.startTime,
-      startWh: meter.startWh,
-      ratedW: meter.ratedW,
-      restarts: meter.restarts,
-      stated: stated.find((statement) => statement.meterId === meterId),
       before: before && toCounted(before),
-      counted,
+      counted: essential.kept().map(toCounted),
     },
+  }
+}
+
+/** A meter's readings behind a row, a few at a time in memory. */
+async function* storedAfter(
+  { readings }: Journal,
+  meterId: Hex,
+  after: bigint,
+): AsyncGenerator<StoredReading> {
+  for (let last = after; ; await setImmediate()) {
+    const some = readings.after(meterId, last, readingsAtATime)
+    yield* some
+    if (some.length < readingsAtATime) return
+    last = some.at(-1)!.id
   }
 }
 
@@ -175,26 +242,35 @@ function toCounted({ time, registers, counters, bytes }: StoredReading): Counted
   return { time, registers, ...(counters && { counters }), digest: readingDigest(bytes) }
 }
 
-function meterReadings({ meter, readings }: Taken): MeterReadings {
+/** The readings that were taken, as often as they are gone through. */
+function readingsOf(journal: Journal, { meter, count, after, last }: Taken): MeterSource {
   const { meterId, scheme, publicKey } = meter.key
-  return {
-    meterId,
-    scheme,
-    publicKey,
-    readings: readings.map(({ received, bytes }) => ({ received, bytes })),
+  const readings = {
+    async *[Symbol.asyncIterator]() {
+      for await (const { id, received, bytes } of storedAfter(journal, meterId, after)) {
+        if (id > last) return
+        yield { received, bytes }
+      }
+    },
   }
+  return { meterId, scheme, publicKey, count, readings }
 }
 
-function sealedParts(taken: readonly Taken[], records: ReturnType<typeof computeBatch>["households"]) {
-  const sealed = taken.filter(({ open }) => !open)
-  const households = new Set([
-    ...sealed.map(({ meter }) => meter.household),
-    ...records.map((r) => r.household),
-  ])
-  return [...households].sort().map((household) => ({
+function sealedParts(
+  journal: Journal,
+  taken: readonly Taken[],
+  records: ReturnType<typeof computeBatch>["households"],
+): EvidenceSource["households"] {
+  const meters = new Map<Hex, MeterSource[]>(records.map(({ household }) => [household, []]))
+  for (const one of taken.filter(({ open }) => !open)) {
+    const { household } = one.meter
+    meters.set(household, [...(meters.get(household) ?? []), readingsOf(journal, one)])
+  }
+  const recordsOf = new Map(records.map(({ household, records }) => [household, records]))
+  return [...meters.keys()].sort().map((household) => ({
     household,
-    meters: sealed.filter(({ meter }) => meter.household === household).map(meterReadings),
-    records: records.find((record) => record.household === household)?.records ?? [],
+    meters: meters.get(household)!,
+    records: recordsOf.get(household) ?? [],
   }))
 }
 
