@@ -119,9 +119,8 @@ t.test("a gateway's log holds no secret and no load, and a flood does not fill i
   t.equal(asked.code, 1)
   const health = JSON.parse(asked.stdout) as HealthAnswer
   t.equal(health.running, true)
-  const about = ["bus-silent", "meter-doubted", "meter-silent"]
-  t.ok(health.findings.length >= 3)
-  for (const { code } of health.findings) t.ok(about.includes(code), code)
+  const found = health.findings.map(({ code }) => code as string)
+  for (const code of ["bus-silent", "meter-doubted", "meter-silent"]) t.ok(found.includes(code), code)
   const status = (await (await fetch(`http://127.0.0.1:${gateway.webPort}/api/status`)).json()) as {
     accepted: number
     quarantinedByReason: Record<string, number>
