@@ -1,4 +1,4 @@
-import { type Place, sunHeight } from "./sun.ts"
+import { elevation, type Place, sunPosition } from "./sun.ts"
 
 /** What a meter of generation counted in hours that follow each other; undefined where that is not known. */
 export interface Roof {
@@ -36,7 +36,7 @@ export function anomalies(roofs: readonly Roof[], until: number, place: Place | 
 }
 
 function atNight(roofs: readonly Roof[], until: number, place: Place): Anomaly[] {
-  const isNight = (time: number) => sunHeight(time, place) < nightDegrees
+  const isNight = (time: number) => elevation(sunPosition(place, time)) < nightDegrees
   return roofs.flatMap(({ name, ratedW, hoursWh }) => {
     let hours = 0n
     let wh = 0n

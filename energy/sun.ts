@@ -1,22 +1,31 @@
-/** A place on earth, degrees; north and east are positive. */
+/** A place on Earth in degrees; north and east are positive. */
 export interface Place {
   latitude: number
   longitude: number
 }
 
+/** Where the sun stands, as a unit vector. `up` is the sine of its elevation. */
+export interface SunPosition {
+  east: number
+  north: number
+  up: number
+}
+
 const radians = Math.PI / 180
+const secondsPerDay = 86_400
 
 /**
- * How high the sun stands above the horizon, degrees; good to about half a degree, without refraction.
- * After Spencer (1971) as in NOAA's "General Solar Position Calculations".
+ * The sun's position by the Fourier series of J. W. Spencer, "Fourier series representation of the position of
+ * the sun", Search 2 (1971), in the form of NOAA's "General Solar Position Calculations". Good to about half a
+ * degree; refraction is left out.
  * @param time Unix seconds.
  */
-export function sunHeight(time: number, { latitude, longitude }: Place): number {
-  const date = new Date(time * 1000)
-  const yearStart = Date.UTC(date.getUTCFullYear(), 0, 1) / 1000
-  const days = (time - yearStart) / 86_400
-  const g = (2 * Math.PI * (days - 0.5)) / 365
-  const equationMinutes =
+export function sunPosition({ latitude, longitude }: Place, time: number): SunPosition {
+  const year = new Date(time * 1000).getUTCFullYear()
+  const yearStart = Date.UTC(year, 0, 1) / 1000
+  const yearDays = (Date.UTC(year + 1, 0, 1) / 1000 - yearStart) / secondsPerDay
+  const g = (2 * Math.PI * ((time - yearStart) / secondsPerDay - 0.5)) / yearDays
+  const equationOfTime =
     229.18 *
     (0.000075 +
       0.001868 * Math.cos(g) -
@@ -31,10 +40,20 @@ export function sunHeight(time: number, { latitude, longitude }: Place): number 
     0.000907 * Math.sin(2 * g) -
     0.002697 * Math.cos(3 * g) +
     0.00148 * Math.sin(3 * g)
-  const minutesOfDay = (days % 1) * 1440
-  const hourAngle = ((minutesOfDay + equationMinutes + 4 * longitude) / 4 - 180) * radians
-  const sine =
-    Math.sin(latitude * radians) * Math.sin(declination) +
-    Math.cos(latitude * radians) * Math.cos(declination) * Math.cos(hourAngle)
-  return Math.asin(Math.max(-1, Math.min(1, sine))) / radians
+  const minuteOfDay = (time - Math.floor(time / secondsPerDay) * secondsPerDay) / 60
+  const hourAngle = ((minuteOfDay + equationOfTime + 4 * longitude) / 4 - 180) * radians
+  const sinLatitude = Math.sin(latitude * radians)
+  const cosLatitude = Math.cos(latitude * radians)
+  const sinDeclination = Math.sin(declination)
+  const cosDeclination = Math.cos(declination)
+  return {
+    east: -cosDeclination * Math.sin(hourAngle),
+    north: cosLatitude * sinDeclination - sinLatitude * cosDeclination * Math.cos(hourAngle),
+    up: sinLatitude * sinDeclination + cosLatitude * cosDeclination * Math.cos(hourAngle),
+  }
+}
+
+/** The sun's height above the horizon in degrees. */
+export function elevation(sun: SunPosition): number {
+  return Math.asin(Math.max(-1, Math.min(1, sun.up))) / radians
 }

@@ -202,14 +202,13 @@ export async function startGateway(
     backup: backups.status,
     unreachable,
   }
-  const wallNow = () => Math.floor(Date.now() / 1000)
-  const sessions = openSessions(config.dataDir, wallNow)
-  const relay = await relayOf(config, journal, wallNow, log)
-  const wallet = { sessions, relay, now: wallNow, monotonic: () => monotonic() / 1000, log }
+  const sessions = openSessions(config.dataDir, wallClock)
+  const relay = await relayOf(config, journal, wallClock, log)
+  const wallet = { sessions, relay, now: wallClock, monotonic: () => monotonic() / 1000, log }
   const { letHouseholdsIn } = await import("./web/households.ts")
   const { session, addRoutes } = letHouseholdsIn(context, wallet)
-  noteStart(config.dataDir, wallNow())
-  const health = createHealth(context, () => machineFacts(config, wallNow()), monotonic)
+  noteStart(config.dataDir, wallClock())
+  const health = createHealth(context, () => machineFacts(config, wallClock()), monotonic)
   const token = newOperatorToken()
   const access = { passwordHash: config.web.operatorPassword, token, monotonic }
   const web = await startWeb(context, config.web, log, session, addRoutes, { health, access })

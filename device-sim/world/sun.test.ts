@@ -1,5 +1,6 @@
 import t from "tap"
-import { clearSky, elevation, lightOnPanel, panelNormal, sunPosition } from "./sun.ts"
+import { elevation, sunPosition } from "../../energy/sun.ts"
+import { clearSky, lightOnPanel, panelNormal } from "./sun.ts"
 
 const freiburg = { latitude: 47.995, longitude: 7.85 }
 const at = (text: string) => Date.parse(text) / 1000
