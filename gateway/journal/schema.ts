@@ -256,4 +256,8 @@ export const migrations: readonly string[] = [
     DELETE FROM blocks WHERE number = old.number;
   END;
   `,
+  `
+  -- Whose signature or signed refusal it is. Refusals from before were signed by nobody, and give no batch up.
+  ALTER TABLE attestations ADD COLUMN signer TEXT;
+  `,
 ]
