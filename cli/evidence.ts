@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "yaml"
-import { readValidatorConfig } from "../audit/validator-config.ts"
 import { type Carried, carry, lookAt, type Wanted } from "../evidence/carry.ts"
 import { type EvidenceFolder, evidenceFolder } from "../evidence/folder.ts"
 import { openEvidenceStore } from "../evidence/store.ts"
@@ -12,6 +11,7 @@ import { openDatabase } from "../gateway/journal/database.ts"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { type Command, optional, readGiven, required, type Values, wholeNumber } from "./command.ts"
+import { readValidatorConfig } from "./validator-config.ts"
 
 export const evidence: Command = {
   name: "evidence",
