@@ -8,10 +8,11 @@ import { type OracleAddress, type Proposal, proposalDigest } from "../protocol/p
 import type { Identity } from "../protocol/seal.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
 import { headerFaults } from "./header.ts"
-import { connect, readHistory } from "./history.ts"
+import { connect } from "./history.ts"
 import { sharingKeyOf } from "./policies.ts"
 import { emptySite, recompute, type SiteMemory } from "./recompute.ts"
 import { type History, metersAt } from "./record.ts"
+import { openChain } from "./validator-chain.ts"
 import { openMemories } from "./validator-memory.ts"
 import { openRefusals, reasonOf } from "./validator-refusals.ts"
 import { openSigned } from "./validator-signed.ts"
@@ -48,8 +49,8 @@ const mostWaiting = 8
 export function createValidator(options: ValidatorOptions) {
   const { rpc, oracle, privateKey, identities, evidence, dataDir, clock, log } = options
   const address = privateKeyToAccount(privateKey).address.toLowerCase() as Hex
-  const client = connect(rpc)
   const signed = openSigned(dataDir)
+  const chain = openChain(dataDir, connect(rpc), oracle, log)
   const memories = openMemories(dataDir)
   const refusals = openRefusals(dataDir)
   let turn: Promise<unknown> = Promise.resolve()
@@ -71,7 +72,7 @@ export function createValidator(options: ValidatorOptions) {
     const key = `${at.chainId}/${at.oracle}/${proposal.site}/${proposal.number}`
     const earlier = signed.get(key)
     if (earlier?.digest !== digest) {
-      const history = await readHistory(client, oracle)
+      const history = await chain.read()
       if (history.chainId !== at.chainId)
         return refused(`the oracle is on chain ${history.chainId}, not ${at.chainId}`)
       const batch = digestUnder(noSet)

@@ -60,7 +60,10 @@ export async function openChainCache(
       if (hash) tip ??= { number, hash }
       return number
     },
-    async getLogs({ address, fromBlock, toBlock }: { address: Hex[]; fromBlock: bigint; toBlock: bigint }) {
+    async getLogs(options: { address: Hex[]; fromBlock: bigint; toBlock: bigint }) {
+      // What a filter leaves out is not known of a span.
+      if ("event" in options) return client.getLogs(options as Parameters<PublicClient["getLogs"]>[0])
+      const { address, fromBlock, toBlock } = options
       const by = sha256([...address].sort().join(" "))
       const logs: Log[] = []
       let next = fromBlock
