@@ -84,6 +84,7 @@ export async function startCommunity(
     commons = undefined as Hex | undefined,
     accounts: keptBy = undefined as Accounts | undefined,
     pool: withPool = false,
+    intervalSeconds = 900,
     /** The validators are asked over this, and not over HTTP. */
     broker = undefined as string | undefined,
   } = {},
@@ -180,7 +181,7 @@ export async function startCommunity(
       web: { host: "127.0.0.1", port: 0 },
       chain: { rpc: chain.rpc, chainId: 31_337, oracle: deployment.oracle, keyFile, confirmations: 1 },
       settlement: { everySeconds: hour, waitSeconds: 0 },
-      rules: {},
+      rules: { intervalSeconds },
       ...(keptBy && { accounts: keptBy }),
       ...(opened && { sharingPool: opened.pool }),
       validators:
