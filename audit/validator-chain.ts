@@ -68,8 +68,10 @@ export function openChain(
 
   return {
     async read() {
-      await forgetWhatWasRewritten()
       const tip = await client.getBlockNumber()
+      const upTo = known?.history.toBlock ?? 0n
+      if (tip < upTo) throw new Error(`the node is at block ${tip}, and block ${upTo} was read before`)
+      await forgetWhatWasRewritten()
       const deep = tip - depth
       if (deep > (known?.history.toBlock ?? 0n) + depth && !(await keepUpTo(deep))) known = undefined
       let history = known ? structuredClone(known.history) : await beginHistory(client, oracle)

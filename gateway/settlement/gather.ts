@@ -107,8 +107,8 @@ export function createGathering(options: GatheringOptions) {
     const signer = await speakerOf(at, proposal, answer)
     if (!signer || !set.addresses.includes(signer)) {
       log.warn({ validator: url, signer, refusal }, "a signature that is no validator's")
-      const what = refusal === undefined ? "a signature" : "a refusal"
-      return `${url} answers with ${what} that is no validator's (${signer ?? "nobody's"})`
+      const [what, why] = refusal === undefined ? ["a signature", ""] : ["a refusal", `: ${refusal}`]
+      return `${url} answers with ${what} that is no validator's (${signer ?? "nobody's"})${why}`
     }
     const { validatorSet } = proposal
     const attestation = { validator: url, validatorSet, signer }
