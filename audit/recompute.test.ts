@@ -6,7 +6,8 @@ import type { OpenedEvidence } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { toHex } from "../protocol/hex.ts"
 import { decodeReading, readingDigest } from "../protocol/reading.ts"
-import type { LaterKey, RegisteredMeter } from "./meter-life.ts"
+import type { LaterKey } from "../protocol/meter-keys.ts"
+import type { RegisteredMeter } from "./meter-life.ts"
 import { emptySite, recompute, type SiteMemory } from "./recompute.ts"
 
 const roof = testMeter("roof")

@@ -11,9 +11,9 @@ import type { CID } from "../protocol/block.ts"
 import { commitmentTo } from "../protocol/commitment.ts"
 import type { MeterReadings, OpenedEvidence } from "../protocol/evidence.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
-import { type MeterKey, meterKey } from "../protocol/meter.ts"
+import { meterKey } from "../protocol/meter.ts"
+import { type KeySince, keyIndexAt, keysSince, type LaterKey, signedWith } from "../protocol/meter-keys.ts"
 import { readingDigest } from "../protocol/reading.ts"
-import { verifySignature } from "../protocol/signature.ts"
 import { readSigned } from "../protocol/signed-reading.ts"
 import { isMeterStatement, leafOf, type MeterStatement } from "../protocol/statement.ts"
 import { buildTree, rootOf } from "../protocol/tree.ts"
@@ -137,10 +137,10 @@ export function recompute(
         find("meters", `is sealed to ${household}, but belongs to ${meter.household}`, at)
       // Under two schemes one key would be two meters, and the same energy would count twice.
       if (owners.get(meter.publicKey) !== 1) find("meters", "its key is registered for another meter too", at)
-      const keys = keysOf(meter)
-      const named = toHex(readings.publicKey)
-      if (!keys?.some((key) => key.scheme === readings.scheme && toHex(key.publicKey) === named)) {
-        find("meters", "its key is not the registered one", at)
+      const fault = keyFault(readings, meter, evidence.time)
+      const keys = fault === undefined ? keysOf(meter, readings.laterKeys) : undefined
+      if (!keys) {
+        find("meters", fault ?? "its key is not the registered one", at)
         continue
       }
       const known = meters.get(readings.meterId) ?? newMeter
@@ -273,19 +273,18 @@ function replay(
       continue
     }
     const { sequence, time } = signed.reading
-    const key = keys.findLast(({ from }) => from <= time)!
-    if (!verifySignature(key, signed)) {
-      fault(
-        `reading ${i} (sequence ${sequence}) is not signed by the meter${key === keys[0] ? "" : " with the key that it had then"}`,
-      )
+    const key = signedWith(keys, signed)
+    if (key === undefined) {
+      fault(`reading ${i} (sequence ${sequence}) is not signed by the meter`)
       continue
     }
     if (received < lastReceived)
       fault(`reading ${i} (sequence ${sequence}) was received before the one before it`)
     lastReceived = received
-    if (sequence > state.sequence + 1 && state.sequence >= 0)
+    if (key === (state.keyIndex ?? 0) && sequence > state.sequence + 1 && state.sequence >= 0)
       missing.push({ meterId, after: state.sequence, until: sequence })
-    const judged = judge(state, signed.reading, received, meter, evidence.rules)
+    const use = { signed: key, inForce: keyIndexAt(keys, time) }
+    const judged = judge(state, signed.reading, received, meter, evidence.rules, use)
     state = judged.state
     if (judged.verdict.accepted) {
       if (time > evidence.time) fault(`sequence ${sequence} is later than the batch and belongs to the next`)
@@ -375,19 +374,46 @@ function partOf(meter: RegisteredMeter, known: MeterMemory, counted: readonly Co
   }
 }
 
-/** A key that holds for readings from a time on. */
-type KeySince = MeterKey & { from: number }
+/**
+ * What is wrong with the keys that the evidence names, against the registry's; undefined where nothing is. A batch may be
+ * older than a registration, and need not know a key that was in force at none of its times.
+ */
+function keyFault(named: MeterReadings, meter: RegisteredMeter, time: number): string | undefined {
+  const registered = meter.laterKeys ?? []
+  const { laterKeys } = named
+  const key = { scheme: named.scheme, publicKey: toHex(named.publicKey) }
+  const isFirst = sameKey(key, meter)
+  // Before version 3 a meter was named by one of its keys, and which one was in force the registry alone said.
+  if (!laterKeys)
+    return isFirst || registered.some((one) => sameKey(key, one))
+      ? undefined
+      : "its key is not the registered one"
+  if (!isFirst) return "its first key is not the registered one"
+  for (const [i, one] of laterKeys.entries()) {
+    const other = registered[i]
+    if (!other || !sameKey(one, other) || one.from !== other.from)
+      return `is said to have had ${keyWords(one)}; ${other ? `the registry has ${keyWords(other)}` : "the registry has no such key"}`
+  }
+  const left = registered[laterKeys.length]
+  return left && left.from <= time ? `is not said to have had ${keyWords(left)}` : undefined
+}
 
-/** A meter's keys from the first on; undefined where one is none. What makes a key a meter's is its registration. */
-function keysOf({ scheme, publicKey, meterId, laterKeys = [] }: RegisteredMeter): KeySince[] | undefined {
+function sameKey(a: Pick<LaterKey, "scheme" | "publicKey">, b: Pick<LaterKey, "scheme" | "publicKey">) {
+  return a.scheme === b.scheme && a.publicKey === b.publicKey
+}
+
+function keyWords({ publicKey, from }: LaterKey): string {
+  return `the key ${publicKey} from ${from} on`
+}
+
+/** The keys by which a meter's readings are verified; undefined where one is none, or the first is not its meterId's. */
+function keysOf(
+  { scheme, publicKey, meterId, laterKeys }: RegisteredMeter,
+  named: readonly LaterKey[] | undefined,
+): readonly KeySince[] | undefined {
   try {
     const first = meterKey(scheme, fromHex(publicKey))
-    if (first.meterId !== meterId) return undefined
-    const later = laterKeys.map((key) => ({
-      ...meterKey(key.scheme, fromHex(key.publicKey)),
-      from: key.from,
-    }))
-    return [{ ...first, from: 0 }, ...later]
+    return first.meterId === meterId ? keysSince(first, named ?? laterKeys) : undefined
   } catch {
     return undefined
   }

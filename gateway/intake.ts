@@ -1,8 +1,9 @@
 import type { JudgeRules, MeterState } from "../energy/judge.ts"
 import type { Clock } from "../protocol/clock.ts"
-import { type Hex, toHex } from "../protocol/hex.ts"
+import type { Hex } from "../protocol/hex.ts"
 import type { Meter } from "./config.ts"
 import type { Journal } from "./journal/journal.ts"
+import type { Numbered } from "./journal/order.ts"
 import {
   type Authentic,
   examine,
@@ -55,15 +56,15 @@ export function createIntake(
   onStored: (outcome: Outcome, received: number) => void = () => {},
   { holdMs, monotonic }: Hold = { holdMs: 0, monotonic: () => performance.now() },
 ): Intake {
-  const byKid = new Map<Hex, Meter>(meters.map((meter) => [toHex(meter.key.kid), meter]))
   const byId = new Map<Hex, Meter>(meters.map((meter) => [meter.key.meterId, meter]))
   const states = new Map<Hex, MeterState>()
   const known = {
-    meterByKid: (kid: Hex) => byKid.get(kid),
+    meterByKid: (kid: Hex) => byId.get(journal.keys.meterIdOf(kid) ?? "0x"),
     meterById: (meterId: Hex) => byId.get(meterId),
+    keysOf: journal.keys.of,
     stateOf: ({ key }: Meter) => states.get(key.meterId) ?? recall(key.meterId),
-    earlier: ({ key }: Meter, sequence: number) => journal.readings.earlier(key.meterId, sequence),
-    forgottenUpTo: ({ key }: Meter) => journal.readings.forgottenUpTo(key.meterId),
+    earlier: ({ key }: Meter, number: Numbered) => journal.readings.earlier(key.meterId, number),
+    mayBeForgotten: ({ key }: Meter, number: Numbered) => journal.readings.mayBeForgotten(key.meterId, number),
   }
   function recall(meterId: Hex): MeterState {
     const state = journal.readings.state(meterId)
@@ -133,7 +134,7 @@ export function createIntake(
   }
 
   function take(message: IncomingMessage, received: number): Outcome {
-    const outcome = examine(message, received, known, rules)
+    const outcome = withoutOldKeys(examine(message, received, known, rules))
     if (outcome.kind === "authentic") {
       journal.readings.add(outcome, received)
       states.set(outcome.meter.key.meterId, outcome.state)
@@ -157,4 +158,15 @@ export function createIntake(
       while (waiting.length > 0) flush()
     },
   }
+}
+
+/**
+ * What is signed with a key of the meter's that was not in force is worth nothing, and is kept apart: whoever has an old
+ * key could fill the disk with it.
+ */
+function withoutOldKeys(outcome: Outcome): Outcome {
+  if (outcome.kind !== "authentic" || outcome.verdict.accepted) return outcome
+  const { reason, detail } = outcome.verdict
+  if (reason !== "key-not-in-force") return outcome
+  return { kind: "refused", reason, detail, meterId: outcome.meter.key.meterId }
 }

@@ -11,6 +11,7 @@ import { createEvidenceKeeping, evidenceDirectory } from "./evidence.ts"
 import { forgetSettled } from "./housekeeping.ts"
 import { createIntake, type Intake, type Outcome } from "./intake.ts"
 import { type Journal, openJournal } from "./journal/journal.ts"
+import { lastNumber } from "./journal/readings.ts"
 import { saysDamage, watched } from "./journal/watched.ts"
 import { noteLoss } from "./recovery/marker.ts"
 import { noticeLoss } from "./recovery/notice.ts"
@@ -163,6 +164,7 @@ export async function startGateway(
     sign: createPlainMeterSigner(
       config.meters,
       (meter) => journal.readings.state(meter.key.meterId).sequence,
+      journal.keys.of,
     ),
     intake,
     log,
@@ -293,9 +295,9 @@ const mayBeSentAgain = 32
 /** Of each meter the latest readings before this start: their acknowledgements may have been lost. */
 function* latestOf(journal: Journal, meters: readonly Meter[]): Iterable<Hex> {
   for (const { key } of meters) {
-    const { sequence } = journal.readings.state(key.meterId)
+    const { keyIndex, sequence } = lastNumber(journal.readings.state(key.meterId))
     for (let n = Math.max(0, sequence - mayBeSentAgain); n <= sequence; n++) {
-      const bytes = journal.readings.earlier(key.meterId, n)
+      const bytes = journal.readings.earlier(key.meterId, { keyIndex, sequence: n })
       if (bytes) yield readingDigest(bytes)
     }
   }

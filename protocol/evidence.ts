@@ -15,6 +15,7 @@ import { commitmentTo, seedBytes } from "./commitment.ts"
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "./hex.ts"
 import type { HouseholdRecord } from "./household-record.ts"
 import { isScheme, type Scheme } from "./meter.ts"
+import type { LaterKey } from "./meter-keys.ts"
 import { type Identity, type Recipient, sealStream, unseal } from "./seal.ts"
 import { type SharingKey, sharingKeyShape } from "./sharing-key.ts"
 import type { Statement } from "./statement.ts"
@@ -23,7 +24,7 @@ import { type Accounts, accountsShape } from "./tariff.ts"
 export type { HouseholdRecord }
 
 /** The rules that a batch was computed by. Their version is that of the evidence's format. */
-export type Rules = CommonRules & ({ version: 1 } | { version: 2; accounts: Accounts | null })
+export type Rules = CommonRules & ({ version: 1 } | { version: 2 | 3; accounts: Accounts | null })
 
 export interface CommonRules {
   intervalSeconds: number
@@ -45,7 +46,10 @@ export interface ReceivedReading {
 export interface MeterReadings {
   meterId: Hex
   scheme: Scheme
+  /** Its first key. */
   publicKey: Uint8Array
+  /** From version 3 on: the keys after the first, in order. */
+  laterKeys?: readonly LaterKey[]
   readings: ReceivedReading[]
 }
 
@@ -120,7 +124,11 @@ export interface Commitment {
   seed: Uint8Array | undefined
 }
 
-const formats = { 1: "commonwatt/evidence/1", 2: "commonwatt/evidence/2" } as const
+const formats = {
+  1: "commonwatt/evidence/1",
+  2: "commonwatt/evidence/2",
+  3: "commonwatt/evidence/3",
+} as const
 
 /**
  * Readings in one block, and their bytes: about 120 kB of Commonwatt's own, so that a box with little memory builds
@@ -171,7 +179,8 @@ export async function writeEvidence(
     const { household, records } = home
     const seed =
       evidence.rules.version > 1 ? globalThis.crypto.getRandomValues(new Uint8Array(seedBytes)) : undefined
-    const inside = seed ? padded(home, seed) : contentOf(home)
+    const { version } = evidence.rules
+    const inside = seed ? padded(home, version, seed) : contentOf(home, version)
     const content: CID[] = []
     for await (const block of ofSize(maxBlockBytes, await sealStream(inside, recipientsOf(household))))
       content.push(put(rawBlock(block)))
@@ -185,7 +194,7 @@ export async function writeEvidence(
   for (const meter of evidence.meters) {
     const readings: CID[] = []
     for await (const chunk of readingChunks(meter)) readings.push(put(cborBlock(chunk.map(readingOut))))
-    meters.push({ ...meterHead(meter), count: meter.count, readings })
+    meters.push({ ...meterHead(meter, evidence.rules.version), count: meter.count, readings })
   }
   const root = cborBlock({
     format: formats[evidence.rules.version],
@@ -307,7 +316,7 @@ function openHousehold(
   } catch {
     throw new BrokenBlock(cid, "opens, but what is inside is not DAG-CBOR")
   }
-  const { meters, records, seed } = parse(cid, version > 1 ? saltedShape : householdShape, value)
+  const { meters, records, seed } = parse(cid, insideShapes[version], value)
   if (!equalBytes(dagCbor.encode(value), content)) throw new BrokenBlock(cid, "is not canonical inside")
   return {
     meters: meters.map((meter) => ({ ...meterHeadIn(meter), readings: meter.readings.map(readingIn) })),
@@ -324,15 +333,19 @@ const recordBytes = 64
  * bytes, so each record counts as the longest there is; and what is left, how much the meters said, is rounded up, so
  * that the length of what is sealed tells little about it. The content is made twice: its length stands before it.
  */
-async function* padded(home: HouseholdSource, seed: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* padded(
+  home: HouseholdSource,
+  version: Rules["version"],
+  seed: Uint8Array,
+): AsyncGenerator<Uint8Array> {
   let length = 0
-  for await (const part of contentOf(home, seed)) length += part.length
+  for await (const part of contentOf(home, version, seed)) length += part.length
   const written = dagCbor.encode(home.records.map(recordOut)).length
   const size = roundedUp(4 + length - written + recordBytes * (home.records.length + 1))
   const head = new Uint8Array(4)
   new DataView(head.buffer).setUint32(0, length)
   yield head
-  yield* contentOf(home, seed)
+  yield* contentOf(home, version, seed)
   for (let left = size - 4 - length; left > 0; left -= zeros.length) yield zeros.subarray(0, left)
 }
 
@@ -341,6 +354,7 @@ const zeros = new Uint8Array(64 * 1024)
 /** A household's content in DAG-CBOR, whose maps have their shorter keys first, in parts as its readings come. */
 async function* contentOf(
   { meters, records }: HouseholdSource,
+  version: Rules["version"],
   seed?: Uint8Array,
 ): AsyncGenerator<Uint8Array> {
   yield cborHead("map", seed ? 3 : 2)
@@ -348,9 +362,10 @@ async function* contentOf(
   yield dagCbor.encode("meters")
   yield cborHead("list", meters.length)
   for (const meter of meters) {
-    const head = meterHead(meter)
-    yield cborHead("map", 4)
+    const head = meterHead(meter, version)
+    yield cborHead("map", Object.keys(head).length + 1)
     yield* entry("key", head.key)
+    if (head.later) yield* entry("later", head.later)
     yield* entry("meter", head.meter)
     yield* entry("scheme", head.scheme)
     yield dagCbor.encode("readings")
@@ -449,15 +464,22 @@ async function* ofSize(size: number, parts: AsyncIterable<Uint8Array>): AsyncGen
   if (used > 0) yield block.slice(0, used)
 }
 
-const meterHead = ({ meterId, scheme, publicKey }: Omit<MeterReadings, "readings">) => ({
+const meterHead = (
+  { meterId, scheme, publicKey, laterKeys = [] }: Omit<MeterReadings, "readings">,
+  version: Rules["version"],
+) => ({
   meter: fromHex(meterId, 32),
   scheme,
   key: publicKey,
+  ...(version > 2 && { later: laterKeys.map((one) => [one.from, one.scheme, fromHex(one.publicKey)] as const) }),
 })
-const meterHeadIn = ({ meter, scheme, key }: z.infer<typeof meterShape>) => ({
+const meterHeadIn = ({ meter, scheme, key, later }: z.infer<typeof meterShape> & { later?: LaterRow[] }) => ({
   meterId: toHex(meter),
   scheme,
   publicKey: key,
+  ...(later && {
+    laterKeys: later.map(([from, scheme, key]): LaterKey => ({ from, scheme, publicKey: toHex(key) })),
+  }),
 })
 const readingOut = ({ received, bytes }: ReceivedReading) => [received, bytes] as const
 const readingIn = ([received, bytes]: readonly [number, Uint8Array]): ReceivedReading => ({ received, bytes })
@@ -495,11 +517,14 @@ const link = z.instanceof(CID)
 const count = z.number().int().nonnegative()
 const wh = z.union([count, z.bigint().nonnegative()]).transform(BigInt)
 const readingsShape = z.array(z.tuple([count, z.instanceof(Uint8Array)]))
-const meterShape = z.object({
-  meter: bytesOf(32),
-  scheme: z.custom<Scheme>(isScheme, "must be a signature scheme"),
-  key: z.instanceof(Uint8Array),
-})
+const scheme = z.custom<Scheme>(isScheme, "must be a signature scheme")
+const meterShape = z.object({ meter: bytesOf(32), scheme, key: z.instanceof(Uint8Array) })
+/** A key after the first: since when it is in force, its scheme, and the key. */
+const laterRow = z.tuple([count.positive(), scheme, z.instanceof(Uint8Array)])
+type LaterRow = z.infer<typeof laterRow>
+const later = z
+  .array(laterRow)
+  .refine((rows) => rows.every(([from], i) => i === 0 || from > rows[i - 1]![0]), "must be in order of time")
 const rulesFields = {
   intervalSeconds: count.positive(),
   sharingKey: sharingKeyShape,
@@ -515,23 +540,33 @@ const rootFields = {
   from: count,
   time: count,
   previous: link.nullable(),
-  meters: z.array(meterShape.extend({ count, readings: z.array(link) }).strict()),
   generation: z.array(link),
   statements: z.array(link),
   root: bytesOf(32),
 }
+const openMeter = meterShape.extend({ count, readings: z.array(link) }).strict()
+const committed = z.array(z.strictObject({ ...sealedFields, commitment: bytesOf(32) }))
 const rootShape = z.discriminatedUnion("format", [
   z.strictObject({
     ...rootFields,
     format: z.literal(formats[1]),
     rules: z.strictObject({ ...rulesFields, version: z.literal(1) }),
+    meters: z.array(openMeter),
     sealed: z.array(z.strictObject(sealedFields)),
   }),
   z.strictObject({
     ...rootFields,
     format: z.literal(formats[2]),
     rules: z.strictObject({ ...rulesFields, version: z.literal(2), accounts: accountsShape.nullable() }),
-    sealed: z.array(z.strictObject({ ...sealedFields, commitment: bytesOf(32) })),
+    meters: z.array(openMeter),
+    sealed: committed,
+  }),
+  z.strictObject({
+    ...rootFields,
+    format: z.literal(formats[3]),
+    rules: z.strictObject({ ...rulesFields, version: z.literal(3), accounts: accountsShape.nullable() }),
+    meters: z.array(openMeter.extend({ later }).strict()),
+    sealed: committed,
   }),
 ])
 const generationShape = z.array(z.tuple([bytesOf(32), count, wh.nullable()]))
@@ -541,7 +576,11 @@ const units = z
   .refine((credit) => BigInt.asIntN(64, credit) === credit, "must fit into 64 bits")
 const meterRow = z.tuple([z.literal(1), bytesOf(32), wh, count, bytesOf(32)])
 const accountRow = z.tuple([z.literal(2), bytesOf(20), units, count])
-const statementShapes = { 1: z.array(meterRow), 2: z.array(z.union([meterRow, accountRow])) } as const
+const statementShapes = {
+  1: z.array(meterRow),
+  2: z.array(z.union([meterRow, accountRow])),
+  3: z.array(z.union([meterRow, accountRow])),
+} as const
 const recordShape = z.union([z.tuple([count]), z.tuple([count, wh, wh, wh, wh, wh])])
 const householdShape = z.strictObject({
   meters: z.array(meterShape.extend({ readings: readingsShape }).strict()),
@@ -550,6 +589,10 @@ const householdShape = z.strictObject({
 })
 
 const saltedShape = householdShape.extend({ seed: bytesOf(seedBytes) })
+const keyedShape = saltedShape.extend({
+  meters: z.array(meterShape.extend({ later, readings: readingsShape }).strict()),
+})
+const insideShapes = { 1: householdShape, 2: saltedShape, 3: keyedShape } as const
 
 function parse<T extends z.ZodType>(cid: CID, shape: T, value: unknown): z.output<T> {
   const result = shape.safeParse(value)

@@ -12,6 +12,7 @@ import type { Identity } from "../../protocol/seal.ts"
 import type { Config } from "../config.ts"
 import { contentDamage, isDamage, pagesDamage } from "../journal/health.ts"
 import { type Journal, openJournal } from "../journal/journal.ts"
+import { lastNumber } from "../journal/readings.ts"
 import { createAdoption, OtherHistory } from "./adopt.ts"
 import { backupsIn, stamp, unpackBackup } from "./backup.ts"
 import { forgetLoss, type Loss, noteLoss } from "./marker.ts"
@@ -204,7 +205,7 @@ async function adoptAll(
       lost.push(
         `batch ${number}: readings of ${sealed.length} household(s) are not sealed to this site's key`,
       )
-      if (evidence.rules.version === 2 && evidence.rules.accounts)
+      if (evidence.rules.version !== 1 && evidence.rules.accounts)
         lost.push(`batch ${number}: what those households shared is not in the accounts`)
     }
     lost.push(...adopt(evidence, head && root.equals(head) ? "mined" : "settled"))
@@ -258,9 +259,10 @@ function completeSealed(journal: Journal, { meters }: Config, unopened: readonly
 function skipSequences(journal: Journal, { meters }: Config, now: number): void {
   for (const { modbus, key } of meters) {
     if (modbus?.keyFile === undefined) continue
-    const { sequence, anchor } = journal.readings.state(key.meterId)
+    const { anchor, ...seen } = journal.readings.state(key.meterId)
+    const { keyIndex, sequence } = lastNumber(seen)
     const elapsed = Math.max(0, now - (anchor?.time ?? now))
-    journal.readings.skipTo(key.meterId, sequence + skippedSequences + elapsed)
+    journal.readings.skipTo(key.meterId, { keyIndex, sequence: sequence + skippedSequences + elapsed })
   }
 }
 

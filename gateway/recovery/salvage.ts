@@ -4,6 +4,7 @@ import type { Hex } from "../../protocol/hex.ts"
 import { schemeFacts } from "../../protocol/meter.ts"
 import type { Meter } from "../config.ts"
 import type { Journal } from "../journal/journal.ts"
+import { fromOrder } from "../journal/order.ts"
 import { examine } from "../verify/examine.ts"
 import { knownTo } from "./adopt.ts"
 
@@ -44,7 +45,7 @@ export function salvage(
           const claimedMeter = names.get(meter)
           const its = meters.find(({ key }) => key.meterId === claimedMeter)
           // Most are there already, and looking is cheaper than verifying.
-          if (its && journal.readings.earlier(its.key.meterId, Number(sequence))) continue
+          if (its && journal.readings.earlier(its.key.meterId, fromOrder(sequence))) continue
           const format = its ? schemeFacts(its.key.scheme).format : "cose"
           const message = {
             source: "a damaged journal",

@@ -100,7 +100,7 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
     previous: previous?.evidence ?? null,
     rules: {
       ...plan.rules,
-      version: 2,
+      version: 3,
       sharingKey: keyWithin(plan.rules.sharingKey, from, plan.time),
       accounts: keptBy ?? null,
     },
@@ -245,6 +245,7 @@ function toCounted({ time, registers, counters, bytes }: StoredReading): Counted
 /** The readings that were taken, as often as they are gone through. */
 function readingsOf(journal: Journal, { meter, count, after, last }: Taken): MeterSource {
   const { meterId, scheme, publicKey } = meter.key
+  const laterKeys = journal.keys.later(meterId)
   const readings = {
     async *[Symbol.asyncIterator]() {
       for await (const { id, received, bytes } of storedAfter(journal, meterId, after)) {
@@ -253,7 +254,7 @@ function readingsOf(journal: Journal, { meter, count, after, last }: Taken): Met
       }
     },
   }
-  return { meterId, scheme, publicKey, count, readings }
+  return { meterId, scheme, publicKey, laterKeys, count, readings }
 }
 
 function sealedParts(
