@@ -7,6 +7,7 @@ import { encodeReading } from "../../../protocol/reading.ts"
 import { readSecret } from "../../../protocol/sealed-secret.ts"
 import type { Meter } from "../../config.ts"
 import type { SignReading } from "./poller.ts"
+import { keyFilesOf } from "./settings.ts"
 
 const pkcs8Prefix = Buffer.from("302e020100300506032b657004220420", "hex")
 
@@ -26,11 +27,12 @@ export function createPlainMeterSigner(
   const held = new Map<Meter, ReadonlyMap<Hex, KeyObject>>()
   const sequences = new Map<Meter, number>()
   for (const meter of meters) {
-    const { keyFile, laterKeyFiles = [] } = meter.modbus ?? {}
-    if (keyFile === undefined) continue
+    const files = keyFilesOf(meter.modbus)
+    if (files.length === 0) continue
+    const secrets = files.map((file) => readKey(meter, file))
     const known = keysOf(meter).map(({ publicKey }) => toHex(publicKey))
-    const secrets = [keyFile, ...laterKeyFiles].map((file) => readKey(meter, file))
-    if (!known.includes(secrets[0]!.publicKey)) throw wrongKey(meter, keyFile, "this is the key of another meter")
+    if (!known.includes(secrets[0]!.publicKey))
+      throw wrongKey(meter, files[0]!, "this is the key of another meter")
     held.set(meter, new Map(secrets.map(({ publicKey, key }) => [publicKey, key])))
   }
   return (meter, reading) => {
