@@ -12,7 +12,7 @@ import type { BatchNotes } from "./ledger.ts"
 const mostProofs = 1_000
 
 /**
- * Finds two different readings with one sequence number that went through unnoticed: by two gateways that each heard
+ * Finds two different readings with one sequence number under one key that went through unnoticed: by two gateways that each heard
  * one of them, or by one that looked away. Such a second reading is out of order where it stands, so that only a history
  * that has some is read a second time.
  */
@@ -24,7 +24,7 @@ export async function findTwins(
   const suspects = new Set(
     notes.flatMap(({ doubtful }) =>
       doubtful
-        .filter(({ reason }) => reason === "out-of-order")
+        .filter(({ reason }) => reason === "out-of-order" || reason === "key-not-in-force")
         .map(({ meterId, sequence }) => `${meterId} ${sequence}`),
     ),
   )

@@ -180,7 +180,15 @@ export async function startGateway(
   const chain = connectChain({ ...config.chain, site: config.site })
   const { siteIdentity } = await import("../protocol/site-identity.ts")
   const { recipient } = await siteIdentity(readAccountKey(config.chain.keyFile, "The site's key"))
-  const settlement = createSettlement({ config, journal, chain, recipient, clock, monotonic, log })
+  const settlement = createSettlement({
+    ...{ config, journal, chain, recipient, clock, monotonic, log },
+    onKeyChange({ name, key }) {
+      if (journal.keys.takenInError(key.meterId) > 0)
+        return lose(`readings of ${name} were counted by a key that was not in force any more`)
+      for (const { source, bytes } of journal.quarantine.ofKeys(journal.keys.of({ key })))
+        void toJournal.submit({ source, bytes, redelivered: true }).catch(() => {})
+    },
+  })
   const { createProposedHeads } = await import("../evidence/proposed.ts")
   const proposed = createProposedHeads(config.chain)
   const evidence = createEvidenceKeeping({

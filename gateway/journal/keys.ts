@@ -67,7 +67,7 @@ export function keyStore(db: Db, meters: readonly Meter[]) {
 
   return {
     /** A meter's keys in order. */
-    of: ({ key }: Meter): readonly KeySince[] => keys.get(key.meterId) ?? keysSince(key),
+    of: ({ key }: Pick<Meter, "key">): readonly KeySince[] => keys.get(key.meterId) ?? keysSince(key),
 
     /** Those after its first. */
     later: (meterId: Hex): readonly LaterKey[] => later.get(meterId) ?? [],
