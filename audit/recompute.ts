@@ -138,9 +138,9 @@ export function recompute(
       // Under two schemes one key would be two meters, and the same energy would count twice.
       if (owners.get(meter.publicKey) !== 1) find("meters", "its key is registered for another meter too", at)
       const fault = keyFault(readings, meter, evidence.time)
-      const keys = fault === undefined ? keysOf(meter, readings.laterKeys) : undefined
-      if (!keys) {
-        find("meters", fault ?? "its key is not the registered one", at)
+      const keys = keysOf(meter, readings.laterKeys)
+      if (fault !== undefined || !keys) {
+        find("meters", fault ?? "its key is none", at)
         continue
       }
       const known = meters.get(readings.meterId) ?? newMeter
@@ -379,16 +379,9 @@ function partOf(meter: RegisteredMeter, known: MeterMemory, counted: readonly Co
  * older than a registration, and need not know a key that was in force at none of its times.
  */
 function keyFault(named: MeterReadings, meter: RegisteredMeter, time: number): string | undefined {
-  const registered = meter.laterKeys ?? []
-  const { laterKeys } = named
-  const key = { scheme: named.scheme, publicKey: toHex(named.publicKey) }
-  const isFirst = sameKey(key, meter)
-  // Before version 3 a meter was named by one of its keys, and which one was in force the registry alone said.
-  if (!laterKeys)
-    return isFirst || registered.some((one) => sameKey(key, one))
-      ? undefined
-      : "its key is not the registered one"
-  if (!isFirst) return "its first key is not the registered one"
+  const { laterKeys: registered = [] } = meter
+  const { scheme, publicKey, laterKeys = [] } = named
+  if (!sameKey({ scheme, publicKey: toHex(publicKey) }, meter)) return "its key is not the registered one"
   for (const [i, one] of laterKeys.entries()) {
     const other = registered[i]
     if (!other || !sameKey(one, other) || one.from !== other.from)
@@ -406,14 +399,11 @@ function keyWords({ publicKey, from }: LaterKey): string {
   return `the key ${publicKey} from ${from} on`
 }
 
-/** The keys by which a meter's readings are verified; undefined where one is none, or the first is not its meterId's. */
-function keysOf(
-  { scheme, publicKey, meterId, laterKeys }: RegisteredMeter,
-  named: readonly LaterKey[] | undefined,
-): readonly KeySince[] | undefined {
+/** A meter's keys; undefined where one is none, or the first is not its meterId's. */
+function keysOf({ scheme, publicKey, meterId }: RegisteredMeter, later: readonly LaterKey[] = []) {
   try {
     const first = meterKey(scheme, fromHex(publicKey))
-    return first.meterId === meterId ? keysSince(first, named ?? laterKeys) : undefined
+    return first.meterId === meterId ? keysSince(first, later) : undefined
   } catch {
     return undefined
   }

@@ -24,7 +24,7 @@ import { type Accounts, accountsShape } from "./tariff.ts"
 export type { HouseholdRecord }
 
 /** The rules that a batch was computed by. Their version is that of the evidence's format. */
-export type Rules = CommonRules & ({ version: 1 } | { version: 2 | 3; accounts: Accounts | null })
+export type Rules = CommonRules & ({ version: 1 } | { version: 2; accounts: Accounts | null })
 
 export interface CommonRules {
   intervalSeconds: number
@@ -46,9 +46,9 @@ export interface ReceivedReading {
 export interface MeterReadings {
   meterId: Hex
   scheme: Scheme
-  /** Its first key. */
+  /** Its first key, of which its meterId is made. */
   publicKey: Uint8Array
-  /** From version 3 on: the keys after the first, in order. */
+  /** The keys after that, in order; left out where there are none. From version 2 on. */
   laterKeys?: readonly LaterKey[]
   readings: ReceivedReading[]
 }
@@ -124,11 +124,7 @@ export interface Commitment {
   seed: Uint8Array | undefined
 }
 
-const formats = {
-  1: "commonwatt/evidence/1",
-  2: "commonwatt/evidence/2",
-  3: "commonwatt/evidence/3",
-} as const
+const formats = { 1: "commonwatt/evidence/1", 2: "commonwatt/evidence/2" } as const
 
 /**
  * Readings in one block, and their bytes: about 120 kB of Commonwatt's own, so that a box with little memory builds
@@ -179,8 +175,7 @@ export async function writeEvidence(
     const { household, records } = home
     const seed =
       evidence.rules.version > 1 ? globalThis.crypto.getRandomValues(new Uint8Array(seedBytes)) : undefined
-    const { version } = evidence.rules
-    const inside = seed ? padded(home, version, seed) : contentOf(home, version)
+    const inside = seed ? padded(home, seed) : contentOf(home)
     const content: CID[] = []
     for await (const block of ofSize(maxBlockBytes, await sealStream(inside, recipientsOf(household))))
       content.push(put(rawBlock(block)))
@@ -194,7 +189,7 @@ export async function writeEvidence(
   for (const meter of evidence.meters) {
     const readings: CID[] = []
     for await (const chunk of readingChunks(meter)) readings.push(put(cborBlock(chunk.map(readingOut))))
-    meters.push({ ...meterHead(meter, evidence.rules.version), count: meter.count, readings })
+    meters.push({ ...meterHead(meter), count: meter.count, readings })
   }
   const root = cborBlock({
     format: formats[evidence.rules.version],
@@ -316,7 +311,7 @@ function openHousehold(
   } catch {
     throw new BrokenBlock(cid, "opens, but what is inside is not DAG-CBOR")
   }
-  const { meters, records, seed } = parse(cid, insideShapes[version], value)
+  const { meters, records, seed } = parse(cid, version > 1 ? saltedShape : householdShape, value)
   if (!equalBytes(dagCbor.encode(value), content)) throw new BrokenBlock(cid, "is not canonical inside")
   return {
     meters: meters.map((meter) => ({ ...meterHeadIn(meter), readings: meter.readings.map(readingIn) })),
@@ -333,19 +328,15 @@ const recordBytes = 64
  * bytes, so each record counts as the longest there is; and what is left, how much the meters said, is rounded up, so
  * that the length of what is sealed tells little about it. The content is made twice: its length stands before it.
  */
-async function* padded(
-  home: HouseholdSource,
-  version: Rules["version"],
-  seed: Uint8Array,
-): AsyncGenerator<Uint8Array> {
+async function* padded(home: HouseholdSource, seed: Uint8Array): AsyncGenerator<Uint8Array> {
   let length = 0
-  for await (const part of contentOf(home, version, seed)) length += part.length
+  for await (const part of contentOf(home, seed)) length += part.length
   const written = dagCbor.encode(home.records.map(recordOut)).length
   const size = roundedUp(4 + length - written + recordBytes * (home.records.length + 1))
   const head = new Uint8Array(4)
   new DataView(head.buffer).setUint32(0, length)
   yield head
-  yield* contentOf(home, version, seed)
+  yield* contentOf(home, seed)
   for (let left = size - 4 - length; left > 0; left -= zeros.length) yield zeros.subarray(0, left)
 }
 
@@ -354,7 +345,6 @@ const zeros = new Uint8Array(64 * 1024)
 /** A household's content in DAG-CBOR, whose maps have their shorter keys first, in parts as its readings come. */
 async function* contentOf(
   { meters, records }: HouseholdSource,
-  version: Rules["version"],
   seed?: Uint8Array,
 ): AsyncGenerator<Uint8Array> {
   yield cborHead("map", seed ? 3 : 2)
@@ -362,7 +352,7 @@ async function* contentOf(
   yield dagCbor.encode("meters")
   yield cborHead("list", meters.length)
   for (const meter of meters) {
-    const head = meterHead(meter, version)
+    const head = meterHead(meter)
     yield cborHead("map", Object.keys(head).length + 1)
     yield* entry("key", head.key)
     if (head.later) yield* entry("later", head.later)
@@ -464,23 +454,20 @@ async function* ofSize(size: number, parts: AsyncIterable<Uint8Array>): AsyncGen
   if (used > 0) yield block.slice(0, used)
 }
 
-const meterHead = (
-  { meterId, scheme, publicKey, laterKeys = [] }: Omit<MeterReadings, "readings">,
-  version: Rules["version"],
-) => ({
+const meterHead = ({ meterId, scheme, publicKey, laterKeys = [] }: Omit<MeterReadings, "readings">) => ({
   meter: fromHex(meterId, 32),
   scheme,
   key: publicKey,
-  ...(version > 2 && { later: laterKeys.map((one) => [one.from, one.scheme, fromHex(one.publicKey)] as const) }),
+  ...(laterKeys.length > 0 && { later: laterKeys.map(laterOut) }),
 })
-const meterHeadIn = ({ meter, scheme, key, later }: z.infer<typeof meterShape> & { later?: LaterRow[] }) => ({
+const meterHeadIn = ({ meter, scheme, key, later }: MeterHead) => ({
   meterId: toHex(meter),
   scheme,
   publicKey: key,
-  ...(later && {
-    laterKeys: later.map(([from, scheme, key]): LaterKey => ({ from, scheme, publicKey: toHex(key) })),
-  }),
+  ...(later && { laterKeys: later.map(laterIn) }),
 })
+const laterOut = ({ from, scheme, publicKey }: LaterKey) => [from, scheme, fromHex(publicKey)] as const
+const laterIn = ([from, scheme, key]: LaterRow): LaterKey => ({ from, scheme, publicKey: toHex(key) })
 const readingOut = ({ received, bytes }: ReceivedReading) => [received, bytes] as const
 const readingIn = ([received, bytes]: readonly [number, Uint8Array]): ReceivedReading => ({ received, bytes })
 const generationOut = ({ meterId, start, generatedWh }: GenerationRecord) =>
@@ -518,13 +505,16 @@ const count = z.number().int().nonnegative()
 const wh = z.union([count, z.bigint().nonnegative()]).transform(BigInt)
 const readingsShape = z.array(z.tuple([count, z.instanceof(Uint8Array)]))
 const scheme = z.custom<Scheme>(isScheme, "must be a signature scheme")
-const meterShape = z.object({ meter: bytesOf(32), scheme, key: z.instanceof(Uint8Array) })
+const meterFields = { meter: bytesOf(32), scheme, key: z.instanceof(Uint8Array) }
 /** A key after the first: since when it is in force, its scheme, and the key. */
 const laterRow = z.tuple([count.positive(), scheme, z.instanceof(Uint8Array)])
 type LaterRow = z.infer<typeof laterRow>
 const later = z
   .array(laterRow)
+  .min(1)
   .refine((rows) => rows.every(([from], i) => i === 0 || from > rows[i - 1]![0]), "must be in order of time")
+const laterField = { later: later.exactOptional() }
+type MeterHead = z.infer<z.ZodObject<typeof meterFields & typeof laterField>>
 const rulesFields = {
   intervalSeconds: count.positive(),
   sharingKey: sharingKeyShape,
@@ -544,29 +534,21 @@ const rootFields = {
   statements: z.array(link),
   root: bytesOf(32),
 }
-const openMeter = meterShape.extend({ count, readings: z.array(link) }).strict()
-const committed = z.array(z.strictObject({ ...sealedFields, commitment: bytesOf(32) }))
+const openMeter = { ...meterFields, count, readings: z.array(link) }
 const rootShape = z.discriminatedUnion("format", [
   z.strictObject({
     ...rootFields,
     format: z.literal(formats[1]),
     rules: z.strictObject({ ...rulesFields, version: z.literal(1) }),
-    meters: z.array(openMeter),
+    meters: z.array(z.strictObject(openMeter)),
     sealed: z.array(z.strictObject(sealedFields)),
   }),
   z.strictObject({
     ...rootFields,
     format: z.literal(formats[2]),
     rules: z.strictObject({ ...rulesFields, version: z.literal(2), accounts: accountsShape.nullable() }),
-    meters: z.array(openMeter),
-    sealed: committed,
-  }),
-  z.strictObject({
-    ...rootFields,
-    format: z.literal(formats[3]),
-    rules: z.strictObject({ ...rulesFields, version: z.literal(3), accounts: accountsShape.nullable() }),
-    meters: z.array(openMeter.extend({ later }).strict()),
-    sealed: committed,
+    meters: z.array(z.strictObject({ ...openMeter, ...laterField })),
+    sealed: z.array(z.strictObject({ ...sealedFields, commitment: bytesOf(32) })),
   }),
 ])
 const generationShape = z.array(z.tuple([bytesOf(32), count, wh.nullable()]))
@@ -576,23 +558,19 @@ const units = z
   .refine((credit) => BigInt.asIntN(64, credit) === credit, "must fit into 64 bits")
 const meterRow = z.tuple([z.literal(1), bytesOf(32), wh, count, bytesOf(32)])
 const accountRow = z.tuple([z.literal(2), bytesOf(20), units, count])
-const statementShapes = {
-  1: z.array(meterRow),
-  2: z.array(z.union([meterRow, accountRow])),
-  3: z.array(z.union([meterRow, accountRow])),
-} as const
+const statementShapes = { 1: z.array(meterRow), 2: z.array(z.union([meterRow, accountRow])) } as const
 const recordShape = z.union([z.tuple([count]), z.tuple([count, wh, wh, wh, wh, wh])])
+const sealedMeter = { ...meterFields, readings: readingsShape }
 const householdShape = z.strictObject({
-  meters: z.array(meterShape.extend({ readings: readingsShape }).strict()),
+  meters: z.array(z.strictObject(sealedMeter)),
   records: z.array(recordShape),
   seed: z.undefined().optional(),
 })
 
-const saltedShape = householdShape.extend({ seed: bytesOf(seedBytes) })
-const keyedShape = saltedShape.extend({
-  meters: z.array(meterShape.extend({ later, readings: readingsShape }).strict()),
+const saltedShape = householdShape.extend({
+  meters: z.array(z.strictObject({ ...sealedMeter, ...laterField })),
+  seed: bytesOf(seedBytes),
 })
-const insideShapes = { 1: householdShape, 2: saltedShape, 3: keyedShape } as const
 
 function parse<T extends z.ZodType>(cid: CID, shape: T, value: unknown): z.output<T> {
   const result = shape.safeParse(value)

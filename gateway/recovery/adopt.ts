@@ -125,7 +125,7 @@ function accountsIn(
 ): BatchAccounts | undefined {
   const previous = journal.batches.standingBefore(number)
   const before = previous && journal.batches.accounts.accounting(previous.number)
-  const kept = rules.version === 1 ? null : rules.accounts
+  const kept = rules.version === 2 ? rules.accounts : null
   if (!kept) return before && { statements: [], accounting: before }
   const shared = withIntervals(before ?? noAccounting, households, kept)
   return {

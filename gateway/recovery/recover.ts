@@ -205,7 +205,7 @@ async function adoptAll(
       lost.push(
         `batch ${number}: readings of ${sealed.length} household(s) are not sealed to this site's key`,
       )
-      if (evidence.rules.version !== 1 && evidence.rules.accounts)
+      if (evidence.rules.version === 2 && evidence.rules.accounts)
         lost.push(`batch ${number}: what those households shared is not in the accounts`)
     }
     lost.push(...adopt(evidence, head && root.equals(head) ? "mined" : "settled"))

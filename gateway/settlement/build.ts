@@ -100,7 +100,7 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
     previous: previous?.evidence ?? null,
     rules: {
       ...plan.rules,
-      version: 3,
+      version: 2,
       sharingKey: keyWithin(plan.rules.sharingKey, from, plan.time),
       accounts: keptBy ?? null,
     },
