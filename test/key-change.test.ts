@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import { join } from "node:path"
 import t from "tap"
 import { audit } from "../audit/audit.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
@@ -7,7 +8,13 @@ import { explanationAsText } from "../audit/explain-text.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsText } from "../audit/report.ts"
 import { createSigningKey } from "../device-sim/main.ts"
-import { fromHex, toHex } from "../protocol/hex.ts"
+import { createProposedHeads } from "../evidence/proposed.ts"
+import { openEvidenceStore } from "../evidence/store.ts"
+import { keepOwn } from "../gateway/evidence.ts"
+import { createIntake } from "../gateway/intake.ts"
+import { openJournal } from "../gateway/journal/journal.ts"
+import { recover } from "../gateway/recovery/recover.ts"
+import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { doubt } from "../provisioning/challenge.ts"
 import { signEd25519 } from "../provisioning/keys.ts"
 import { announceRecovery, finishRecovery, heldKey, type NextKey, rotateKey } from "../provisioning/meter-keys.ts"
@@ -19,17 +26,18 @@ import { hour, start, startCommunity } from "./community.ts"
 const chain = await startTestChain(start)
 t.teardown(() => chain.stop())
 
+const rules = { answerTime: 120, bond: 1_000_000 }
 const week = 7 * 24 * hour
 
 t.test("a meter whose key is rotated, and then recovered, goes on being read, minted, shown and audited", async (t) => {
-  const community = await startCommunity(chain, { homes: 1, rules: { answerTime: 120, bond: 1_000_000 } })
+  const community = await startCommunity(chain, { homes: 1, validators: 1, threshold: 1, rules })
   t.teardown(() => community.stop())
   const { deployment, journal, intake, operator, site, setTime } = community
   const [first] = community.meters
   const { meterId } = first!.key
-  const secrets = ["next", "found"].map((name) => toHex(createHash("sha256").update(name).digest()))
+  const secrets = ["next", "found", "later"].map((name) => toHex(createHash("sha256").update(name).digest()))
   const [next, found] = secrets.map(heldKey) as [NextKey, NextKey]
-  const [second, third] = secrets.map((secret) => ({
+  const [second, third, fourth] = secrets.map((secret) => ({
     ...first!,
     key: createSigningKey(fromHex(secret)),
     sequence: 0,
@@ -120,4 +128,54 @@ t.test("a meter whose key is rotated, and then recovered, goes on being read, mi
   t.equal(report.ok, true, reportAsText(report))
   const explained = explanationAsText(explainer.explain(report))
   for (const { publicKey } of [next, found]) t.match(explained, publicKey)
+
+  t.test("a gateway that learns too late of a change takes back what it counted, and goes on", async (t) => {
+    const changed = start + week + 4 * hour + 600
+    const later = heldKey(secrets[2]!)
+    const old = (digest: Hex) => signEd25519(secrets[1]!, digest)
+    await rotateKey(operator, deployment, meterId, { old, next: later, from: changed })
+    await at(changed + 60)
+    t.match(await take(third, changed + 60, 3050n), counts, "it does not know better")
+    const end = start + week + 5 * hour
+    await at(end)
+    let learnt = 0
+    const stuck = community.settlement({
+      onKeyChange: () => {
+        learnt++
+      },
+    })
+    await stuck.advance()
+    t.equal(learnt, 1)
+    t.match(stuck.status.problem, /Home 1 generation were counted by a key that was not in force/)
+
+    const { config } = community
+    const store = openEvidenceStore(join(config.dataDir, "evidence"))
+    await keepOwn(journal.batches, store)
+    const loss = { why: "a key", since: end, sound: false, aside: [] }
+    const heads = createProposedHeads(config.chain)
+    await recover(loss, {
+      config,
+      store,
+      elsewhere: [],
+      proposed: async () => (await heads([site]))[0],
+      identities: [community.auditor.identity],
+      now: () => end,
+      pause: async () => {},
+      log: () => {},
+    })
+    store.close()
+    const again = openJournal(config.dataDir, config.meters)
+    t.teardown(() => again.close())
+    t.match(
+      again.readings.after(meterId, 0n).at(-1),
+      { reason: "key-not-in-force" },
+      "it stays, and counts for nothing",
+    )
+    const anew = createIntake(config.meters, again, config.rules, community.clock)
+    const bytes = community.sign(fourth!, end, { generatedWh: 4000n })
+    t.match(await anew.submit({ source: "test", bytes }), counts)
+    community.serve(again)
+    await community.settle(community.settlement({ journal: again }))
+    t.equal(await minted(), 4000n)
+  })
 })

@@ -16,7 +16,7 @@ import { lastNumber } from "../journal/readings.ts"
 import { createAdoption, OtherHistory } from "./adopt.ts"
 import { backupsIn, stamp, unpackBackup } from "./backup.ts"
 import { forgetLoss, type Loss, noteLoss } from "./marker.ts"
-import { salvage } from "./salvage.ts"
+import { salvage, salvageKeys } from "./salvage.ts"
 
 /** What came back and what did not, for people. */
 export interface RecoveryReport {
@@ -85,10 +85,12 @@ async function rebuild(loss: Loss, options: RecoveryOptions): Promise<RecoveryRe
         meters.map(({ key }) => key.meterId),
       )
       if (damage !== undefined) throw new OtherHistory(damage)
+      const others = salvageFrom.concat(whole && base.name !== itself ? [current] : [])
+      for (const file of others) salvageKeys(file, { journal, meters })
+      const inError = meters.find(({ key }) => journal!.keys.takenInError(key.meterId) > 0)
+      if (inError) throw new OtherHistory(`it counted ${inError.name} by a key that was not in force`)
       const { batches, lost, unopened } = await adoptAll(journal, head, options)
-      const found = salvageFrom
-        .concat(whole && base.name !== itself ? [current] : [])
-        .map((file) => salvage(file, { journal: journal!, meters, rules: config.rules }))
+      const found = others.map((file) => salvage(file, { journal: journal!, meters, rules: config.rules }))
       completeSealed(journal, config, unopened)
       const unreadable = found.reduce((sum, { unreadable }) => sum + unreadable, 0)
       if (unreadable > 0) lost.push(`${unreadable} places in the damaged journal could not be read`)
