@@ -121,11 +121,12 @@ export function judge(
     return doubt(state, "out-of-order", `sequence ${reading.sequence} came after sequence ${state.sequence}`)
   const last = { sequence: reading.sequence, ...(signed > 0 && { keyIndex: signed }) }
   const seen = { ...state, ...last }
-  if (signed !== inForce)
-    return doubt(seen, "key-not-in-force", `the meter's key at ${iso(reading.time)} is another`)
 
   const clock = judgeClock(state.anchor, reading, received, meter, rules)
   if (clock) return doubt(seen, clock.reason, clock.detail)
+  // A time that is in doubt says nothing about which key was in force.
+  if (signed !== inForce)
+    return doubt(seen, "key-not-in-force", `the meter's key at ${iso(reading.time)} is another`)
   if (reading.doubts?.length) return doubt(seen, "record-in-doubt", reading.doubts.join("; "))
 
   const from = state.anchor ?? commissioning(reading, meter)
