@@ -150,6 +150,15 @@ t.test("what a rule remembers of a reading is the same whether its key was in fo
   t.same(after, before)
 })
 
+t.test("nothing is remembered of what is signed with a key that is not in force", async (t) => {
+  const { state } = run([generated(7, 60, 1)])
+  for (const use of [
+    { signed: 0, inForce: 1 },
+    { signed: 2, inForce: 1 },
+  ])
+    t.same(run([generated(7, 60, 1), { ...generated(8, 120, 2), use }]).state, state)
+})
+
 t.test("a meter at the grid may leave out a register until it has counted something", async (t) => {
   const { verdicts, state } = run([
     reading(0, 60, { importedWh: 5n }),

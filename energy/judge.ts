@@ -126,7 +126,7 @@ export function judge(
   if (clock) return doubt(seen, clock.reason, clock.detail)
   // A time that is in doubt says nothing about which key was in force.
   if (signed !== inForce)
-    return doubt(seen, "key-not-in-force", `the meter's key at ${iso(reading.time)} is another`)
+    return doubt(state, "key-not-in-force", `the meter's key at ${iso(reading.time)} is another`)
   if (reading.doubts?.length) return doubt(seen, "record-in-doubt", reading.doubts.join("; "))
 
   const from = state.anchor ?? commissioning(reading, meter)

@@ -134,7 +134,7 @@ export function createIntake(
   }
 
   function take(message: IncomingMessage, received: number): Outcome {
-    const outcome = withoutOldKeys(examine(message, received, known, rules))
+    const outcome = examine(message, received, known, rules)
     if (outcome.kind === "authentic") {
       journal.readings.add(outcome, received)
       states.set(outcome.meter.key.meterId, outcome.state)
@@ -158,15 +158,4 @@ export function createIntake(
       while (waiting.length > 0) flush()
     },
   }
-}
-
-/**
- * What is signed with a key of the meter's that was not in force is worth nothing, and is kept apart: whoever has an old
- * key could fill the disk with it.
- */
-function withoutOldKeys(outcome: Outcome): Outcome {
-  if (outcome.kind !== "authentic" || outcome.verdict.accepted) return outcome
-  const { reason, detail } = outcome.verdict
-  if (reason !== "key-not-in-force") return outcome
-  return { kind: "refused", reason, detail, meterId: outcome.meter.key.meterId }
 }

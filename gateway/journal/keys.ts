@@ -31,7 +31,7 @@ export function keyStore(db: Db, meters: readonly Meter[]) {
     .prepare(
       `SELECT count(*) FROM readings r JOIN meters m ON m.id = r.meter
        WHERE m.meter_id = ? AND r.time >= ? AND r.sequence < ?
-         AND (r.reason IS NULL OR r.reason NOT LIKE 'clock-%' AND r.reason NOT IN ('out-of-order', 'key-not-in-force'))`,
+         AND (r.reason IS NULL OR r.reason NOT LIKE 'clock-%' AND r.reason <> 'out-of-order')`,
     )
     .pluck()
   const firsts = new Map(meters.map(({ key }) => [key.meterId, key]))

@@ -160,5 +160,7 @@ export function examine(
         )
   const use = { signed: keyIndex, inForce: keyIndexAt(keys, signed.reading.time) }
   const { verdict, state } = judge(before, signed.reading, received, meter, rules, use)
+  // Whoever has an old key could fill the disk with what is worth nothing and of which nothing is remembered.
+  if (!verdict.accepted && verdict.reason === "key-not-in-force") return refuse(verdict.reason, verdict.detail, meter)
   return { kind: "authentic", meter, signed, keyIndex, verdict, state }
 }
