@@ -157,6 +157,7 @@ export async function startGateway(
       return [[meter, progress.loop(`polling ${meter.name}`, periodMs + holdMs + slackMs)] as const]
     }),
   )
+  let hasLookedAtKeys = () => false
   const poller = startPoller(config.meters, config.buses, {
     deviceOf: (meter) => deviceOf(meter, () => clockQuality(config)),
     clock,
@@ -165,6 +166,7 @@ export async function startGateway(
       config.meters,
       (meter) => journal.readings.state(meter.key.meterId).sequence,
       journal.keys.of,
+      () => hasLookedAtKeys(),
     ),
     intake,
     log,
@@ -189,6 +191,7 @@ export async function startGateway(
         void toJournal.submit({ source, bytes, redelivered: true }).catch(() => {})
     },
   })
+  hasLookedAtKeys = settlement.hasLookedAtKeys
   const { createProposedHeads } = await import("../evidence/proposed.ts")
   const proposed = createProposedHeads(config.chain)
   const evidence = createEvidenceKeeping({

@@ -32,6 +32,7 @@ export function createKeyWatch(options: KeyWatchOptions) {
   let lookedAtMs = Number.NEGATIVE_INFINITY
 
   return {
+    hasLooked: () => known !== undefined,
     /** @param at.once it may not wait for its turn: a batch is about to be made. */
     async look(tip: Tip, { once = false } = {}): Promise<void> {
       const block = tip.number - BigInt(confirmations - 1)

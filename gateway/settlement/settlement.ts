@@ -365,6 +365,8 @@ export function createSettlement(options: SettlementOptions) {
 
   return {
     status,
+    /** Whether the registry said since the start which keys the meters have. */
+    hasLookedAtKeys: keys.hasLooked,
     /** Steps until there is nothing to do right now; keeps a problem for people to see, and never throws. */
     async advance(): Promise<void> {
       try {

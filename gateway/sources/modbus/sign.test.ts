@@ -61,7 +61,12 @@ t.test("each reading is signed by the key that the registry has for its time", a
     const signed = decodeReading(sign(both, { ...shown, time }))
     return [meter, next].findIndex(({ key }) => verifySignature(key, signed))
   }
-  t.equal(signer(from), 0, "the registry has not said so yet")
+  t.equal(signer(from), 0, "the registry has said that there is no other yet")
+  let looked = false
+  const early = createPlainMeterSigner([both], () => -1, () => keys, () => looked)
+  t.throws(() => early(both, shown), /not asked yet which key of plain is in force/)
+  looked = true
+  t.ok(early(both, shown))
   keys = keysSince(meter.key, [registered])
   t.same([signer(from - 1), signer(from)], [0, 1])
 

@@ -17,12 +17,15 @@ const pkcs8Prefix = Buffer.from("302e020100300506032b657004220420", "hex")
  * @param lastSequence the last sequence number in the journal: numbers go on from there, also after a restart, and from
  * one key to the next.
  * @param keysOf the keys that each meter has by what is known of the registry.
+ * @param hasLooked whether the registry was asked since the start: before that a meter with a key that nothing is known of
+ * yet is not signed for, as that may be the one in force.
  * @throws PersonError when a key file is missing, or the first is not the key of its meter.
  */
 export function createPlainMeterSigner(
   meters: readonly Meter[],
   lastSequence: (meter: Meter) => number,
   keysOf: (meter: Meter) => readonly KeySince[] = ({ key }) => keysSince(key),
+  hasLooked: () => boolean = () => true,
 ): SignReading {
   const held = new Map<Meter, ReadonlyMap<Hex, KeyObject>>()
   const sequences = new Map<Meter, number>()
@@ -37,6 +40,10 @@ export function createPlainMeterSigner(
   }
   return (meter, reading) => {
     const keys = keysOf(meter)
+    const known = new Set(keys.map(({ publicKey }) => toHex(publicKey)))
+    const isNew = [...(held.get(meter)?.keys() ?? [])].some((publicKey) => !known.has(publicKey))
+    if (isNew && !hasLooked())
+      throw new Error(`The registry was not asked yet which key of ${meter.name} is in force.`)
     const { scheme, kid, publicKey, from } = keys[keyIndexAt(keys, reading.time)]!
     const key = held.get(meter)?.get(toHex(publicKey))
     if (!key)
