@@ -98,9 +98,7 @@ function explainedPayment(explained: ExplainedPayment): string[] {
     )
   else if (statement) lines.push(`  reading   digest ${statement.reading}`)
   if (key)
-    lines.push(
-      `  key       ${key.publicKey}, which the registry gave the meter from ${moment(key.from)} on`,
-    )
+    lines.push(`  key       ${key.publicKey}, which the registry gave the meter from ${moment(key.from)} on`)
   for (const { finalWh, firstWh, time } of restarts)
     lines.push(
       `  restart   ${moment(time)}: ended at ${finalWh} Wh, went on from ${firstWh} Wh; the difference is added`,

@@ -1,6 +1,6 @@
 import t from "tap"
 import { judge, newMeterState } from "../energy/judge.ts"
-import { blocksInMemory, BrokenBlock, CID } from "../protocol/block.ts"
+import { BrokenBlock, blocksInMemory, CID } from "../protocol/block.ts"
 import { readCar } from "../protocol/car.ts"
 import { readEvidence } from "../protocol/evidence.ts"
 import { fromHex } from "../protocol/hex.ts"
@@ -27,20 +27,23 @@ const opened = async ({ root, car }: { root: string; car: string }) => {
   return readEvidence(CID.parse(root), blocksInMemory(blocks), [vectors.identity.identity])
 }
 
-t.test("each reading of a meter with three keys is signed with the key, and judged, as the vectors say", async (t) => {
-  const keys = keysSince(meterKey(first!.scheme, fromHex(first!.publicKey)), later)
-  let state = newMeterState
-  for (const { name, received, bytes, key, verdict } of vectors.readings) {
-    const signed = decodeReading(fromHex(bytes))
-    const index = signedWith(keys, signed)
-    t.equal(index ?? null, key, name)
-    if (index === undefined) continue
-    const use = { signed: index, inForce: keyIndexAt(keys, signed.reading.time) }
-    const judged = judge(state, signed.reading, received, limits, rules, use)
-    state = judged.state
-    t.equal(judged.verdict.accepted ? "counts" : judged.verdict.reason, verdict, name)
-  }
-})
+t.test(
+  "each reading of a meter with three keys is signed with the key, and judged, as the vectors say",
+  async (t) => {
+    const keys = keysSince(meterKey(first!.scheme, fromHex(first!.publicKey)), later)
+    let state = newMeterState
+    for (const { name, received, bytes, key, verdict } of vectors.readings) {
+      const signed = decodeReading(fromHex(bytes))
+      const index = signedWith(keys, signed)
+      t.equal(index ?? null, key, name)
+      if (index === undefined) continue
+      const use = { signed: index, inForce: keyIndexAt(keys, signed.reading.time) }
+      const judged = judge(state, signed.reading, received, limits, rules, use)
+      state = judged.state
+      t.equal(judged.verdict.accepted ? "counts" : judged.verdict.reason, verdict, name)
+    }
+  },
+)
 
 t.test("a batch that names a meter's keys otherwise than the registry has them is refused", async (t) => {
   for (const { name, registered, holds, ...file } of vectors.batches) {

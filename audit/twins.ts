@@ -72,7 +72,9 @@ function twinsOf(
   a: Uint8Array,
   b: Uint8Array,
 ): TwinReadings {
-  const key = laterKeys.find((one) => meterIdOf(one.scheme, fromHex(one.publicKey)).startsWith(kid ?? "none")) ?? {
+  const key = laterKeys.find((one) =>
+    meterIdOf(one.scheme, fromHex(one.publicKey)).startsWith(kid ?? "none"),
+  ) ?? {
     scheme,
     publicKey: toHex(publicKey),
   }

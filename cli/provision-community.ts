@@ -114,7 +114,9 @@ export async function recover(values: Values, [given]: readonly string[]): Promi
   const from = at(await announceRecovery(operator, deploymentFrom(values), meterId, next))
   say(`to be finished from ${from} on`)
   say("done")
-  say("Until then the household or the guardian can take it back: commonwatt provision meter recover cancel …")
+  say(
+    "Until then the household or the guardian can take it back: commonwatt provision meter recover cancel …",
+  )
   say(`After ${from} anyone may say: commonwatt provision meter recover finish …`)
   return 0
 }

@@ -163,8 +163,7 @@ async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (lin
     write(`validator-${i + 1}.yaml`, stringify(validatorConfig(plan, deployment, site, i)))
     write(`validator-${i + 1}.key`, key)
   }
-  for (const { meter } of plan.keyChanges)
-    write(laterKeyFile(meter), toHex(laterSecretOf(plan.seed, meter)))
+  for (const { meter } of plan.keyChanges) write(laterKeyFile(meter), toHex(laterSecretOf(plan.seed, meter)))
   write("auditor.key", `${plan.auditor.identity}\n`)
   write("community.yaml", stringify(communityPlan))
   write("deployment.json", JSON.stringify(deployment))

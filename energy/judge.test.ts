@@ -143,12 +143,15 @@ t.test("a later key has sequence numbers of its own, and an earlier one spoils n
   t.match(state, { keyIndex: 1, sequence: 2, anchor: { time: start + 180 } })
 })
 
-t.test("what a rule remembers of a reading is the same whether its key was in force or its clock ahead", async (t) => {
-  const ahead = { ...generated(8, 4000, 1), received: start + 120 }
-  const before = run([generated(7, 60, 1), ahead]).state
-  const after = run([generated(7, 60, 1), { ...ahead, use: { signed: 0, inForce: 1 } }]).state
-  t.same(after, before)
-})
+t.test(
+  "what a rule remembers of a reading is the same whether its key was in force or its clock ahead",
+  async (t) => {
+    const ahead = { ...generated(8, 4000, 1), received: start + 120 }
+    const before = run([generated(7, 60, 1), ahead]).state
+    const after = run([generated(7, 60, 1), { ...ahead, use: { signed: 0, inForce: 1 } }]).state
+    t.same(after, before)
+  },
+)
 
 t.test("nothing is remembered of what is signed with a key that is not in force", async (t) => {
   const { state } = run([generated(7, 60, 1)])

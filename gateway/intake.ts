@@ -64,7 +64,8 @@ export function createIntake(
     keysOf: journal.keys.of,
     stateOf: ({ key }: Meter) => states.get(key.meterId) ?? recall(key.meterId),
     earlier: ({ key }: Meter, number: Numbered) => journal.readings.earlier(key.meterId, number),
-    mayBeForgotten: ({ key }: Meter, number: Numbered) => journal.readings.mayBeForgotten(key.meterId, number),
+    mayBeForgotten: ({ key }: Meter, number: Numbered) =>
+      journal.readings.mayBeForgotten(key.meterId, number),
   }
   function recall(meterId: Hex): MeterState {
     const state = journal.readings.state(meterId)

@@ -1,6 +1,6 @@
-import type { SignedReading } from "./reading.ts"
 import { fromHex, type Hex } from "./hex.ts"
 import { type MeterKey, meterKey, type Scheme, type VerifyingKey } from "./meter.ts"
+import type { SignedReading } from "./reading.ts"
 import { verifySignature } from "./signature.ts"
 
 /** A key that a meter got after its first, as the registry has it. */

@@ -214,7 +214,7 @@ t.test("a meter's key is rotated by the key before it, and recovered after a del
   )
   t.match(await run("meter rotate-key", { ...rotation, config }), {
     told: "",
-    said: /done[^]*learn of it from the registry[^]*Start the gateway anew before 20/,
+    said: /done[\s\S]*learn of it from the registry[\s\S]*Start the gateway anew before 20/,
   })
   t.same(laterKeysOf("Anna roof"), [at("next.key")], "the gateway has the file, and comments stay")
   t.match(readFileSync(config, "utf8"), /^# our lane\n/)
@@ -234,7 +234,7 @@ t.test("a meter's key is rotated by the key before it, and recovered after a del
   await chain.pass(62)
   t.match(await run("meter recover announce", lost), {
     told: "",
-    said: /to be finished from 20[^]*meter recover cancel[^]*meter recover finish/,
+    said: /to be finished from 20[\s\S]*meter recover cancel[\s\S]*meter recover finish/,
   })
   t.match((await run("meter recover finish", lost)).told, /can be finished from/)
   t.match(await run("meter recover cancel", { ...node, meter: meterId }), { told: "" })
@@ -245,7 +245,7 @@ t.test("a meter's key is rotated by the key before it, and recovered after a del
   await chain.pass(7 * day + 1)
   t.match(await run("meter recover finish", { ...lost, config }), {
     told: "",
-    said: /done: the new key is in force[^]*Start the gateway anew now/,
+    said: /done: the new key is in force[\s\S]*Start the gateway anew now/,
   })
   t.same(laterKeysOf("Anna roof"), [at("next.key"), at("found.key")])
   const later = Number((await operator.getBlock()).timestamp) + 1

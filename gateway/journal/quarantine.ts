@@ -40,7 +40,9 @@ export function quarantineStore(db: Db) {
        SELECT id FROM quarantine WHERE reason = ? ORDER BY id DESC LIMIT 1 OFFSET ${keptPerReason})`,
   )
   const newest = db.prepare("SELECT * FROM quarantine ORDER BY id DESC LIMIT ?")
-  const ofUnknown = db.prepare("SELECT source, bytes FROM quarantine WHERE reason = 'unknown-meter' ORDER BY id")
+  const ofUnknown = db.prepare(
+    "SELECT source, bytes FROM quarantine WHERE reason = 'unknown-meter' ORDER BY id",
+  )
   const counts = db.prepare("SELECT name, n FROM counts WHERE name LIKE 'refused.%'")
 
   const untrimmed = new Map<string, number>()

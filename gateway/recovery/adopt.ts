@@ -63,7 +63,8 @@ export function createAdoption({ journal, meters, rules }: AdoptOptions) {
       lost.push(`batch ${evidence.number}: meter ${meterId} is not in the configuration any more`)
       return
     }
-    if (laterKeys && laterKeys.length > journal.keys.later(meterId).length) journal.keys.learn(meterId, laterKeys)
+    if (laterKeys && laterKeys.length > journal.keys.later(meterId).length)
+      journal.keys.learn(meterId, laterKeys)
     const { format } = schemeFacts(meter.key.scheme)
     let left = aheadOf(meterId, evidence.number)
     let last: Numbered | undefined

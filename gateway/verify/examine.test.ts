@@ -14,8 +14,7 @@ function memory(meters: readonly Meter[], laterKeys: readonly LaterKey[] = []) {
   const states = new Map<Meter, MeterState>()
   const readings = new Map<string, Uint8Array>()
   const known: Known = {
-    meterByKid: (kid) =>
-      meters.find((meter) => known.keysOf(meter).some((key) => toHex(key.kid) === kid)),
+    meterByKid: (kid) => meters.find((meter) => known.keysOf(meter).some((key) => toHex(key.kid) === kid)),
     keysOf: (meter) => keysSince(meter.key, meter === meters[0] ? laterKeys : []),
     meterById: (meterId) => meters.find((meter) => meter.key.meterId === meterId),
     stateOf: (meter) => states.get(meter) ?? newMeterState,
@@ -125,9 +124,7 @@ t.test(
 
 t.test("a meter is known by each of its keys, and each has sequence numbers of its own", async (t) => {
   const next = testMeter("roof's next key")
-  const laterKeys = [
-    { scheme: next.key.scheme, publicKey: toHex(next.key.publicKey), from: start + 600 },
-  ]
+  const laterKeys = [{ scheme: next.key.scheme, publicKey: toHex(next.key.publicKey), from: start + 600 }]
   const take = memory([roof, other], laterKeys)
   const verdict = (bytes: Uint8Array, claimedMeter = roof.key.meterId) => {
     const outcome = take({ bytes, claimedMeter })
@@ -148,9 +145,10 @@ t.test("a meter is known by each of its keys, and each has sequence numbers of i
 
 t.test("a next key may number its readings anew", async (t) => {
   const next = testMeter("roof's next key")
-  const take = memory([roof], [
-    { scheme: next.key.scheme, publicKey: toHex(next.key.publicKey), from: start + 600 },
-  ])
+  const take = memory(
+    [roof],
+    [{ scheme: next.key.scheme, publicKey: toHex(next.key.publicKey), from: start + 600 }],
+  )
   take({ bytes: roof.says(9) })
   const bytes = next.says(0, { time: start + 600, generatedWh: 500n })
   t.match(take({ bytes }), { kind: "authentic", keyIndex: 1, verdict: { accepted: true } })

@@ -130,8 +130,7 @@ export function examine(
   }
   const keys = known.keysOf(meter)
   const keyIndex = signedWith(keys, signed)
-  if (keyIndex === undefined)
-    return refuse("bad-signature", `not signed by the key of ${meter.name}`, meter)
+  if (keyIndex === undefined) return refuse("bad-signature", `not signed by the key of ${meter.name}`, meter)
 
   const { sequence } = signed.reading
   const number = { keyIndex, sequence }
@@ -161,6 +160,7 @@ export function examine(
   const use = { signed: keyIndex, inForce: keyIndexAt(keys, signed.reading.time) }
   const { verdict, state } = judge(before, signed.reading, received, meter, rules, use)
   // Whoever has an old key could fill the disk with what is worth nothing and of which nothing is remembered.
-  if (!verdict.accepted && verdict.reason === "key-not-in-force") return refuse(verdict.reason, verdict.detail, meter)
+  if (!verdict.accepted && verdict.reason === "key-not-in-force")
+    return refuse(verdict.reason, verdict.detail, meter)
   return { kind: "authentic", meter, signed, keyIndex, verdict, state }
 }

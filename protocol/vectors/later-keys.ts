@@ -42,7 +42,13 @@ const household = householdFor("household A")
 
 /** 50 Wh a minute from noon on. @param at minutes. */
 function says({ key, sign }: VectorMeter, sequence: number, at: number, moreWh = 0n): Uint8Array {
-  const reading = { sequence, time: noon + Math.round(60 * at), clock: Clock.synchronised, clockSets: 1, boots: 2 }
+  const reading = {
+    sequence,
+    time: noon + Math.round(60 * at),
+    clock: Clock.synchronised,
+    clockSets: 1,
+    boots: 2,
+  }
   const generatedWh = startWh + BigInt(Math.round(50 * at)) + moreWh
   return encodeReading({ ...reading, generatedWh } as Reading, key.scheme, key.kid, sign)
 }
@@ -56,7 +62,13 @@ const told: Told[] = [
   ["the first key from the change on", 0, "key-not-in-force", 13, says(first, 3, 12)],
   ["the second key before the change", 1, "key-not-in-force", 13, says(second, 1, 11.5)],
   ["the third key, which is not in force yet", 2, "key-not-in-force", 14, says(third, 1, 14)],
-  ["the first key's kid over the third one's signature", null, null, 14, says({ ...first, sign: third.sign }, 5, 11)],
+  [
+    "the first key's kid over the third one's signature",
+    null,
+    null,
+    14,
+    says({ ...first, sign: third.sign }, 5, 11),
+  ],
   ["the second key, whose numbers begin anew", 1, "counts", 15, says(second, 0, 15)],
   ["the first key again, with the highest number", 0, "key-not-in-force", 16, says(first, 2 ** 53 - 1, 11)],
   ["the second key, another reading with its number", 1, "out-of-order", 16, says(second, 0, 16)],
@@ -72,7 +84,11 @@ export async function laterKeyVectors(): Promise<LaterKeyVectors> {
     const sealed = sealedBatch()
     const [registeredSecond, registeredThird] = laterKeys as [LaterKey, LaterKey]
     const later = { ...registeredSecond, from: registeredSecond.from + 1 }
-    const other = { ...registeredSecond, publicKey: registeredThird.publicKey, scheme: registeredThird.scheme }
+    const other = {
+      ...registeredSecond,
+      publicKey: registeredThird.publicKey,
+      scheme: registeredThird.scheme,
+    }
     const judged: [name: string, evidence: Evidence, registered: LaterKey[], holds: boolean][] = [
       ["three keys, as they are registered", both, laterKeys, true],
       ["without a key that is in force after the batch alone", one, laterKeys, true],
@@ -118,7 +134,12 @@ function batch(end: number, named: readonly LaterKey[]): Evidence {
   const roof = roofUpTo(end, named)
   const last = roof.readings.at(-1)!
   const statement = {
-    ...{ kind: 1 as const, meterId: roof.meterId, generatedWh: startWh + BigInt(50 * end), time: minutes(end) },
+    ...{
+      kind: 1 as const,
+      meterId: roof.meterId,
+      generatedWh: startWh + BigInt(50 * end),
+      time: minutes(end),
+    },
     reading: readingDigest(last.bytes),
   }
   const intervals = [0, 15].filter((start) => start < end)
@@ -150,8 +171,19 @@ function sealedBatch(): Evidence {
   const { meterId, scheme, publicKey } = first.key
   const reading = { sequence: 0, clock: Clock.synchronised, clockSets: 1, boots: 2, importedWh: 0n }
   const bytes = (meter: VectorMeter, time: number) =>
-    encodeReading({ ...reading, time, generatedWh: startWh } as Reading, meter.key.scheme, meter.key.kid, meter.sign)
-  const readings = ([[first, 5], [second, 15], [third, 30]] as const).map(([meter, at]) => ({
+    encodeReading(
+      { ...reading, time, generatedWh: startWh } as Reading,
+      meter.key.scheme,
+      meter.key.kid,
+      meter.sign,
+    )
+  const readings = (
+    [
+      [first, 5],
+      [second, 15],
+      [third, 30],
+    ] as const
+  ).map(([meter, at]) => ({
     received: minutes(at),
     bytes: bytes(meter, minutes(at)),
   }))
@@ -168,7 +200,10 @@ function sealedBatch(): Evidence {
       {
         household,
         meters: [{ meterId, scheme, publicKey, laterKeys, readings }],
-        records: [{ start: minutes(0), energy: undefined }, { start: minutes(15), energy }],
+        records: [
+          { start: minutes(0), energy: undefined },
+          { start: minutes(15), energy },
+        ],
       },
     ],
   }

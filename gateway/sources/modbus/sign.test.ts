@@ -56,25 +56,48 @@ t.test("each reading is signed by the key that the registry has for its time", a
   const from = start + 60
   const registered = { scheme: next.key.scheme, publicKey: toHex(next.key.publicKey), from }
   let keys = keysSince(meter.key)
-  const sign = createPlainMeterSigner([both], () => -1, () => keys)
+  const sign = createPlainMeterSigner(
+    [both],
+    () => -1,
+    () => keys,
+  )
   const signer = (time: number) => {
     const signed = decodeReading(sign(both, { ...shown, time }))
     return [meter, next].findIndex(({ key }) => verifySignature(key, signed))
   }
   t.equal(signer(from), 0, "the registry has said that there is no other yet")
   let looked = false
-  const early = createPlainMeterSigner([both], () => -1, () => keys, () => looked)
+  const early = createPlainMeterSigner(
+    [both],
+    () => -1,
+    () => keys,
+    () => looked,
+  )
   t.throws(() => early(both, shown), /not asked yet which key of plain is in force/)
   looked = true
   t.ok(early(both, shown))
   keys = keysSince(meter.key, [registered])
   t.same([signer(from - 1), signer(from)], [0, 1])
 
-  const lacking = createPlainMeterSigner([roof], () => -1, () => keys)
+  const lacking = createPlainMeterSigner(
+    [roof],
+    () => -1,
+    () => keys,
+  )
   t.ok(lacking(roof, shown))
-  t.throws(() => lacking(roof, { ...shown, time: from }), /no key for plain that is in force from 2026-.*laterKeyFiles/)
+  t.throws(
+    () => lacking(roof, { ...shown, time: from }),
+    /no key for plain that is in force from 2026-.*laterKeyFiles/,
+  )
   const alone = plain(meter, join(directory, "next"))
-  t.ok(createPlainMeterSigner([alone], () => -1, () => keys)(alone, { ...shown, time: from }), "the first may go")
+  t.ok(
+    createPlainMeterSigner(
+      [alone],
+      () => -1,
+      () => keys,
+    )(alone, { ...shown, time: from }),
+    "the first may go",
+  )
 })
 
 t.test(
