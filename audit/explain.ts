@@ -106,9 +106,7 @@ interface Opened {
 }
 
 function extract(evidence: OpenedEvidence, checked: KeptBatch): Opened {
-  const doubts = new Map(
-    checked.doubtful.map((d) => [`${d.meterId} ${d.sequence}`, `${d.reason}: ${d.detail}`]),
-  )
+  const doubts = new Map(checked.doubtful.map((d) => [d.digest, `${d.reason}: ${d.detail}`]))
   const readings = new Map<Hex, ShownReading>()
   for (const { meterId, scheme, readings: list } of [
     ...evidence.meters,
@@ -124,7 +122,7 @@ function extract(evidence: OpenedEvidence, checked: KeptBatch): Opened {
         received,
         generatedWh: reading.generatedWh,
         digest,
-        doubt: doubts.get(`${meterId} ${reading.sequence}`),
+        doubt: doubts.get(digest),
         bytes: toHex(bytes),
       })
     }

@@ -82,7 +82,7 @@ export interface Recomputed {
   memory: SiteMemory
   readings: number
   counted: number
-  doubtful: { meterId: Hex; sequence: number; reason: string; detail: string }[]
+  doubtful: { meterId: Hex; sequence: number; digest: Hex; reason: string; detail: string }[]
   missing: MissingReadings[]
   /** Meters whose statements rest on readings that stayed sealed. */
   unproven: ReadonlySet<Hex>
@@ -289,7 +289,10 @@ function replay(
     if (judged.verdict.accepted) {
       if (time > evidence.time) fault(`sequence ${sequence} is later than the batch and belongs to the next`)
       counted.push({ ...judged.state.anchor!, digest: readingDigest(bytes) })
-    } else doubtful.push({ meterId, sequence, reason: judged.verdict.reason, detail: judged.verdict.detail })
+    } else {
+      const { reason, detail } = judged.verdict
+      doubtful.push({ meterId, sequence, digest: readingDigest(bytes), reason, detail })
+    }
   }
   return { state, counted, doubtful, missing }
 }

@@ -12,9 +12,9 @@ import type { BatchNotes } from "./ledger.ts"
 const mostProofs = 1_000
 
 /**
- * Finds two different readings with one sequence number under one key that went through unnoticed: by two gateways that each heard
- * one of them, or by one that looked away. Such a second reading is out of order where it stands, so that only a history
- * that has some is read a second time.
+ * Finds two different readings with one sequence number under one key that went through unnoticed: by two gateways that
+ * each heard one of them, or by one that looked away. Such a second reading is out of order where it stands, so that only
+ * a history that has some is read a second time.
  */
 export async function findTwins(
   notes: readonly BatchNotes[],

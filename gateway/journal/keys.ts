@@ -31,6 +31,8 @@ export function keyStore(db: Db, meters: readonly Meter[]) {
     .prepare(
       `SELECT count(*) FROM readings r JOIN meters m ON m.id = r.meter
        WHERE m.meter_id = ? AND r.time >= ? AND r.sequence < ?
+         AND r.id > coalesce((SELECT max(last_reading) FROM batch_meters l JOIN batches b USING (number)
+           WHERE l.meter = m.id AND b.state NOT IN ('built', 'attested', 'superseded')), 0)
          AND (r.reason IS NULL OR r.reason NOT LIKE 'clock-%' AND r.reason <> 'out-of-order')`,
     )
     .pluck()
@@ -86,7 +88,7 @@ export function keyStore(db: Db, meters: readonly Meter[]) {
 
     /**
      * How many readings were taken by a key of the meter's as if it had been in force, when by what is known now it was
-     * not: what the rules remember of the meter rests on them.
+     * not: what the rules remember of the meter rests on them. What was proposed is earlier than any change.
      */
     takenInError(meterId: Hex): number {
       const changes = later.get(meterId) ?? []

@@ -19,8 +19,8 @@ const namesFile = /(^f|F)ile$/
 const namesFiles = /(^f|F)iles$/
 
 /**
- * Reads a configuration and finds the files that it names: each setting whose name ends in `file` or `files`, and the directory of
- * profiles. A path that leads out of the configuration's directory gets a place inside.
+ * Reads a configuration and finds the files that it names: each setting whose name ends in `file` or `files`, and the
+ * directory of profiles. A path that leads out of the configuration's directory gets a place inside.
  */
 export function packConfig(file: string): PackedConfig {
   const from = dirname(resolve(file))

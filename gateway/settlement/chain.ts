@@ -257,9 +257,14 @@ export function connectChain({ rpc, chainId, oracle, keyFile, site, timeoutMs = 
     /**
      * The keys of a meter after its first, in order: no key is a meter's twice, so that between two times with one key
      * there is no other.
+     * @param known those that are known: no more is asked where the last of them, or the first key, still is the last.
      * @param at.block as the chain has it there. @param at.until that block's time or later, Unix seconds.
      */
-    async laterKeys(meterId: Hex, at: { block: bigint; until: number }): Promise<LaterKey[]> {
+    async laterKeys(
+      meterId: Hex,
+      known: { first: Hex; later: readonly LaterKey[] },
+      at: { block: bigint; until: number },
+    ): Promise<readonly LaterKey[]> {
       const call = { ...(await registry()), functionName: "keyAt", blockNumber: at.block } as const
       const keyAt = async (time: number): Promise<LaterKey> => {
         const [scheme, [x, y]] = await client.readContract({ ...call, args: [meterId, BigInt(time)] })
@@ -272,7 +277,9 @@ export function connectChain({ rpc, chainId, oracle, keyFile, site, timeoutMs = 
         const middle = await keyAt(Math.floor((low.from + high.from) / 2))
         return [...(await changes(low, middle)), ...(await changes(middle, high))]
       }
-      return changes(await keyAt(0), await keyAt(at.until + keysAhead))
+      const last = await keyAt(at.until + keysAhead)
+      if (last.publicKey === (known.later.at(-1)?.publicKey ?? known.first)) return known.later
+      return changes(await keyAt(0), last)
     },
 
     async blockTime(): Promise<number> {

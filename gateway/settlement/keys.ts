@@ -1,5 +1,5 @@
 import type { Logger } from "pino"
-import type { Hex } from "../../protocol/hex.ts"
+import { type Hex, toHex } from "../../protocol/hex.ts"
 import { schemeFacts } from "../../protocol/meter.ts"
 import type { Meter } from "../config.ts"
 import type { Journal } from "../journal/journal.ts"
@@ -42,7 +42,8 @@ export function createKeyWatch(options: KeyWatchOptions) {
       for (const meter of changeable) {
         const { meterId } = meter.key
         if (changed && !changed.has(meterId)) continue
-        const later = await chain.laterKeys(meterId, { block, until: tip.time })
+        const before = { first: toHex(meter.key.publicKey), later: journal.keys.later(meterId) }
+        const later = await chain.laterKeys(meterId, before, { block, until: tip.time })
         if (!journal.keys.learn(meterId, later)) continue
         log.info({ meter: meter.name, from: later.map(({ from }) => from) }, "a meter has another key")
         onChange(meter)
