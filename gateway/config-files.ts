@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { isSealed } from "../protocol/sealed-secret.ts"
 import type { Config } from "./config.ts"
-import { keyFilesOf } from "./sources/modbus/settings.ts"
+import { keyFilesOf } from "./key-files.ts"
 
 /** A file or folder that a configuration names, and what is wrong with it. */
 export interface FileMistake {

@@ -3,12 +3,12 @@ import type { Clock } from "../protocol/clock.ts"
 import type { Hex } from "../protocol/hex.ts"
 import type { Meter } from "./config.ts"
 import type { Journal } from "./journal/journal.ts"
-import type { Numbered } from "./journal/order.ts"
 import {
   type Authentic,
   examine,
   type IncomingMessage,
   type KnownAlready,
+  type Numbered,
   type Refused,
 } from "./verify/examine.ts"
 

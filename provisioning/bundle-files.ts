@@ -14,7 +14,7 @@ import { basename, dirname, join, relative, resolve } from "node:path"
 import { parseDocument } from "yaml"
 import { readConfig } from "../gateway/config.ts"
 import { mistakesInFiles } from "../gateway/config-files.ts"
-import { keyFilesOf } from "../gateway/sources/modbus/settings.ts"
+import { keyFilesOf } from "../gateway/key-files.ts"
 import { PersonError } from "../protocol/error.ts"
 import { type Bundle, type BundledFile, staysInside } from "./bundle.ts"
 

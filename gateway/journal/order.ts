@@ -1,11 +1,7 @@
+import type { Numbered } from "../verify/examine.ts"
+
 /** Sequence numbers are below this (SPEC.md, 3.2). */
 const numbersPerKey = 2n ** 53n
-
-/** What a meter numbered a reading with: each of its keys has sequence numbers of its own. */
-export interface Numbered {
-  keyIndex: number
-  sequence: number
-}
 
 /** Key and sequence number as one number, in the order in which a meter uses them. */
 export function orderOf({ keyIndex, sequence }: Numbered): bigint {

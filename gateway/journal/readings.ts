@@ -10,9 +10,9 @@ import {
 import type { Hex } from "../../protocol/hex.ts"
 import { readingDigest } from "../../protocol/reading.ts"
 import type { Meter } from "../config.ts"
-import type { Authentic } from "../verify/examine.ts"
+import type { Authentic, Numbered } from "../verify/examine.ts"
 import type { Db } from "./database.ts"
-import { fromOrder, type Numbered, orderOf } from "./order.ts"
+import { fromOrder, orderOf } from "./order.ts"
 
 /** An authentic reading as stored. */
 export interface StoredReading extends Anchor {

@@ -7,8 +7,7 @@ import type { Meter } from "../config.ts"
 import type { BatchAccounts } from "../journal/accounts.ts"
 import type { BatchState } from "../journal/batches.ts"
 import type { Journal } from "../journal/journal.ts"
-import type { Numbered } from "../journal/order.ts"
-import { examine, type Known } from "../verify/examine.ts"
+import { examine, type Known, type Numbered } from "../verify/examine.ts"
 
 /** The journal holds readings that the evidence does not, and lacks others from before them: it cannot be completed. */
 export class OtherHistory extends Error {

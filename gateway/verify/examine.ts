@@ -11,7 +11,6 @@ import { type KeySince, keyIndexAt, signedWith } from "../../protocol/meter-keys
 import { decodeReading, MalformedReading, readingDigest, type SignedReading } from "../../protocol/reading.ts"
 import { maxRecordBytes, readSigned } from "../../protocol/signed-reading.ts"
 import type { Meter } from "../config.ts"
-import type { Numbered } from "../journal/order.ts"
 
 /** What a source hands in. */
 export interface IncomingMessage {
@@ -45,6 +44,12 @@ export interface Refused {
   reason: RefusalReason
   detail: string
   meterId: Hex | undefined
+}
+
+/** What a meter numbered a reading with: each of its keys has sequence numbers of its own. */
+export interface Numbered {
+  keyIndex: number
+  sequence: number
 }
 
 /** A reading that its meter signed, seen for the first time. Whether it counts is the verdict's to say. */

@@ -82,11 +82,6 @@ export const placeShape = z.strictObject({
 
 export type ModbusPlace = z.output<typeof placeShape>
 
-/** The keys with which the gateway signs for a plain meter, its first one first. */
-export function keyFilesOf(place: Pick<ModbusPlace, "keyFile" | "laterKeyFiles"> | undefined): string[] {
-  return place?.keyFile === undefined ? [] : [place.keyFile, ...(place.laterKeyFiles ?? [])]
-}
-
 /** Two buses on one line would disturb each other, and their requests would not take turns. */
 export function mistakeInBuses(buses: readonly BusPlace[]): string | undefined {
   const taken = new Set<string>()

@@ -6,8 +6,8 @@ import { type KeySince, keyIndexAt, keysSince } from "../../../protocol/meter-ke
 import { encodeReading } from "../../../protocol/reading.ts"
 import { readSecret } from "../../../protocol/sealed-secret.ts"
 import type { Meter } from "../../config.ts"
+import { keyFilesOf } from "../../key-files.ts"
 import type { SignReading } from "./poller.ts"
-import { keyFilesOf } from "./settings.ts"
 
 const pkcs8Prefix = Buffer.from("302e020100300506032b657004220420", "hex")
 
