@@ -14,6 +14,7 @@ import {
 } from "./books.ts"
 import { batchName } from "./checked-batch.ts"
 import { type CheckName, type CheckResult, checks } from "./checks.ts"
+import { type FactorsInForce, followFactors } from "./emission-factors.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
 import { readHistory } from "./history.ts"
 import { type BatchNotes, type Ledger, ledgerOf, notesOf } from "./ledger.ts"
@@ -58,6 +59,8 @@ export interface AuditReport {
   gasUsed: bigint
   /** Two readings that a meter signed with one sequence number, found in the evidence. */
   twins: TwinReadings[]
+  /** The tables of emission factors that evidence names, from which batch on. */
+  emissionFactors: FactorsInForce[]
   /** How many batches were taken from the cache as an earlier audit recomputed them. */
   fromCache: number
   /** Every batch, meter and settlement. */
@@ -126,6 +129,7 @@ export async function audit({
     ),
     gasUsed: 0n,
     twins: [],
+    emissionFactors: [],
     fromCache: 0,
     ledger: { batches: [], meters: [], payments: [] },
   }
@@ -140,6 +144,7 @@ export async function audit({
 
   const proven = new Map<string, ProvenBatch>()
   const notes: BatchNotes[] = []
+  const factors = followFactors()
   const reader = readerOf?.(history)
   const kept = keptOf?.(history)
   if (evidence) {
@@ -147,7 +152,10 @@ export async function audit({
       await checkSite(site, { history, evidence, identities, progress, kept, reader }, (outcome) => {
         noteBatch(outcome, history, report, result, proven)
         notes.push(notesOf(outcome))
+        if ("checked" in outcome && outcome.proposal.cancelled === undefined)
+          factors.note(outcome.proposal, outcome.checked)
       })
+    report.emissionFactors = factors.changes
     report.twins = (await findTwins(notes, evidence, identities)).filter(
       (twins) => judgeReadings(twins).proven,
     )

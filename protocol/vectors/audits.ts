@@ -32,6 +32,8 @@ export interface AuditVectors {
 
 const first = "the first batch of a site: a roof, and two households' sealed parts"
 const second = "the second batch, linked to the first, with a gap"
+const counted = "format 2: a table of emission factors, with its bytes"
+const countedOn = "format 2: the next batch, which names that table alone"
 const accounts = "format 2: accounts are stated, records committed to"
 
 /** @param evidence of the same corpus. */
@@ -93,6 +95,7 @@ function batchCases({ meters: public_, households }: Content): AuditVectors["bat
     ["a batch as it is", null, null, []],
     ["two batches as they are", null, null, [], [first, second]],
     ["accounts as they are", null, null, [], [accounts]],
+    ["a table of emission factors, and the next batch names it alone", null, null, [], [counted, countedOn]],
     ["another chain", "evidence", "header", [["/proposal/chainId", 1]]],
     ["another contract", "evidence", "header", [["/proposal/oracle", other.slice(0, 42)]]],
     ["another site", "evidence", "header", [["/proposal/site", 2]]],
@@ -125,6 +128,20 @@ function batchCases({ meters: public_, households }: Content): AuditVectors["bat
       "link",
       [["/evidence/from", noon + 900]],
       [first, second],
+    ],
+    [
+      "a table of emission factors whose bytes are nowhere",
+      "evidence",
+      "factors",
+      [["/evidence/factors/table", null]],
+      [counted],
+    ],
+    [
+      "another table than the batch before has, without its bytes",
+      "evidence",
+      "factors",
+      [["/evidence/factors/sha256", other]],
+      [counted, countedOn],
     ],
     ["a meter that nobody registered", "meters", "unregistered", [["/registered/0", null]]],
     ["a meter of another site", "meters", "unregistered", [["/registered/0/site", 2]]],
