@@ -1,3 +1,4 @@
+import { cpSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import t from "tap"
 import { type Abi, encodeFunctionData } from "viem"
@@ -10,6 +11,11 @@ import { judgeDisclosure } from "../cli/disclosure.ts"
 import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
 import { sharingPoolAbi } from "../contracts/generated/sharingPool.ts"
 import { accounts as keys } from "../demo/plan.ts"
+import { openEvidenceStore } from "../evidence/store.ts"
+import { eraseHousehold } from "../gateway/erase.ts"
+import { evidenceDirectory, keepOwn } from "../gateway/evidence.ts"
+import { createIntake } from "../gateway/intake.ts"
+import { openJournal } from "../gateway/journal/journal.ts"
 import { type CID, evidenceDigest } from "../protocol/block.ts"
 import { disclosed, discloseFrom } from "../protocol/disclosure.ts"
 import { readRoot } from "../protocol/evidence.ts"
@@ -319,5 +325,76 @@ t.test(
       report.credits.map(({ credit }) => credit),
       creditsOf(community, 4n),
     )
+
+    t.test("erased from a gateway, nothing of its load is left in any file, and all goes on", async (t) => {
+      const { config, deployment, auditor, clock, meters } = community
+      const dataDir = join(community.directory, "left")
+      const left = { ...config, dataDir }
+      cpSync(config.dataDir, dataDir, { recursive: true })
+      const store = openEvidenceStore(evidenceDirectory(dataDir))
+      await keepOwn(batches, store)
+      const { meterId } = meters.find(({ home, measures }) => home === 0 && measures === "grid")!.key
+      const said = community.journal.readings.after(meterId, 0n)
+      const settled = said.filter(({ time }) => time <= start + 4 * hour)
+      const last = settled.at(-1)!
+      const sealed: Uint8Array[] = []
+      for (const { evidence } of batches.newest(9).filter(({ number }) => number <= 4n))
+        for (const part of (await readRoot(evidence, store.source)).sealed)
+          if (toHex(part.household) === leaver)
+            for (const link of part.content) sealed.push(store.block(link)!)
+      store.close()
+      const traces = [...settled.filter((one) => one !== last).map(({ bytes }) => bytes), ...sealed]
+      const found = () => {
+        const files = readdirSync(dataDir, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map((entry) => readFileSync(join(entry.parentPath, entry.name)))
+        return traces.filter((trace) => files.some((file) => file.includes(Buffer.from(trace)))).length
+      }
+      t.equal(found(), traces.length, "all of it is there before")
+
+      const open = openJournal(dataDir, config.meters)
+      t.throws(() => eraseHousehold(left, leaver, false), { message: "The journal is in use." })
+      open.close()
+      const dry = eraseHousehold(left, leaver, true)
+      t.equal(found(), traces.length, "a dry run changes nothing")
+      t.match(dry, { upTo: start + 4 * hour, evidence: { batches: 4 }, journal: { blocks: 4 } })
+      const { journal: went } = eraseHousehold(left, leaver, false)
+      t.equal(went.readings, settled.length - 1)
+      t.ok(went.accountings > 0)
+      t.equal(found(), 0)
+      t.match(eraseHousehold(left, leaver, true), {
+        evidence: { batches: 0, bytes: 0 },
+        journal: { readings: 0, blocks: 0, days: 0, accountings: 0 },
+      })
+
+      const after = await audit({
+        client: connect(chain.rpc),
+        oracle: deployment.oracle,
+        evidence: evidenceFrom(evidenceDirectory(dataDir)),
+        identities: [auditor.identity],
+        progress: () => {},
+      })
+      t.equal(after.ok, true)
+      t.same([after.mintedWh, after.auditedWh], [report.mintedWh, report.auditedWh])
+      t.same(
+        after.ledger.batches.map(({ root, verdict }) => [root, verdict]),
+        report.ledger.batches.map(({ root, verdict }) => [root, verdict]),
+      )
+      t.match(checkOf(after, "households").skipped, [/1 household\(s\) not to be had: erased, or kept back/])
+
+      const journal = openJournal(dataDir, config.meters)
+      t.teardown(() => journal.close())
+      const intake = createIntake(config.meters, journal, config.rules, clock)
+      for (const { key } of meters)
+        for (const { bytes, time } of community.journal.readings.after(key.meterId, 0n))
+          if (time > start + 4 * hour) await intake.submit({ source: "test", bytes })
+      if (!journal.batches.get(5n))
+        await community.settlement({ journal, config: { ...left, validators: [] } }).advance()
+      t.equal(
+        journal.batches.get(5n)?.root,
+        batches.get(5n)!.root,
+        "the next batch is what it would have been",
+      )
+    })
   },
 )
