@@ -2,8 +2,10 @@ import { cpSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import t from "tap"
 import { type Abi, encodeFunctionData } from "viem"
-import { audit } from "../audit/audit.ts"
+import { type AuditOptions, audit } from "../audit/audit.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
+import { createExplainer } from "../audit/explain.ts"
+import { explanationAsText } from "../audit/explain-text.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsText } from "../audit/report.ts"
 import { createValidator } from "../audit/validator.ts"
@@ -38,7 +40,7 @@ const accounts: Accounts = {
   tariffs: [{ from: start, unitsPerKWh: 150, periods: [], utcOffsetMinutes: 0, fundParts: 100_000 }],
 }
 
-const auditOf = (community: Community, key = true) =>
+const auditOf = (community: Community, key = true, reader?: AuditOptions["reader"]) =>
   audit({
     pools: Object.values(community.deployment.pools),
     client: connect(chain.rpc),
@@ -46,6 +48,7 @@ const auditOf = (community: Community, key = true) =>
     evidence: evidenceFrom(community.evidenceUrl),
     identities: key ? [community.auditor.identity] : [],
     progress: () => {},
+    ...(reader && { reader }),
   })
 const checkOf = (report: Awaited<ReturnType<typeof auditOf>>, name: string) =>
   report.checks.find((check) => check.name === name)!
@@ -90,7 +93,44 @@ t.test(
         0n,
       )
       t.equal(creditsOf(community, 3n)[1], -349n, "2,333 Wh")
-      t.equal((await auditOf(community)).ok, true)
+      const asked = (household: Hex, from: number, to: number) =>
+        createExplainer({ about: "household", household, from, to })
+      const [giver, taker] = community.households as [Hex, Hex]
+      const theirs = asked(taker, start + 3 * hour, start + 4 * hour)
+      const report = await auditOf(community, true, theirs.reader)
+      t.equal(report.ok, true)
+
+      t.test("and why a home's credit is what it is, is told for the hour that is asked for", async (t) => {
+        const told = theirs.explain(report)
+        t.match(told.credits, [
+          {
+            ...{ number: 3n, from: start + 2 * hour, time: start + 7 * hour, before: -99n, after: -349n },
+            booked: [{ paid: 250n, given: 0n, all: { pot: 250n, forFund: 25n, earned: 0n } }],
+          },
+        ])
+        t.equal(told.shares.length, 4)
+        const text = explanationAsText(told)
+        t.match(text, /received 0\.083 kWh by the key "proportional", at 0\.150 GREEN for a kWh/)
+        t.match(text, /-0\.349 GREEN\n +that is -0\.250 GREEN to the -0\.099 GREEN before/)
+        t.match(text, /it paid 0\.250 GREEN\n +all paid 0\.250 GREEN; the fund has 0\.025 GREEN of it \(10 %/)
+
+        const first = asked(giver, start, start + 8 * hour)
+        const all = first.explain(await auditOf(community, true, first.reader))
+        t.same(
+          all.credits.map(({ before, after }) => [before, after]),
+          [
+            [0n, 90n],
+            [90n, 315n],
+          ],
+        )
+        t.match(all.credits[1]!.booked, [{ paid: 0n, all: { earned: 225n } }])
+        t.match(all.notShown, [/since 2026-06-01 07:00 UTC is not in its account yet/])
+
+        const blind = asked(giver, start, start + hour)
+        const sealed = blind.explain(await auditOf(community, false, blind.reader))
+        t.match(sealed.credits, [{ before: 0n, after: 90n, booked: undefined }])
+        t.match(explanationAsText(sealed), /how it comes about is sealed/)
+      })
     })
   },
 )
@@ -243,6 +283,7 @@ t.test(
       t.match(report.pools, [
         { accounts: 3, heldWh: 27n, owed: 59n, debts: [{ household: taker, debt: 39n, limit: 50n }] },
       ])
+      t.match(report.pools[0]!.settled, [{ credit: -99n }, { credit: 90n }, { credit: 9n }])
       t.match(reportAsText(report), /holds 27 Wh, owes 59 Wh; 1 accounts are in debt, together 39 Wh/)
       t.same(checkOf(await auditOf(community, false), "pool").findings, [], "without a key as well")
     })
