@@ -14,6 +14,7 @@ import {
 } from "./books.ts"
 import { batchName } from "./checked-batch.ts"
 import { type CheckName, type CheckResult, checks } from "./checks.ts"
+import { checkCode } from "./code.ts"
 import { type FactorsInForce, followFactors } from "./emission-factors.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
 import { readHistory } from "./history.ts"
@@ -25,6 +26,7 @@ import type { MissingReadings, Recomputed } from "./recompute.ts"
 import type { History } from "./record.ts"
 import { type BatchOutcome, checkSite, type KeptChecks, type Reader } from "./sites.ts"
 import { checkContracts, checkProposals } from "./standing-checks.ts"
+import { checkTransfers } from "./transfers.ts"
 import { findTwins } from "./twins.ts"
 import { checkWindows } from "./windows.ts"
 
@@ -135,6 +137,7 @@ export async function audit({
   }
 
   checkContracts(history, result("contracts"))
+  await checkCode(client, history, pools, result("contracts"))
   const timeOf = blockTimes(client)
   await checkPolicies(history, timeOf, result("policy"))
   checkProposals(history, result("proposals"))
@@ -174,6 +177,7 @@ export async function audit({
 
   const accounted = checkSettlements(history, proven, evidence !== undefined, result("settlements"))
   checkMints(history, result("mints"), result("certificates"))
+  checkTransfers(history, result("transfers"))
   checkSupply(history, result("supply"))
   checkRetirements(history, result("retirements"))
   if (pools.length === 0) result("pool").skipped.push("no --pool was given")

@@ -281,6 +281,13 @@ t.test("one Wh minted beside the settlements is named", async (t) => {
     /1 Wh were minted, 0 Wh are due by the settlements: Wh 1 of it has no origin/,
   )
   t.match(findingsOf(report, "supply"), /supply is 1001 Wh, due by the settlements less retired is 1000 Wh/)
+
+  const code = (await chain.client.getCode({ address: token }))!
+  await chain.client.setCode({ address: token, bytecode: code.replace(/..$/, "5b") as Hex })
+  t.match(
+    findingsOf(await auditOf(community), "contracts"),
+    new RegExp(`GreenToken ${token.toLowerCase()}: runs another code than this program knows of it`),
+  )
 })
 
 t.test("what a gateway and all validators make up together, the audit finds", async (t) => {

@@ -1570,6 +1570,14 @@ def found_in_history(h, stated):
     for r in h["retired"]:
         sums[r["beneficiary"]] = sums.get(r["beneficiary"], 0) + int(r["wh"])
     standing = h["standing"]
+    held = {}
+    for t in h["transfers"]:
+        wh, nobody = int(t["wh"]), "0x" + "00" * 20
+        for account, change in ((t["from"], -wh), (t["to"], wh)):
+            if account != nobody:
+                held[account, t.get("id")] = held.get((account, t.get("id")), 0) + change
+                find("transfers", held[account, t.get("id")] < 0)
+    find("transfers", any(held.get((b["account"], b.get("id")), 0) != int(b["wh"]) for b in standing["balances"]))
     find("supply", int(standing["totalSupplyWh"]) != total - sum(retired.values()))
     find("retirements", retired != burned or standing["retirements"] != len(h["retired"]))
     find("retirements", [int(r["number"]) for r in h["retired"]] != list(range(1, len(h["retired"]) + 1)))
