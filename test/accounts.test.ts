@@ -3,6 +3,7 @@ import { join } from "node:path"
 import t from "tap"
 import { type Abi, encodeFunctionData } from "viem"
 import { type AuditOptions, audit } from "../audit/audit.ts"
+import { openCache } from "../audit/cache/cache.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { createExplainer } from "../audit/explain.ts"
 import { explanationAsText } from "../audit/explain-text.ts"
@@ -286,6 +287,21 @@ t.test(
       t.match(report.pools[0]!.settled, [{ credit: -99n }, { credit: 90n }, { credit: 9n }])
       t.match(reportAsText(report), /holds 27 Wh, owes 59 Wh; 1 accounts are in debt, together 39 Wh/)
       t.same(checkOf(await auditOf(community, false), "pool").findings, [], "without a key as well")
+
+      for (const time of ["the first", "the second"]) {
+        const cache = await openCache(join(community.directory, "cache"), connect(chain.rpc), () => {})
+        const kept = await audit({
+          client: cache.client,
+          oracle: deployment.oracle,
+          evidence: cache.evidence(community.evidenceUrl),
+          identities: [community.auditor.identity],
+          pools: Object.values(deployment.pools),
+          kept: (history) => cache.checks(history, [community.auditor.identity]),
+          progress: () => {},
+        })
+        await cache.save()
+        t.same(kept.pools, report.pools, `${time} time with a cache, too`)
+      }
     })
   },
 )
