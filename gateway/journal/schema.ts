@@ -257,6 +257,17 @@ export const migrations: readonly string[] = [
   END;
   `,
   `
+  -- The keys that meters got after their first, as the registry has them. In readings and meters, sequence is the key's
+  -- place among them times 2^53, and the number that the meter gave.
+  CREATE TABLE meter_keys (
+    meter INTEGER NOT NULL REFERENCES meters(id),
+    since INTEGER NOT NULL,
+    scheme INTEGER NOT NULL,
+    public_key TEXT NOT NULL,
+    PRIMARY KEY (meter, since)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
   -- Whose signature or signed refusal it is. Refusals from before were signed by nobody, and give no batch up.
   ALTER TABLE attestations ADD COLUMN signer TEXT;
   `,
