@@ -53,6 +53,8 @@ const newMeter: MeterMemory = { state: newMeterState, last: undefined, stated: u
 export interface SiteMemory {
   evidence: CID | undefined
   time: number
+  /** SHA-256 of the table of emission factors that it names. */
+  factors?: Hex | undefined
   meters: ReadonlyMap<Hex, MeterMemory>
   accounts: AccountMemory
   /** Households of which a part could not be seen. */
@@ -193,8 +195,16 @@ export function recompute(
   const unproven = new Map(memory.unproven)
   for (const claim of claims)
     if (out.unproven.has(claim.meterId)) unproven.set(claim.meterId, statementLine(claim))
-  const { cid, time } = evidence
-  out.memory = { evidence: cid, time, meters, accounts: accounts.memory, hidden, unproven }
+  const { cid, time, factors } = evidence
+  out.memory = {
+    evidence: cid,
+    time,
+    factors: factors?.sha256,
+    meters,
+    accounts: accounts.memory,
+    hidden,
+    unproven,
+  }
   return out
 }
 
@@ -247,6 +257,12 @@ function checkFrame(evidence: OpenedEvidence, memory: SiteMemory, find: Find): v
   if (evidence.time % intervalSeconds !== 0 || evidence.from % intervalSeconds !== 0)
     find("evidence", `${evidence.from} to ${evidence.time} is not on boundaries of ${intervalSeconds} s`)
   if (evidence.time <= evidence.from) find("evidence", `ends at ${evidence.time}, before it begins`)
+  const { factors } = evidence
+  if (factors && !factors.table && factors.sha256 !== memory.factors)
+    find(
+      "evidence",
+      `names the table of emission factors ${factors.sha256}, and nothing up to it has its bytes`,
+    )
   // A record for each interval: bounded, so that no evidence makes a validator compute for ever.
   if ((evidence.time - evidence.from) / intervalSeconds > 200_000) find("evidence", "covers too long a time")
 }

@@ -97,7 +97,7 @@ export async function runDemo(
     // It begins with the first day: the registry takes no other key for a time that is over.
     processes.startChain(plan.ports.chain, plan.start)
     await waitForChain(rpc, signal)
-    const deployment = continued ? readDeployment(directory) : await prepare(plan, rpc, directory, say)
+    const deployment = continued ? readDeployment(directory) : await prepare(plan, options.factors, rpc, directory, say)
     processes.keepRunning("simulator", ["sim", "--scenario", join(directory, "scenario.yaml")])
     for (const i of accounts.validators.keys())
       processes.keepRunning(`validator-${i + 1}`, [
@@ -136,7 +136,13 @@ async function choosePorts(web: number): Promise<DemoPlan["ports"]> {
 }
 
 /** Deploys, registers and writes the files that the processes start from; the plan last, for then it is complete. */
-async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (line: string) => void) {
+async function prepare(
+  plan: DemoPlan,
+  factors: Uint8Array | undefined,
+  rpc: string,
+  directory: string,
+  say: (line: string) => void,
+) {
   const operator = await connectOperator(rpc, accounts.operator.key)
   const deployment = await deploy(operator, checkPlan(communityPlan, "the demo's plan"))
   const site = await openSite(operator, deployment, accounts.gateway.address)
@@ -151,10 +157,12 @@ async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (lin
   const { timestamp } = await operator.getBlock()
   await passOnChain(operator, Math.max(0, Math.ceil(Date.now() / 1000) - Number(timestamp)))
 
-  const write = (name: string, content: string) =>
+  const write = (name: string, content: string | Uint8Array) =>
     writeFileSync(join(directory, name), content, { mode: 0o600 })
   write("scenario.yaml", stringify(plan.scenario))
-  write("gateway.yaml", stringify(gatewayConfig(plan, deployment, site)))
+  const counting = factors && { emissionFactors: { file: "grid.csv" } }
+  write("gateway.yaml", stringify({ ...gatewayConfig(plan, deployment, site), ...counting }))
+  if (factors) write("grid.csv", factors)
   write("gateway.key", accounts.gateway.key)
   write("relay.key", accounts.relay.key)
   for (const meter of plan.scenario.meters)

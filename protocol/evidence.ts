@@ -12,6 +12,7 @@ import {
   rawBlock,
 } from "./block.ts"
 import { commitmentTo, seedBytes } from "./commitment.ts"
+import { factorsOut, factorsShape, fetchFactors, type NamedFactors } from "./factors-in-evidence.ts"
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "./hex.ts"
 import type { HouseholdRecord } from "./household-record.ts"
 import { isScheme, type Scheme } from "./meter.ts"
@@ -79,6 +80,8 @@ export interface Evidence {
   /** Root block of the batch before; null for the first. */
   previous: CID | null
   rules: Rules
+  /** The table by which the community counts the CO2 that it avoids, where it has one. */
+  factors?: NamedFactors
   /** Meters that measure generation alone: public. */
   meters: MeterReadings[]
   generation: GenerationRecord[]
@@ -191,6 +194,8 @@ export async function writeEvidence(
     for await (const chunk of readingChunks(meter)) readings.push(put(cborBlock(chunk.map(readingOut))))
     meters.push({ ...meterHead(meter), count: meter.count, readings })
   }
+  const factors = evidence.factors && factorsOut(evidence.factors)
+  if (factors?.block) put(factors.block)
   const root = cborBlock({
     format: formats[evidence.rules.version],
     chain: evidence.chainId,
@@ -201,6 +206,7 @@ export async function writeEvidence(
     time: evidence.time,
     previous: evidence.previous,
     rules: evidence.rules,
+    ...(factors && { factors: factors.entry }),
     meters,
     generation: slices(evidence.generation, rowsPerChunk).map((chunk) =>
       put(cborBlock(chunk.map(generationOut))),
@@ -269,6 +275,7 @@ export async function readEvidence(
     time: head.time,
     previous: head.previous,
     rules: head.rules,
+    ...("factors" in head && head.factors && { factors: await fetchFactors(head.factors, source) }),
     meters,
     generation: (await fetchRows(source, head.generation, generationShape)).map(generationIn),
     statements: (await fetchRows(source, head.statements, statementShapes[head.rules.version])).map(
@@ -548,6 +555,7 @@ const rootShape = z.discriminatedUnion("format", [
     format: z.literal(formats[2]),
     rules: z.strictObject({ ...rulesFields, version: z.literal(2), accounts: accountsShape.nullable() }),
     meters: z.array(z.strictObject({ ...openMeter, ...laterField })),
+    factors: factorsShape.exactOptional(),
     sealed: z.array(z.strictObject({ ...sealedFields, commitment: bytesOf(32) })),
   }),
 ])

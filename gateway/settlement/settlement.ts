@@ -287,6 +287,7 @@ export function createSettlement(options: SettlementOptions) {
       time,
       rules: { sharingKey: config.sharingKey, ...config.rules },
       accounts: config.accounts,
+      factors: config.emissionFactors,
       meters: config.meters,
       recipientsOf: (household) => {
         const own = config.households.find(({ address }) => address === household)?.recipient

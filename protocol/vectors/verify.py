@@ -20,6 +20,7 @@ import json
 import pathlib
 import re
 import sys
+import unicodedata
 from fractions import Fraction
 
 import cbor2
@@ -827,12 +828,75 @@ def commitment_to(household, records, seed):
     return tree_root(leaves) if leaves else bytes(32)
 
 
+def trimmed(text):
+    return text.strip(" \t\r")
+
+
+def name_of_table(text):
+    """What a table may be called by 8.9."""
+    refuse_unless(isinstance(text, str) and text == trimmed(text) and 1 <= len(text) <= 200, "a name")
+    refuse_unless(not any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in text), "a name")
+    return text
+
+
+def read_factors(table):
+    """What a table of emission factors says of itself, once all of it was found in its form, 8.9."""
+    refuse_unless(len(table) <= 1048576, "longer than a block")
+    try:
+        lines = table.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        raise Refused("not UTF-8")
+    about, last, begun, hours = {}, None, False, 0
+    for line in map(trimmed, lines):
+        said = re.match(r"#[ \t]*(grid|source|version):(.*)\Z", line, re.S)
+        if said:
+            refuse_unless(said[1] not in about, "said twice")
+            about[said[1]] = name_of_table(trimmed(said[2]))
+        elif line.startswith("#") or line == "":
+            continue
+        elif not begun:
+            refuse_unless(line == "hour,grams_per_kwh", "the head of the columns")
+            begun = True
+        else:
+            row = re.match(r"(\d{4}-\d\d-\d\d)T(\d\d):00(?::00)?(?:Z|([+-]\d\d):00),(\d{1,6})(?:\.(\d{1,3}))?\Z", line, re.A)
+            refuse_unless(row, "no hour and its grams")
+            hour, ahead = int(row[2]), int(row[3] or 0)
+            try:
+                day = datetime.date.fromisoformat(row[1]).toordinal()
+            except ValueError:
+                raise Refused("no day")
+            refuse_unless(row[1] >= "1970" and hour < 24 and abs(ahead) < 24, "no hour")
+            time = day * 24 + hour - ahead
+            refuse_unless(last is None or time > last, "not later than the one before")
+            refuse_unless(int(row[4]) * 1000 + int((row[5] or "").ljust(3, "0")) <= 3_000_000, "too many grams")
+            last, hours = time, hours + 1
+    refuse_unless(hours > 0 and set(about) == {"grid", "source", "version"}, "no hours, or nobody says whence")
+    return about
+
+
+def factors_of(factors, blocks):
+    """The table of emission factors that a batch names, 8.2 and 8.9."""
+    keys(factors, "grid", "source", "version", "sha256", "table")
+    said = {name: name_of_table(factors[name]) for name in ("grid", "source", "version")}
+    said["sha256"] = blob(factors["sha256"], 32)
+    table = None
+    if factors["table"] is not None:
+        table = fetch(blocks, link_of(factors["table"]), RAW)
+        refuse_unless(hashlib.sha256(table).digest() == factors["sha256"], "another table than is named")
+        about = read_factors(table)
+        refuse_unless(all(said[name] == about[name] for name in about), "another name than the table's")
+    return {**said, "table": None if table is None else "0x" + table.hex()}
+
+
 def read_evidence(cid, blocks, identities):
     """The content of a batch as the vectors write it, and the households whose part no identity opens."""
-    root = keys(
-        decode(fetch(blocks, cid, DAG_CBOR)),
+    root = decode(fetch(blocks, cid, DAG_CBOR))
+    counts = isinstance(root, dict) and "factors" in root
+    keys(
+        root,
         *("format", "chain", "oracle", "site", "number", "from", "time", "previous", "rules"),
         *("meters", "generation", "statements", "root", "sealed"),
+        *(["factors"] if counts and root.get("format") != "commonwatt/evidence/1" else []),
     )
     refuse_unless(root["format"] in ("commonwatt/evidence/1", "commonwatt/evidence/2"), "format")
     version = int(root["format"][-1])
@@ -916,6 +980,7 @@ def read_evidence(cid, blocks, identities):
         "time": count(root["time"]),
         "previous": None if root["previous"] is None else base32(link_of(root["previous"])),
         "rules": rules,
+        **({"factors": factors_of(root["factors"], blocks)} if counts else {}),
         "meters": meters,
         "generation": generation,
         "statements": statements,
@@ -1580,6 +1645,14 @@ def found_in_history(h, stated):
     for r in h["retired"]:
         sums[r["beneficiary"]] = sums.get(r["beneficiary"], 0) + int(r["wh"])
     standing = h["standing"]
+    held = {}
+    for t in h["transfers"]:
+        wh, nobody = int(t["wh"]), "0x" + "00" * 20
+        for account, change in ((t["from"], -wh), (t["to"], wh)):
+            if account != nobody:
+                held[account, t.get("id")] = held.get((account, t.get("id")), 0) + change
+                find("transfers", held[account, t.get("id")] < 0)
+    find("transfers", any(held.get((b["account"], b.get("id")), 0) != int(b["wh"]) for b in standing["balances"]))
     find("supply", int(standing["totalSupplyWh"]) != total - sum(retired.values()))
     find("retirements", retired != burned or standing["retirements"] != len(h["retired"]))
     find("retirements", [int(r["number"]) for r in h["retired"]] != list(range(1, len(h["retired"]) + 1)))
