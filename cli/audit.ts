@@ -85,13 +85,15 @@ Example, against a running demo (which prints the addresses):
         next: "There is audit, and audit explain. See --help.",
       })
     const explainer = action === "explain" ? createExplainer(questionOf(values)) : undefined
+    const evidence = optional(values, "evidence")
     const claimFile = optional(values, "claim")
     if (explainer && claimFile !== undefined)
       throw new PersonError("--claim is for audit alone, not for audit explain.")
+    if (evidence === undefined && claimFile !== undefined)
+      throw new PersonError("A claim cannot be checked without --evidence.")
     const credential = claimFile === undefined ? undefined : credentialIn(claimFile)
     const claimant = credential && createClaimant(periodOf(credential))
     const reader = explainer?.reader ?? claimant?.reader
-    const evidence = optional(values, "evidence")
     const key = optional(values, "key")
     const page = optional(values, "html")
     const rpc = required(values, "rpc", "the address of a node")
@@ -122,8 +124,7 @@ Example, against a running demo (which prints the addresses):
     }
     const proofs = optional(values, "proofs")
     if (proofs !== undefined) await writeProofs(proofs, report.twins)
-    if (credential && claimant) {
-      if (!source) throw new PersonError("A claim cannot be checked without --evidence.")
+    if (credential && claimant && source) {
       const tables = await fetchTables(report.emissionFactors, source)
       const checked = checkClaim(credential, report, claimant, tables)
       process.stderr.write(`${verdictOf(report)}\n`)
