@@ -63,7 +63,7 @@ function totals({ question, payments, intervals, auditOk, firstFinding }: Explan
 }
 
 function explainedPayment(explained: ExplainedPayment): string[] {
-  const { payment: p, statement, leaf, reading, restarts, batch, proposed } = explained
+  const { payment: p, statement, leaf, reading, key, restarts, batch, proposed } = explained
   if (p.toWh === p.fromWh && p.findings.length === 0)
     return [
       `Site ${p.site} batch ${p.number}, meter ${p.meterId}`,
@@ -100,6 +100,8 @@ function explainedPayment(explained: ExplainedPayment): string[] {
       `            bytes ${reading.bytes}`,
     )
   else if (statement) lines.push(`  reading   digest ${statement.reading}`)
+  if (key)
+    lines.push(`  key       ${key.publicKey}, which the registry gave the meter from ${moment(key.from)} on`)
   for (const { finalWh, firstWh, time } of restarts)
     lines.push(
       `  restart   ${moment(time)}: ended at ${finalWh} Wh, went on from ${firstWh} Wh; the difference is added`,

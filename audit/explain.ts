@@ -42,6 +42,8 @@ export interface ExplainedPayment {
   leaf: { index: number; hash: Hex; proof: Hex[] } | undefined
   /** The reading that the statement quotes; undefined where it is sealed, or in a batch that was not looked into. */
   reading: ShownReading | undefined
+  /** The key that was in force at the statement's time, and since when, where it is not the meter's first. */
+  key: { publicKey: Hex; from: number } | undefined
   /** Registered restarts between what the meter showed and what is counted. */
   restarts: { finalWh: bigint; firstWh: bigint; time: number }[]
   batch: BatchLine | undefined
@@ -130,9 +132,7 @@ interface Opened {
 }
 
 function extract(evidence: OpenedEvidence, checked: KeptBatch): Opened {
-  const doubts = new Map(
-    checked.doubtful.map((d) => [`${d.meterId} ${d.sequence}`, `${d.reason}: ${d.detail}`]),
-  )
+  const doubts = new Map(checked.doubtful.map((d) => [d.digest, `${d.reason}: ${d.detail}`]))
   const readings = new Map<Hex, ShownReading>()
   for (const { meterId, scheme, readings: list } of [
     ...evidence.meters,
@@ -148,7 +148,7 @@ function extract(evidence: OpenedEvidence, checked: KeptBatch): Opened {
         received,
         generatedWh: reading.generatedWh,
         digest,
-        doubt: doubts.get(`${meterId} ${reading.sequence}`),
+        doubt: doubts.get(digest),
         bytes: toHex(bytes),
       })
     }
@@ -297,6 +297,7 @@ function explainPayment(
     },
     reading:
       statement && [...opened.values()].flatMap(({ readings }) => readings.get(statement.reading) ?? [])[0],
+    key: keyAt(life, settled.toTime),
     restarts: (life?.restarts ?? [])
       .filter(({ time }) => time <= settled.toTime)
       .map(({ finalWh, firstWh, time }) => ({ finalWh, firstWh, time })),
@@ -311,6 +312,11 @@ function explainPayment(
       validAt: proposal.validAt,
     },
   }
+}
+
+function keyAt(life: MeterLife | undefined, time: number): ExplainedPayment["key"] {
+  const key = life?.keys.findLast(({ from }) => from <= time)
+  return key && { publicKey: key.publicKey, from: key.from }
 }
 
 /** The last reading that counts at or before a boundary, if it is younger than an interval: as `energy/` takes it. */

@@ -12,6 +12,7 @@ import { PersonError } from "../protocol/error.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
 import { newIdentity } from "../protocol/seal.ts"
 import { type Deployment, deploy, openPool, openSite, setLimits } from "../provisioning/deploy.ts"
+import { rotateKey } from "../provisioning/meter-keys.ts"
 import { registerMeters } from "../provisioning/meters.ts"
 import { connectOperator, type Operator } from "../provisioning/operator.ts"
 import { checkPlan } from "../provisioning/plan.ts"
@@ -26,10 +27,13 @@ import {
   gatewayConfig,
   householdOf,
   householdWords,
+  laterKeyFile,
+  laterSecretOf,
   operatorPassword,
   plainKeyFile,
   planDemo,
   registrations,
+  rotations,
   secretOf,
   validatorConfig,
 } from "./plan.ts"
@@ -90,7 +94,8 @@ export async function runDemo(
   const web = `http://127.0.0.1:${plan.ports.web}`
   const processes = new Processes(directory, say)
   try {
-    processes.startChain(plan.ports.chain)
+    // It begins with the first day: the registry takes no other key for a time that is over.
+    processes.startChain(plan.ports.chain, plan.start)
     await waitForChain(rpc, signal)
     const deployment = continued ? readDeployment(directory) : await prepare(plan, options.factors, rpc, directory, say)
     processes.keepRunning("simulator", ["sim", "--scenario", join(directory, "scenario.yaml")])
@@ -146,6 +151,11 @@ async function prepare(
   say(
     `Contracts deployed, ${plan.scenario.meters.length} meters of ${plan.scenario.homes.length} homes registered.`,
   )
+  for (const rotation of rotations(plan)) await rotateKey(operator, deployment, rotation.meterId, rotation)
+  for (const { meter, from } of plan.keyChanges)
+    say(`${meter} signs with another key from ${new Date(from * 1000).toISOString().slice(0, 16)}Z on.`)
+  const { timestamp } = await operator.getBlock()
+  await passOnChain(operator, Math.max(0, Math.ceil(Date.now() / 1000) - Number(timestamp)))
 
   const write = (name: string, content: string | Uint8Array) =>
     writeFileSync(join(directory, name), content, { mode: 0o600 })
@@ -161,6 +171,7 @@ async function prepare(
     write(`validator-${i + 1}.yaml`, stringify(validatorConfig(plan, deployment, site, i)))
     write(`validator-${i + 1}.key`, key)
   }
+  for (const { meter } of plan.keyChanges) write(laterKeyFile(meter), toHex(laterSecretOf(plan.seed, meter)))
   write("auditor.key", `${plan.auditor.identity}\n`)
   write("community.yaml", stringify(communityPlan))
   write("deployment.json", JSON.stringify(deployment))

@@ -578,10 +578,11 @@ function metersOf(
     }
     const assurance = modbus && !signsItself ? Assurance.gateway : Assurance.meter
     const keyFile = modbus?.keyFile === undefined ? {} : { keyFile: at(modbus.keyFile) }
+    const laterKeyFiles = modbus?.laterKeyFiles ? { laterKeyFiles: modbus.laterKeyFiles.map(at) } : {}
     return [
       {
         ...{ name, household, key, assurance, ratedW, startTime, startWh, restarts },
-        ...(modbus && profile && { modbus: { ...modbus, profile, ...keyFile } }),
+        ...(modbus && profile && { modbus: { ...modbus, profile, ...keyFile, ...laterKeyFiles } }),
       },
     ]
   })

@@ -264,6 +264,7 @@ function toCounted({ time, registers, counters, bytes }: StoredReading): Counted
 /** The readings that were taken, as often as they are gone through. */
 function readingsOf(journal: Journal, { meter, count, after, last }: Taken): MeterSource {
   const { meterId, scheme, publicKey } = meter.key
+  const laterKeys = journal.keys.later(meterId)
   const readings = {
     async *[Symbol.asyncIterator]() {
       for await (const { id, received, bytes } of storedAfter(journal, meterId, after)) {
@@ -272,7 +273,7 @@ function readingsOf(journal: Journal, { meter, count, after, last }: Taken): Met
       }
     },
   }
-  return { meterId, scheme, publicKey, count, readings }
+  return { meterId, scheme, publicKey, laterKeys, count, readings }
 }
 
 function sealedParts(

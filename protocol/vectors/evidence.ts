@@ -735,7 +735,7 @@ async function damagedFiles(small: Built): Promise<Damaged> {
 }
 
 /** Random numbers that come out the same each time: SHA-256 over a counter, for vectors and nothing else. */
-async function withFixedRandomness<T>(seed: string, work: () => Promise<T>): Promise<T> {
+export async function withFixedRandomness<T>(seed: string, work: () => Promise<T>): Promise<T> {
   let counter = 0
   const fill = (array: Uint8Array): Uint8Array => {
     for (let i = 0; i < array.length; i += 32)

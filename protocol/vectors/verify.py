@@ -721,11 +721,34 @@ def received(readings):
     return found
 
 
+def scheme_of(scheme):
+    known = scheme in (ED25519, ES256, 8, 136) or (is_count(scheme) and native(scheme))
+    refuse_unless(known and scheme < 256, "scheme")
+    return scheme
+
+
+def later_keys(rows_):
+    """A meter's keys after its first, 8.4."""
+    found, last = [], 0
+    for at, scheme, key in [row(one, 3) for one in listed(rows_)]:
+        refuse_unless(count(at) > last, "keys not in order")
+        found.append({"from": at, "scheme": scheme_of(scheme), "publicKey": blob(key, None)})
+        last = at
+    refuse_unless(found, "no later keys")
+    return found
+
+
 def meter_of(meter, readings):
-    known = meter["scheme"] in (ED25519, ES256, 8, 136) or (is_count(meter["scheme"]) and native(meter["scheme"]))
-    refuse_unless(known and meter["scheme"] < 256, "scheme")
-    head_ = {"meterId": blob(meter["meter"], 32), "scheme": meter["scheme"], "publicKey": blob(meter["key"], None)}
+    head_ = {"meterId": blob(meter["meter"], 32), "scheme": scheme_of(meter["scheme"]), "publicKey": blob(meter["key"], None)}
+    if "later" in meter:
+        head_["laterKeys"] = later_keys(meter["later"])
     return {**head_, "readings": received(readings)}
+
+
+def meter_keys(meter, version, *names):
+    """The entries of a meter: of form 2 it may have later keys."""
+    later = ["later"] if version == 2 and isinstance(meter, dict) and "later" in meter else []
+    return keys(meter, "meter", "scheme", "key", "readings", *names, *later)
 
 
 RECORD = ("generatedWh", "importedWh", "exportedWh", "givenWh", "receivedWh")
@@ -888,7 +911,7 @@ def read_evidence(cid, blocks, identities):
     refuse_unless(rules["intervalSeconds"] > 0, "interval")
     meters = []
     for meter in listed(root["meters"]):
-        keys(meter, "meter", "scheme", "key", "count", "readings")
+        meter_keys(meter, version, "count")
         readings = rows(blocks, listed(meter["readings"]))
         refuse_unless(len(readings) == meter["count"], "count")
         meters.append(meter_of(meter, readings))
@@ -913,7 +936,7 @@ def read_evidence(cid, blocks, identities):
             blob(inside["seed"], 32)
             committed = commitment_to(household, [record_of(r) for r in listed(inside["records"])], inside["seed"])
             refuse_unless("0x" + committed.hex() == commitment, "the commitment is to other records")
-        own = [keys(meter, "meter", "scheme", "key", "readings") for meter in listed(inside["meters"])]
+        own = [meter_keys(meter, version) for meter in listed(inside["meters"])]
         households.append(
             {
                 "household": household,
@@ -1312,6 +1335,58 @@ def verify_evidence(v, report):
         report.case("chains", c["name"], (links == [None] + c["roots"][:-1]) == c["holds"])
 
 
+def signed_with(keys_, data):
+    """Which of a meter's keys signed a reading, 3.3."""
+    signers = [n for n, k in enumerate(keys_) if reading_verifies(k["scheme"], unhex(k["publicKey"]), data)]
+    return signers[0] if signers else None
+
+
+def verify_later_keys(v, report):
+    keys_ = v["keys"]
+    for k in keys_:
+        check_key(k["scheme"], unhex(k["publicKey"]))
+    named = meter_id(keys_[0]["scheme"], unhex(keys_[0]["publicKey"])) == unhex(v["meter"]["meterId"])
+    report.case("meters", "its first key makes its meterId", named)
+
+    latest = (0, -1)
+    for c in v["readings"]:
+        data = unhex(c["bytes"])
+        signer = signed_with(keys_, data)
+        verdict = None
+        if signer is not None:
+            said = read_reading(data)[2]
+            in_force = max(n for n, k in enumerate(keys_) if k["from"] <= said["time"])
+            if signer < latest[0]:
+                verdict = "key-not-in-force"
+            elif (signer, said["sequence"]) <= latest:
+                verdict = "out-of-order"
+            elif signer != in_force:
+                verdict = "key-not-in-force"
+            else:
+                verdict, latest = "counts", (signer, said["sequence"])
+        report.case("readings", c["name"], (signer, verdict) == (c["key"], c["verdict"]))
+
+    for c in v["batches"]:
+        _, blocks = read_car(base64.b64decode(c["car"]))
+        content, _ = read_evidence(base32_cid(c["root"]), blocks, [v["identity"]["identity"]])
+        [meter] = content["meters"] + [m for h in content["households"] for m in h["meters"]]
+        later, registered = meter.get("laterKeys", []), c["registered"]
+        left = registered[len(later):]
+        same = later == registered[: len(later)] and not any(k["from"] <= content["time"] for k in left)
+        report.case("batches", c["name"], same == c["holds"])
+        if same:
+            own = [{"from": 0, **{name: meter[name] for name in ("scheme", "publicKey")}}, *later]
+            signed = all(signed_with(own, unhex(r["bytes"])) is not None for r in meter["readings"])
+            report.case("batches' readings", c["name"], signed)
+    for c in v["damaged"]:
+
+        def read():
+            _, blocks = read_car(base64.b64decode(c["car"]))
+            read_evidence(base32_cid(c["root"]), blocks, [v["identity"]["identity"]])
+
+        report.refused("damaged", c["name"], read)
+
+
 def verify_counters(v, report):
     for c in v["cases"]:
         register = Register(v["meter"], v["rules"], int(c["startWh"]), 0) if "startWh" in c else None
@@ -1603,6 +1678,7 @@ FILES = {
     "proposals": verify_proposals,
     "attestations": verify_attestations,
     "evidence": verify_evidence,
+    "later-keys": verify_later_keys,
     "counters": verify_counters,
     "sharing": verify_sharing,
     "audits": verify_audits,
