@@ -237,7 +237,8 @@ contract ImpactOracle is Proposals {
     }
 
     /// @notice Shows two different readings by one meter with one sequence number: the meter is suspended. Different is
-    /// what was signed, not the signature: some meters sign anew when they send again.
+    /// what was signed, not the signature: some meters sign anew when they send again. Only the present key counts: who
+    /// stole one that was replaced since could write such readings for ever.
     /// @param timeA The time of the first reading, which says which key it was signed with.
     function proveTwins(bytes32 meterId, uint64 timeA, bytes calldata a, uint64 timeB, bytes calldata b)
         external
@@ -245,7 +246,7 @@ contract ImpactOracle is Proposals {
         (Reading memory first,) = _verified(meterId, timeA, a);
         (Reading memory second,) = _verified(meterId, timeB, b);
         if (
-            first.sequence != second.sequence
+            first.sequence != second.sequence || !_isPresent(meterId, timeA) || !_isPresent(meterId, timeB)
                 || keccak256(a[:a.length - SIGNATURE]) == keccak256(b[:b.length - SIGNATURE])
         ) revert NotTwins();
         emit TwinReadings(meterId, first.sequence, keccak256(a), keccak256(b));
@@ -259,7 +260,7 @@ contract ImpactOracle is Proposals {
     function _punish(uint32 site, uint64 number, Head memory last, Fault fault, address to) private {
         _cancel(site, number, fault);
         if (address(issuance.oracle()) == address(this)) {
-            stakes.slashSite(site, uint256(_rules[last.rules].siteStake) * 1 gwei, to);
+            stakes.slashSite(site, number, uint256(_rules[last.rules].siteStake) * 1 gwei, to);
         }
     }
 
@@ -283,6 +284,11 @@ contract ImpactOracle is Proposals {
         shown = verifier.verify(reading, bytes32(registry.kidAt(meterId, time)), scheme, key);
         if (shown.time != time) revert ReadingDiffers(shown.time, 0, shown.clock);
         countedWh = int256(uint256(shown.generatedWh)) + registry.offsetAt(meterId, shown.time);
+    }
+
+    /// @dev Whether the key of that time is the one that the meter signs with now.
+    function _isPresent(bytes32 meterId, uint64 time) private view returns (bool) {
+        return registry.kidAt(meterId, time) == registry.kidAt(meterId, uint64(block.timestamp));
     }
 
     function _id(uint32 site, uint64 number, bytes32 leaf) private pure returns (bytes32) {

@@ -8,18 +8,9 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 import {IOracle, Issuance, Terms} from "./Issuance.sol";
 import {MeterRegistry} from "./MeterRegistry.sol";
 import {PolicyRegistry, Rules} from "./PolicyRegistry.sol";
-import {Proposal} from "./Proposal.sol";
+import {Proposal, ProposalStatus} from "./Proposal.sol";
 import {IStaked, Stakes} from "./Stakes.sol";
 import {ValidatorSet} from "./ValidatorSet.sol";
-
-/// None: not proposed, or no longer the head or the one before it. Pending: its challenge window is open, or a
-/// challenge is. Valid: it can be settled. Cancelled: it never can.
-enum ProposalStatus {
-    None,
-    Pending,
-    Valid,
-    Cancelled
-}
 
 /// Why a proposal was cancelled.
 enum Fault {
@@ -271,8 +262,8 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
 
     // ---------------------------------------------------------------- status
 
-    /// @dev Where nothing was proposed here yet, the predecessor's last number and time, as one that was cancelled: it
-    /// can be neither settled nor challenged here, and the next may follow at once.
+    /// @dev Where nothing was proposed here yet, the predecessor's last number and time, as one that was cancelled, and so
+    /// is the one before it: neither can be settled or challenged here, and the next may follow at once.
     function _head(uint32 site) internal view returns (Head memory last) {
         last = _heads[site];
         if (last.number == 0 && address(predecessor) != address(0)) {
@@ -280,6 +271,7 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
             // Both were 40 bits where they come from.
             // forge-lint: disable-next-line(unsafe-typecast)
             (last.number, last.time, last.cancelled) = (uint40(number), uint40(time), number != 0);
+            last.cancelledBefore = last.cancelled;
         }
     }
 

@@ -5,6 +5,8 @@ import {Reading} from "../IReadingVerifier.sol";
 import {ImpactOracle} from "../ImpactOracle.sol";
 import {Status} from "../Meter.sol";
 import {Proposals, ProposalStatus} from "../Proposals.sol";
+import {ES256} from "../PublicKey.sol";
+import {Signing} from "./Signing.sol";
 import {MeterStatement} from "../Statement.sol";
 import {Stakes} from "../Stakes.sol";
 import {Community} from "./Community.sol";
@@ -332,6 +334,29 @@ contract ChallengeTest is Community {
         bytes memory a = _reading(meterId, 7, TIME, START_WH + 100);
         bytes memory b = _reading(meterId, 7, TIME + 1, START_WH + 100);
         oracle.proveTwins(meterId, TIME, a, TIME + 1, b);
+        equal(uint256(registry.meter(meterId).status), uint256(Status.Suspended));
+    }
+
+    /// Who stole it can sign what he likes for the time when it held.
+    function test_a_key_that_was_replaced_never_suspends_its_meter() public {
+        uint64 from = TIME + 2;
+        bytes memory key = Signing.keyOf(ES256, 2);
+        bytes32 keyId = registry.keyIdOf(ES256, key);
+        bytes32 digest = registry.rotationDigest(meterId, keyId, from);
+        registry.rotate(
+            meterId, ES256, key, from, Signing.signed(ES256, 1, digest), Signing.signed(ES256, 2, digest)
+        );
+        vm.warp(from);
+        bytes memory a = _reading(meterId, 7, TIME, START_WH + 100);
+        bytes memory b = _reading(meterId, 7, TIME + 1, START_WH + 100);
+        bytes memory c = _reading(keyId, 7, from, START_WH + 100);
+        vm.expectRevert(ImpactOracle.NotTwins.selector);
+        oracle.proveTwins(meterId, TIME, a, TIME + 1, b);
+        vm.expectRevert(ImpactOracle.NotTwins.selector);
+        oracle.proveTwins(meterId, TIME, a, from, c);
+        vm.expectRevert(ImpactOracle.NotTwins.selector);
+        oracle.proveTwins(meterId, from, c, TIME, a);
+        oracle.proveTwins(meterId, from, c, from, _reading(keyId, 7, from, START_WH + 101));
         equal(uint256(registry.meter(meterId).status), uint256(Status.Suspended));
     }
 

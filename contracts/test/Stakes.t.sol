@@ -160,7 +160,7 @@ contract StakesTest is Community {
 
     function test_the_odd_wei_is_burned() public {
         vm.prank(address(oracle));
-        stakes.slashSite(site, 3, ANYONE);
+        stakes.slashSite(site, 1, 3, ANYONE);
         equal(stakes.owed(ANYONE), 1);
         equal(stakes.burned(), 2);
     }
@@ -203,7 +203,7 @@ contract StakesTest is Community {
         bytes memory refusal = abi.encodeWithSelector(Stakes.OnlyOracle.selector, stranger);
         vm.prank(stranger);
         vm.expectRevert(refusal);
-        stakes.slashSite(site, 1, stranger);
+        stakes.slashSite(site, 1, 1, stranger);
         vm.prank(stranger);
         vm.expectRevert(refusal);
         stakes.hold();

@@ -129,6 +129,23 @@ contract SuccessionTest is Community {
         oracle.settleable(site, 3);
     }
 
+    function test_a_successor_never_takes_what_was_proposed_before_it_for_valid() public {
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.warp(START + (i + 1) * 1 hours);
+            valid(only(statement(meterId, START_WH, uint64(block.timestamp))));
+        }
+        _inOffice(newOracle(oracle));
+        for (uint64 number = 1; number <= 4; ++number) {
+            (, ProposalStatus status,,,) = oracle.proposal(site, number);
+            bool known = number == 2 || number == 3;
+            equal(uint256(status), uint256(known ? ProposalStatus.Cancelled : ProposalStatus.None));
+            vm.expectRevert();
+            oracle.settleable(site, number);
+            vm.expectRevert();
+            oracle.verifyLeaf(site, number, 0, new bytes32[](0));
+        }
+    }
+
     function test_where_nothing_was_proposed_before_a_successor_begins_with_one() public {
         _inOffice(newOracle(oracle));
         (uint64 number,,, bool cancelled) = oracle.head(site);
