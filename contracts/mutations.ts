@@ -106,7 +106,7 @@ export const mutations: readonly Mutation[] = [
   ),
   issuance(
     "only active meters of the site",
-    "if (!meter.isActiveAt(site)) _refuse(meterId, site, meter);",
+    "if (!meter.isActiveAt(site)) _checkEnded(meterId, site, meter, s);",
     "",
     "Settle",
   ),
@@ -326,7 +326,7 @@ export const mutations: readonly Mutation[] = [
     "countedWh >= int256(uint256(s.generatedWh))\n        ) revert NotProven",
     "countedWh > int256(uint256(s.generatedWh))\n        ) revert NotProven",
   ),
-  oracle("twins have one number", "first.sequence != second.sequence\n                ||", ""),
+  oracle("twins have one number", "first.sequence != second.sequence ||", ""),
   oracle(
     "a reading signed anew is no twin",
     "keccak256(a[:a.length - SIGNATURE]) == keccak256(b[:b.length - SIGNATURE])",
@@ -408,7 +408,11 @@ export const mutations: readonly Mutation[] = [
   ),
   reputation("only validators gain", "_checkValidator(validator, p.validatorSet);", ""),
   reputation("only the set in force gains", "if (validatorSet == version) {", "if (version != 0) {"),
-  reputation("only what was slashed counts", "if (!_slashed[batch]) revert NotSlashed(p.site, p.number);", ""),
+  reputation(
+    "only what was slashed counts",
+    "if (!_slashed[batch]) revert NotSlashed(p.site, p.number);",
+    "",
+  ),
   reputation("a cancellation counts once", "_cancelledCounted[batch][validator] = true;", ""),
   reputation(
     "another root is another batch",
@@ -537,7 +541,11 @@ export const mutations: readonly Mutation[] = [
     "if (household == before) revert SameHousehold(meterId, household);\n        _checkPaidUntil(meterId, time);",
     "if (household == before) revert SameHousehold(meterId, household);",
   ),
-  registry("a suspended meter does not end", "if (from != Status.Active) revert NotInService(meterId, from);", ""),
+  registry(
+    "a suspended meter does not end",
+    "if (from != Status.Active) revert NotInService(meterId, from);",
+    "",
+  ),
   registry(
     "a known meter is not registered again",
     "if (_meters[meterId].status != Status.None) revert MeterAlreadyRegistered(meterId);",
