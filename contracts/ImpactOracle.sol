@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {Ceiling} from "./Ceiling.sol";
+import {Head} from "./Head.sol";
 import {IReadingVerifier, Reading} from "./IReadingVerifier.sol";
 import {Issuance} from "./Issuance.sol";
 import {Meter, Start, Status} from "./MeterRegistry.sol";
@@ -106,14 +107,14 @@ contract ImpactOracle is Proposals {
         external
         payable
     {
-        Head memory last = _pending(site, number);
-        if (block.timestamp >= last.validAt) revert WindowOver(site, number, last.validAt);
+        Head last = _pending(site, number);
+        if (block.timestamp >= last.validAt()) revert WindowOver(site, number, last.validAt());
         bytes32 leaf = _leaf(site, number, s, proof);
         // What a meter's maker signs in a format of its own cannot be read on chain. Unknown meters (scheme zero) may
         // be asked for; nobody will answer.
         (uint8 scheme,) = registry.keyAt(s.meterId, s.time);
         if (scheme > ES256) revert NotAnswerable(s.meterId, scheme);
-        Rules memory r = _rules[last.rules];
+        Rules memory r = _rules[last.rules()];
         if (msg.value != uint256(r.bond) * 1 gwei) revert WrongBond(msg.value, uint256(r.bond) * 1 gwei);
         bytes32 id = _id(site, number, leaf);
         if (_challenges[id].challenger != address(0)) revert AlreadyChallenged(site, number, leaf);
@@ -121,7 +122,7 @@ contract ImpactOracle is Proposals {
         // forge-lint: disable-next-line(unsafe-typecast)
         uint40 deadline = uint40(block.timestamp + r.answerTime);
         _challenges[id] = Challenge({challenger: msg.sender, deadline: deadline, bond: r.bond});
-        _heads[site].open = last.open + 1;
+        _heads[site] = last.withOpen(last.open() + 1);
         stakes.hold{value: msg.value}();
         emit Challenged(site, number, leaf, s, msg.sender, deadline);
     }
@@ -132,7 +133,7 @@ contract ImpactOracle is Proposals {
     function answer(uint32 site, uint64 number, MeterStatement calldata s, bytes calldata reading) external {
         bytes32 leaf = Statement.leaf(s);
         Challenge memory asked = _openChallenge(site, number, leaf);
-        Head memory last = _pending(site, number);
+        Head last = _pending(site, number);
         if (block.timestamp >= asked.deadline) revert TooLate(asked.deadline);
         bytes32 digest_ = keccak256(reading);
         if (digest_ != s.reading) revert WrongReading(digest_, s.reading);
@@ -143,7 +144,7 @@ contract ImpactOracle is Proposals {
         ) revert ReadingDiffers(shown.time, countedWh, shown.clock);
 
         delete _challenges[_id(site, number, leaf)];
-        _heads[site].open = last.open - 1;
+        _heads[site] = last.withOpen(last.open() - 1);
         stakes.owe(msg.sender, uint256(asked.bond) * 1 gwei);
         emit Answered(site, number, leaf, msg.sender);
     }
@@ -152,10 +153,10 @@ contract ImpactOracle is Proposals {
     /// challenger has the bond back and half of that. Anyone may say so.
     function cancelUnanswered(uint32 site, uint64 number, bytes32 leaf) external {
         Challenge memory asked = _openChallenge(site, number, leaf);
-        Head memory last = _pending(site, number);
+        Head last = _pending(site, number);
         if (block.timestamp < asked.deadline) revert StillTime(asked.deadline);
         delete _challenges[_id(site, number, leaf)];
-        _heads[site].open = last.open - 1;
+        _heads[site] = last.withOpen(last.open() - 1);
         stakes.owe(asked.challenger, uint256(asked.bond) * 1 gwei);
         _punish(site, number, last, Fault.Unanswered, asked.challenger);
     }
@@ -163,9 +164,9 @@ contract ImpactOracle is Proposals {
     /// @notice Gives a challenger the bond back whose proposal was cancelled for another reason. Anyone may say so.
     function refund(uint32 site, uint64 number, bytes32 leaf) external {
         Challenge memory asked = _openChallenge(site, number, leaf);
-        Head memory last = _heads[site];
+        Head last = _heads[site];
         // No site proposes while a challenge is open, unless the proposal was cancelled.
-        if (number == last.number && !last.cancelled) revert StillStanding(site, number);
+        if (number == last.number() && !last.cancelled()) revert StillStanding(site, number);
         delete _challenges[_id(site, number, leaf)];
         stakes.owe(asked.challenger, uint256(asked.bond) * 1 gwei);
         emit Refunded(site, number, leaf, asked.challenger);
@@ -181,10 +182,10 @@ contract ImpactOracle is Proposals {
         MeterStatement calldata s,
         bytes32[] calldata proof
     ) external {
-        Head memory last = _pending(site, number);
+        Head last = _pending(site, number);
         _leaf(site, number, s, proof);
         // Before a meter's start, and for one that is not registered, there is no site.
-        if (s.time <= last.time && registry.siteAt(s.meterId, s.time) == site) revert NotProven();
+        if (s.time <= last.time() && registry.siteAt(s.meterId, s.time) == site) revert NotProven();
         _punish(site, number, last, Fault.NotRegistered, msg.sender);
     }
 
@@ -198,10 +199,10 @@ contract ImpactOracle is Proposals {
         MeterStatement calldata s,
         bytes32[] calldata proof
     ) external {
-        Head memory last = _pending(site, number);
+        Head last = _pending(site, number);
         _leaf(site, number, s, proof);
         Start memory start = registry.start(s.meterId);
-        Rules memory r = _rules[last.rules];
+        Rules memory r = _rules[last.rules()];
         uint16 headroom = r.headroom > r.gatewayHeadroom ? r.headroom : r.gatewayHeadroom;
         // What is earlier than its start is not this proof's.
         if (start.time == 0 || s.time < start.time) revert NotProven();
@@ -257,10 +258,10 @@ contract ImpactOracle is Proposals {
 
     /// @dev The stake that the rules of the proposal wanted is lost. Once this oracle was succeeded its proposals can
     /// mint nothing, and nobody loses a stake for them.
-    function _punish(uint32 site, uint64 number, Head memory last, Fault fault, address to) private {
+    function _punish(uint32 site, uint64 number, Head last, Fault fault, address to) private {
         _cancel(site, number, fault);
         if (address(issuance.oracle()) == address(this)) {
-            stakes.slashSite(site, number, uint256(_rules[last.rules].siteStake) * 1 gwei, to);
+            stakes.slashSite(site, number, uint256(_rules[last.rules()].siteStake) * 1 gwei, to);
         }
     }
 

@@ -23,6 +23,7 @@ const issuance = of("Issuance.sol", "Lies")
 const statement = of("Statement.sol", "Multiproof")
 const token = of("GreenToken.sol", "GreenToken")
 const proposals = of("Proposals.sol", "Propose")
+const head = of("Head.sol", "Head")
 const oracle = of("ImpactOracle.sol", "Challenge")
 const stakes = of("Stakes.sol", "Stakes")
 const reputation = of("Stakes.sol", "Reputation")
@@ -175,30 +176,26 @@ export const mutations: readonly Mutation[] = [
 
   proposals(
     "the number is the last plus one",
-    "if (p.number != last.number + 1) revert",
-    "if (p.number <= last.number) revert",
+    "if (number != last.number() + 1) revert",
+    "if (number <= last.number()) revert",
   ),
   proposals(
     "the time is later than the last",
-    "if (p.time <= last.time) revert",
-    "if (p.time < last.time) revert",
+    "if (time <= last.time()) revert",
+    "if (time < last.time()) revert",
   ),
   proposals(
     "the time is not in the future",
-    "if (p.time > block.timestamp) revert",
-    "if (p.time > block.timestamp + 1) revert",
+    "if (time > block.timestamp) revert",
+    "if (time > block.timestamp + 1) revert",
   ),
   proposals(
     "one pending at a time",
-    "if (_isPending(last)) revert ProposalPending(p.site",
-    "if (last.open != 0) revert ProposalPending(p.site",
+    "if (_isPending(last)) revert ProposalPending(site, last.number()",
+    "if (last.open() != 0) revert ProposalPending(site, last.number()",
   ),
-  proposals("no proposal without a stake", "if (!last.staked) revert NoStake(p.site);", "", "Stakes"),
-  proposals(
-    "the threshold",
-    "if (given < current.threshold) revert",
-    "if (given + 1 < current.threshold) revert",
-  ),
+  proposals("no proposal without a stake", "if (!last.staked()) revert NoStake(site);", "", "Stakes"),
+  proposals("the threshold", "if (given < threshold) revert", "if (given + 1 < threshold) revert"),
   proposals(
     "each signer is who is named",
     "if (signer != validator) revert BadSignature(i, validator);",
@@ -212,39 +209,28 @@ export const mutations: readonly Mutation[] = [
   ),
   proposals(
     "the digest covers the evidence",
-    "p.evidence,\n                    p.time,",
-    "p.root,\n                    p.time,",
+    "calldatacopy(add(free, 0x20), p, 0xe0)",
+    "calldatacopy(add(free, 0x20), p, 0xe0)\n            mstore(add(free, 0x80), 0)",
   ),
   proposals(
     "an open challenge holds a proposal back",
-    "(block.timestamp < last.validAt || last.open != 0)",
-    "(block.timestamp < last.validAt)",
+    "(block.timestamp < last.validAt() || last.open() != 0)",
+    "(block.timestamp < last.validAt())",
     "Challenge",
   ),
-  proposals(
-    "a proposal keeps its rules",
-    "rulesBefore: last.rules,",
-    "rulesBefore: current.rules,",
-    "Settle",
-  ),
-  proposals(
-    "a cancelled one stays so",
-    "cancelledBefore: last.cancelled,",
-    "cancelledBefore: false,",
-    "Settle",
-  ),
+  head("a proposal keeps its rules", "(word & RULES) << 16", "rules_ << 176"),
+  head("a cancelled one stays so", "| (word & CANCELLED) << 8", ""),
+  head("a time stays the one before's", "(word & TIME) << 40", "word & TIME"),
+  head("a head keeps nothing that it should not", "word & ~STAKED", "word", "Stakes"),
+  head("a count replaces the one before", "Head.unwrap(head) & ~OPEN |", "Head.unwrap(head) |"),
   proposals(
     "numbers go on from the predecessor's",
-    "(last.number, last.time, last.cancelled) = (uint40(number), uint40(time), number != 0);",
-    "(last.number, last.time, last.cancelled) = (0, uint40(time), false);",
-    "Succession",
-  ),
-  proposals(
-    "nothing before a successor is valid",
-    "last.cancelledBefore = last.cancelled;",
+    "if (number != 0) last = last.inherited(uint40(number), uint40(time));",
     "",
     "Succession",
   ),
+  head("nothing before a successor is valid", "| CANCELLED | CANCELLED_BEFORE", "| CANCELLED", "Succession"),
+  head("nor is its last", "| CANCELLED | CANCELLED_BEFORE", "| CANCELLED_BEFORE", "Succession"),
   proposals(
     "validators have their stake",
     "if (stake < wanted) revert ValidatorStakeTooLow",
@@ -265,8 +251,8 @@ export const mutations: readonly Mutation[] = [
 
   oracle(
     "no challenge after the window",
-    "if (block.timestamp >= last.validAt) revert WindowOver",
-    "if (block.timestamp > last.validAt) revert WindowOver",
+    "if (block.timestamp >= last.validAt()) revert WindowOver",
+    "if (block.timestamp > last.validAt()) revert WindowOver",
   ),
   oracle(
     "exactly the bond",
@@ -278,7 +264,7 @@ export const mutations: readonly Mutation[] = [
     "if (_challenges[id].challenger != address(0)) revert AlreadyChallenged(site, number, leaf);",
     "",
   ),
-  oracle("a challenge counts", "_heads[site].open = last.open + 1;", ""),
+  oracle("a challenge counts", "_heads[site] = last.withOpen(last.open() + 1);", ""),
   oracle(
     "the answer has a deadline",
     "if (block.timestamp >= asked.deadline) revert TooLate",
@@ -301,13 +287,13 @@ export const mutations: readonly Mutation[] = [
   ),
   oracle(
     "a challenge is answered once",
-    "        delete _challenges[_id(site, number, leaf)];\n        _heads[site].open = last.open - 1;\n        stakes.owe(msg.sender",
-    "        _heads[site].open = last.open - 1;\n        stakes.owe(msg.sender",
+    "        delete _challenges[_id(site, number, leaf)];\n        _heads[site] = last.withOpen(last.open() - 1);\n        stakes.owe(msg.sender",
+    "        _heads[site] = last.withOpen(last.open() - 1);\n        stakes.owe(msg.sender",
   ),
   oracle("time is given", "if (block.timestamp < asked.deadline) revert StillTime(asked.deadline);", ""),
   oracle(
     "no refund while a proposal stands",
-    "if (number == last.number && !last.cancelled) revert StillStanding(site, number);",
+    "if (number == last.number() && !last.cancelled()) revert StillStanding(site, number);",
     "",
   ),
   oracle(
