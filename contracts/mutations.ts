@@ -168,7 +168,12 @@ export const mutations: readonly Mutation[] = [
   statement("the leaf is hashed twice", "mstore(leafAt, keccak256(0, 0x20))", "mstore(leafAt, mload(0))"),
 
   token("only the issuance mints", "if (msg.sender != issuance) revert OnlyIssuance(msg.sender);", ""),
-  token("only a retirement burns", "if (msg.sender != retirements) revert OnlyRetirements(msg.sender);", ""),
+  token(
+    "only a retirement burns",
+    "if (msg.sender != retirements) revert OnlyRetirements(msg.sender);",
+    "",
+    "Retirements",
+  ),
   token("the supply counts what is minted", "supply := add(supply, value)", ""),
   token("a balance grows", "sstore(balance_, add(sload(balance_), value))", "sstore(balance_, value)"),
   token("nothing to nobody", "if (toNobody) revert ERC20InvalidReceiver(address(0));", ""),

@@ -17,7 +17,7 @@ contract SuccessionTest is Community {
         issuance.announceSuccessor(heir);
         uint64 from = issuance.successionAt();
         equal(from, block.timestamp + issuance.EXIT_WINDOW());
-        vm.warp(block.timestamp + within(wait, 0, issuance.EXIT_WINDOW() - 1));
+        vm.warp(block.timestamp + upTo(wait, issuance.EXIT_WINDOW() - 1));
         vm.expectRevert(abi.encodeWithSelector(Issuance.SuccessionNotYet.selector, from));
         issuance.succeed();
         equal(address(issuance.oracle()), address(oracle));
