@@ -33,6 +33,7 @@ export function reportAsText(report: AuditReport): string {
         ]
       : []),
     ...doubts(report),
+    ...signatures(report),
     `Minted ${report.mintedWh} Wh${report.certificatesWh > 0n ? ` (${report.certificatesWh} Wh of it as certificates)` : ""}, accounted for by the meters' signatures ${report.auditedWh} Wh. Retired ${report.retiredWh} Wh.`,
     ...report.pools.map(
       ({ pool, accounts, heldWh, owed, debts }) =>
@@ -58,6 +59,14 @@ function doubts({ challenges, cancelled, slashed }: AuditReport): string[] {
       .slice(0, mostFindings)
       .map(({ where, why }) => `Cancelled, and nothing minted by it: ${where}: ${why}.`),
   ]
+}
+
+/** A line for each validator. */
+function signatures({ validators }: AuditReport): string[] {
+  return validators.map(
+    ({ validator, asked, signed, cancelled }) =>
+      `Validator ${validator}: its signature is on ${signed} of ${asked} proposals, ${cancelled} of them cancelled for a false statement.`,
+  )
 }
 
 function summary(title: string, reasons: readonly string[]): string[] {
