@@ -63,13 +63,17 @@ function copy(test: string): string {
   return root
 }
 
-/** The first test that fails; undefined where all pass. */
+/** The first test that fails; undefined where all pass, with few tries of what is fuzzed and with many. */
 function caughtBy(root: string): string | undefined {
+  return firstFailing(root, 16) ?? firstFailing(root, 256)
+}
+
+function firstFailing(root: string, fuzzRuns: number): string | undefined {
   const run = spawnSync(resolve("node_modules/.bin/forge"), ["test", "--json", "--fail-fast"], {
     cwd: root,
     encoding: "utf8",
     maxBuffer: 2 ** 28,
-    env: { ...process.env, FOUNDRY_FUZZ_RUNS: "64" },
+    env: { ...process.env, FOUNDRY_FUZZ_RUNS: String(fuzzRuns) },
   })
   const json = run.stdout.slice(run.stdout.indexOf("{"))
   if (!json.startsWith("{")) throw new Error(`does not compile:\n${run.stdout}${run.stderr}`)
@@ -84,7 +88,7 @@ function caughtBy(root: string): string | undefined {
 /** The copy for a test, in which it passes: what fails anyway catches nothing. */
 function copyThatPasses(test: string): string {
   const root = copy(test)
-  const failing = caughtBy(root)
+  const failing = firstFailing(root, 16)
   if (failing) throw new Error(`${test}.t.sol fails with nothing broken: ${failing}`)
   return root
 }
