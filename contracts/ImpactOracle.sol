@@ -74,7 +74,7 @@ contract ImpactOracle is Proposals {
     error TooLate(uint64 deadline);
     error StillTime(uint64 deadline);
     error WrongReading(bytes32 digest, bytes32 stated);
-    error ReadingDiffers(uint64 time, int256 countedWh, uint8 clock);
+    error ReadingDiffers(uint64 time, uint64 generatedWh, uint8 clock);
     error StillStanding(uint32 site, uint64 number);
 
     error NotProven();
@@ -137,11 +137,11 @@ contract ImpactOracle is Proposals {
         if (block.timestamp >= asked.deadline) revert TooLate(asked.deadline);
         bytes32 digest_ = keccak256(reading);
         if (digest_ != s.reading) revert WrongReading(digest_, s.reading);
-        (Reading memory shown, int256 countedWh) = _verified(s.meterId, s.time, reading);
+        Reading memory shown = _verified(s.meterId, s.time, reading);
         if (
-            shown.time != s.time || !shown.hasGenerated || countedWh != int256(uint256(s.generatedWh))
-                || shown.clock != SYNCHRONISED
-        ) revert ReadingDiffers(shown.time, countedWh, shown.clock);
+            !shown.hasGenerated || shown.clock != SYNCHRONISED
+                || !_counts(s.meterId, shown, last.time(), s.generatedWh)
+        ) revert ReadingDiffers(shown.time, shown.generatedWh, shown.clock);
 
         delete _challenges[_id(site, number, leaf)];
         _heads[site] = last.withOpen(last.open() - 1);
@@ -222,16 +222,16 @@ contract ImpactOracle is Proposals {
         uint64 readAt,
         bytes calldata reading
     ) external {
-        _pending(site, number);
+        Head last = _pending(site, number);
         _leaf(site, number, s, proof);
         Meter memory meter = registry.meter(s.meterId);
         if (meter.status != Status.Active && meter.status != Status.Ended) {
             revert MeterNotActive(s.meterId, meter.status);
         }
-        (Reading memory shown, int256 countedWh) = _verified(s.meterId, readAt, reading);
+        Reading memory shown = _verified(s.meterId, readAt, reading);
         if (
             shown.time <= s.time || shown.time > block.timestamp || shown.clock != SYNCHRONISED
-                || !shown.hasGenerated || countedWh >= int256(uint256(s.generatedWh))
+                || !shown.hasGenerated || !_countsBelow(s.meterId, shown, last.time(), s.generatedWh)
         ) revert NotProven();
         _cancel(site, number, Fault.RegisterFell);
         registry.suspend(s.meterId);
@@ -244,8 +244,8 @@ contract ImpactOracle is Proposals {
     function proveTwins(bytes32 meterId, uint64 timeA, bytes calldata a, uint64 timeB, bytes calldata b)
         external
     {
-        (Reading memory first,) = _verified(meterId, timeA, a);
-        (Reading memory second,) = _verified(meterId, timeB, b);
+        Reading memory first = _verified(meterId, timeA, a);
+        Reading memory second = _verified(meterId, timeB, b);
         if (
             first.sequence != second.sequence || !_isPresent(meterId, timeA) || !_isPresent(meterId, timeB)
                 || keccak256(a[:a.length - SIGNATURE]) == keccak256(b[:b.length - SIGNATURE])
@@ -274,17 +274,43 @@ contract ImpactOracle is Proposals {
         if (!_isIn(site, number, leaf, proof)) revert NotInProposal(site, number, leaf);
     }
 
-    /// @dev A reading that the meter signed with the key that it had at `time`, and its counted register.
+    /// @dev A reading that the meter signed with the key that it had at `time`.
     function _verified(bytes32 meterId, uint64 time, bytes calldata reading)
         private
         view
-        returns (Reading memory shown, int256 countedWh)
+        returns (Reading memory shown)
     {
         (uint8 scheme, bytes32[2] memory key) = registry.keyAt(meterId, time);
         if (scheme != ED25519 && scheme != ES256) revert NotAnswerable(meterId, scheme);
         shown = verifier.verify(reading, bytes32(registry.kidAt(meterId, time)), scheme, key);
-        if (shown.time != time) revert ReadingDiffers(shown.time, 0, shown.clock);
-        countedWh = int256(uint256(shown.generatedWh)) + registry.offsetAt(meterId, shown.time);
+        if (shown.time != time) revert ReadingDiffers(shown.time, shown.generatedWh, shown.clock);
+    }
+
+    /// @dev Whether a reading says this counted register, by what the registry knew at any moment since the snapshot: an
+    /// operator who takes in a restart of the past must not make false, and cost a site its stake, what was true.
+    function _counts(bytes32 meterId, Reading memory shown, uint64 snapshot, uint64 wh)
+        private
+        view
+        returns (bool)
+    {
+        int256[] memory offsets = registry.offsetsAt(meterId, shown.time, snapshot);
+        for (uint256 i = 0; i < offsets.length; ++i) {
+            if (int256(uint256(shown.generatedWh)) + offsets[i] == int256(uint256(wh))) return true;
+        }
+        return false;
+    }
+
+    /// @dev Whether it says less, by all that the registry knew since then.
+    function _countsBelow(bytes32 meterId, Reading memory shown, uint64 snapshot, uint64 wh)
+        private
+        view
+        returns (bool)
+    {
+        int256[] memory offsets = registry.offsetsAt(meterId, shown.time, snapshot);
+        for (uint256 i = 0; i < offsets.length; ++i) {
+            if (int256(uint256(shown.generatedWh)) + offsets[i] >= int256(uint256(wh))) return false;
+        }
+        return true;
     }
 
     /// @dev Whether the key of that time is the one that the meter signs with now.

@@ -39,6 +39,7 @@ const sha512 = of("Sha512.sol", "Sha512")
 const reading = of("SignedReading.sol", "Reading")
 const verifier = of("ReadingVerifier.sol", "Reading")
 const registry = of("MeterRegistry.sol", "MeterLife")
+const history = of("History.sol", "Challenge")
 const keys = of("MeterKeys.sol", "MeterKeys")
 
 export const mutations: readonly Mutation[] = [
@@ -282,13 +283,13 @@ export const mutations: readonly Mutation[] = [
   ),
   oracle(
     "the answer says the leaf's register",
-    "countedWh != int256(uint256(s.generatedWh))\n                ||",
-    "countedWh < 0\n                ||",
+    "\n                || !_counts(s.meterId, shown, last.time(), s.generatedWh)",
+    "",
   ),
   oracle(
     "the answer's clock is synchronised",
-    "|| shown.clock != SYNCHRONISED\n        ) revert ReadingDiffers",
-    "\n        ) revert ReadingDiffers",
+    "!shown.hasGenerated || shown.clock != SYNCHRONISED\n                || !_counts",
+    "!shown.hasGenerated || !_counts",
   ),
   oracle(
     "a challenge is answered once",
@@ -314,8 +315,8 @@ export const mutations: readonly Mutation[] = [
   ),
   oracle(
     "an equal register has not fallen",
-    "countedWh >= int256(uint256(s.generatedWh))\n        ) revert NotProven",
-    "countedWh > int256(uint256(s.generatedWh))\n        ) revert NotProven",
+    "offsets[i] >= int256(uint256(wh))) return false;",
+    "offsets[i] > int256(uint256(wh))) return false;",
   ),
   oracle("twins have one number", "first.sequence != second.sequence ||", ""),
   oracle(
@@ -555,6 +556,16 @@ export const mutations: readonly Mutation[] = [
     "if (_ownerOf(tokenId) != address(0)) revert Soulbound();",
     "",
     "MeterRegistry",
+  ),
+  history(
+    "a restart of the past makes nothing false",
+    "while (n != 0 && history[n - 1].since >= moment) --n;",
+    "",
+  ),
+  history(
+    "what was known at the snapshot is not forgotten",
+    "while (n != 0 && history[n - 1].since >= moment) --n;",
+    "n = 0;",
   ),
   keys(
     "a stolen key never outruns a recovery",

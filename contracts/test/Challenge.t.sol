@@ -121,11 +121,36 @@ contract ChallengeTest is Community {
         s.reading = keccak256(reading);
         _propose(s, 1);
         _challenge(s);
-        vm.mockCall(
-            address(registry),
-            abi.encodeCall(registry.offsetAt, (meterId, TIME)),
-            abi.encode(int256(uint256(START_WH + 40)))
-        );
+        registry.restart(meterId, START_WH + 40, 0, TIME - 1);
+        oracle.answer(site, 1, s, reading);
+    }
+
+    /// An operator of another site, who would have half of the stake.
+    function test_a_restart_of_the_past_never_makes_an_honest_leaf_false(uint64 finalWh, uint64 firstWh)
+        public
+    {
+        finalWh = uint64(within(finalWh, 0, 2 * START_WH));
+        firstWh = uint64(within(firstWh, 0, 2 * START_WH));
+        MeterStatement memory s = _proposedHonestly();
+        _challenge(s);
+        registry.restart(meterId, finalWh, firstWh, TIME);
+        vm.warp(TIME + 1);
+        bytes memory later = _reading(meterId, 8, TIME + 1, START_WH + 100);
+        vm.expectRevert(ImpactOracle.NotProven.selector);
+        oracle.proveRegisterFell(site, 1, s, new bytes32[](0), TIME + 1, later);
+        oracle.answer(site, 1, s, _reading(meterId, 7, TIME, START_WH + 100));
+    }
+
+    function test_a_restart_that_was_known_at_the_snapshot_always_counts() public {
+        vm.warp(TIME - 1);
+        registry.restart(meterId, START_WH + 40, 0, TIME - 1);
+        vm.warp(TIME);
+        MeterStatement memory s = statement(meterId, START_WH + 100, TIME);
+        bytes memory reading = _reading(meterId, 7, TIME, START_WH + 100);
+        s.reading = keccak256(reading);
+        _propose(s, 1);
+        _challenge(s);
+        vm.expectPartialRevert(ImpactOracle.ReadingDiffers.selector);
         oracle.answer(site, 1, s, reading);
     }
 
