@@ -296,6 +296,16 @@ export const mutations: readonly Mutation[] = [
     "        delete _challenges[_id(site, number, leaf)];\n        _heads[site] = last.withOpen(last.open() - 1);\n        stakes.owe(msg.sender",
     "        _heads[site] = last.withOpen(last.open() - 1);\n        stakes.owe(msg.sender",
   ),
+  oracle(
+    "a challenge is lost once",
+    "        delete _challenges[_id(site, number, leaf)];\n        _heads[site] = last.withOpen(last.open() - 1);\n        stakes.owe(asked.challenger",
+    "        _heads[site] = last.withOpen(last.open() - 1);\n        stakes.owe(asked.challenger",
+  ),
+  oracle(
+    "a bond is refunded once",
+    "        delete _challenges[_id(site, number, leaf)];\n        stakes.owe(asked.challenger",
+    "        stakes.owe(asked.challenger",
+  ),
   oracle("time is given", "if (block.timestamp < asked.deadline) revert StillTime(asked.deadline);", ""),
   oracle(
     "no refund while a proposal stands",

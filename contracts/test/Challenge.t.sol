@@ -154,6 +154,34 @@ contract ChallengeTest is Community {
         oracle.answer(site, 1, s, reading);
     }
 
+    function test_a_bond_is_paid_once_while_another_is_held() public {
+        (MeterStatement memory s,) = _proposedTwo();
+        bytes memory reading = _reading(meterId, 7, TIME, START_WH + 100);
+        s.reading = keccak256(reading);
+        MeterStatement memory other = _batch[1];
+        delete _batch;
+        _batch.push(s);
+        _batch.push(other);
+        oracle.cancel(site, 1);
+        vm.warp(TIME + 1);
+        propose(next(Tree.root(_batch)));
+        bytes32 leaf = _challengeOf(2, s, 1);
+        bytes32 another = _challengeOf(2, other, 2);
+        bytes memory answered = abi.encodeWithSelector(ImpactOracle.NoChallenge.selector, site, 2, leaf);
+        oracle.answer(site, 2, s, reading);
+        vm.expectRevert(answered);
+        oracle.answer(site, 2, s, reading);
+        equal(stakes.held(), BOND);
+        vm.warp(block.timestamp + ANSWER_TIME);
+        vm.expectRevert(answered);
+        oracle.cancelUnanswered(site, 2, leaf);
+        oracle.cancelUnanswered(site, 2, another);
+        vm.expectRevert(abi.encodeWithSelector(ImpactOracle.NoChallenge.selector, site, 2, another));
+        oracle.refund(site, 2, another);
+        equal(stakes.held(), 0);
+        equal(stakes.owed(CHALLENGER), BOND + SITE_STAKE / 2);
+    }
+
     // ---------------------------------------------------------------- unanswered
 
     function test_an_unanswered_challenge_cancels_burns_half_the_stake_and_pays_half_of_it() public {
@@ -171,7 +199,7 @@ contract ChallengeTest is Community {
     function test_the_answer_time_ends_for_the_answer_when_it_begins_for_the_cancelling(uint256 wait) public {
         MeterStatement memory s = _proposedHonestly();
         bytes32 leaf = _challenge(s);
-        vm.warp(TIME + within(wait, 0, 2 * ANSWER_TIME));
+        vm.warp(TIME + (wait % 2 == 0 ? ANSWER_TIME : within(wait, 0, 2 * ANSWER_TIME)));
         bool late = block.timestamp >= TIME + ANSWER_TIME;
         if (late) {
             vm.expectRevert(abi.encodeWithSelector(ImpactOracle.TooLate.selector, uint64(TIME + ANSWER_TIME)));
@@ -449,9 +477,13 @@ contract ChallengeTest is Community {
     }
 
     function _challengeOf(MeterStatement memory s, uint256 chosen) private returns (bytes32) {
+        return _challengeOf(1, s, chosen);
+    }
+
+    function _challengeOf(uint64 number, MeterStatement memory s, uint256 chosen) private returns (bytes32) {
         (, bytes32[] memory proof,) = Tree.prove(_batch, chosen);
         vm.prank(CHALLENGER);
-        oracle.challenge{value: BOND}(site, 1, s, proof);
+        oracle.challenge{value: BOND}(site, number, s, proof);
         return Tree.leaf(s);
     }
 
