@@ -337,7 +337,8 @@ contract ChallengeTest is Community {
     }
 
     function test_an_honest_leaf_is_never_proven_false(uint64 wh) public {
-        wh = uint64(within(wh, 0, 5501));
+        // What an hour and the quarter of an hour of lead allow at 5 kW with 10 %, and one Wh.
+        wh = uint64(upTo(wh, 6876));
         MeterStatement memory s = statement(meterId, START_WH + wh, TIME);
         _propose(s, 1);
         vm.expectRevert(ImpactOracle.NotProven.selector);
@@ -355,11 +356,21 @@ contract ChallengeTest is Community {
     {
         // An hour and the quarter of an hour of lead at 5 kW with 10 %, and one Wh.
         uint64 most = START_WH + 6876;
-        MeterStatement memory s = statement(meterId, most + uint64(within(above, 1, 1e9)), TIME);
+        MeterStatement memory s =
+            statement(meterId, most + (above % 2 == 0 ? 1 : uint64(within(above, 1, 1e9))), TIME);
         _propose(s, 1);
         vm.prank(CHALLENGER);
         oracle.proveAboveCeiling(site, 1, s, new bytes32[](0));
         _slashedFor();
+    }
+
+    function test_a_lower_reading_that_is_not_later_never_proves_anything(uint64 earlier) public {
+        MeterStatement memory s = _proposedHonestly();
+        uint64 time = uint64(TIME - within(earlier, 0, 1) * within(earlier, 0, 1 hours));
+        vm.expectRevert(ImpactOracle.NotProven.selector);
+        oracle.proveRegisterFell(
+            site, 1, s, new bytes32[](0), time, _reading(meterId, 6, time, START_WH + 99)
+        );
     }
 
     function test_a_later_and_lower_reading_cancels_and_suspends_and_slashes_nobody() public {
@@ -415,7 +426,7 @@ contract ChallengeTest is Community {
 
     function test_a_reading_signed_anew_is_no_twin_and_neither_is_the_next_one() public {
         bytes memory a = _reading(meterId, 7, TIME, START_WH + 100);
-        bytes memory again = a;
+        bytes memory again = bytes.concat(a);
         again[again.length - 1] = 0x01;
         vm.expectRevert(ImpactOracle.NotTwins.selector);
         oracle.proveTwins(meterId, TIME, a, TIME, again);
