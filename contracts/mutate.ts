@@ -46,7 +46,7 @@ function copy(test: string): string {
   const root = join(folder, test)
   for (const path of ["contracts", "protocol/vectors"]) {
     rmSync(join(root, path), { recursive: true, force: true })
-    cpSync(path, join(root, path), { recursive: true })
+    cpSync(path, join(root, path), { recursive: true, filter: (name) => !name.endsWith(".ts") })
   }
   const settings = readFileSync("foundry.toml", "utf8").replace(/^optimizer = true$/m, "optimizer = false")
   writeFileSync(join(root, "foundry.toml"), settings + unoptimised)
