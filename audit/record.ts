@@ -40,6 +40,15 @@ export interface Moved {
   at: Position
 }
 
+/** GREEN, or certificates of one id, from an account to another; nobody is the account of 20 zero bytes. */
+export interface Transferred {
+  id: bigint | undefined
+  from: Hex
+  to: Hex
+  wh: bigint
+  at: Position
+}
+
 export interface Retired {
   number: bigint
   holder: Hex
@@ -120,6 +129,8 @@ export interface Standing {
   /** By beneficiary. */
   retiredForWh: ReadonlyMap<Hex, bigint>
   retirements: number
+  /** Of each account that ever had any. */
+  balances: readonly { account: Hex; id: bigint | undefined; wh: bigint }[]
 }
 
 /** All that the contracts ever said, in order. Nothing here was recomputed yet. */
@@ -141,6 +152,8 @@ export interface History extends OracleAddress {
   settled: Settled[]
   minted: Moved[]
   burned: Moved[]
+  /** All moves of GREEN and certificates, those of minting and burning too. */
+  transfers: Transferred[]
   retired: Retired[]
   validators: ValidatorsChange[]
   rules: RulesChange[]

@@ -40,6 +40,7 @@ function reportOf(over: Partial<AuditReport> = {}): AuditReport {
     validators: [{ validator: account, asked: 1, signed: 1, cancelled: 0 }],
     gasUsed: 1n,
     twins: [],
+    emissionFactors: [],
     fromCache: 0,
     ledger: {
       batches: [
