@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { isInstalled } from "./process.ts"
-import type { Options, Row } from "./row.ts"
+import { notMeasured, type Options, type Row } from "./row.ts"
 import { inFolder } from "./site.ts"
 
 const program = fileURLToPath(new URL("arm-process.js", import.meta.url))
@@ -37,7 +37,7 @@ async function instructions(count: number): Promise<Row> {
   return {
     what,
     ours: 0,
-    unit: "not measured",
+    unit: notMeasured,
     better: "lower",
     note: "perf may not count here, and valgrind is not installed",
   }
@@ -58,7 +58,8 @@ function byCallgrind(count: number, work: string): number | undefined {
   const { stderr, status } = spawnSync(
     "valgrind",
     [
-      "--tool=callgrind", "--callgrind-out-file=/dev/null",
+      "--tool=callgrind",
+      "--callgrind-out-file=/dev/null",
       process.execPath,
       "--no-opt",
       "--single-threaded",
@@ -75,7 +76,7 @@ function byCallgrind(count: number, work: string): number | undefined {
 async function systemCalls(count: number): Promise<Row> {
   const what = "system calls to verify and store a reading, 100 a commit"
   if (!isInstalled("strace"))
-    return { what, ours: 0, unit: "not measured", better: "lower", note: "strace is not installed here" }
+    return { what, ours: 0, unit: notMeasured, better: "lower", note: "strace is not installed here" }
   return inFolder(async (folder) => {
     const counted = (work: string) => {
       const file = join(folder, `${work}.txt`)

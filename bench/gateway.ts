@@ -11,7 +11,7 @@ import { createSigningKey } from "../device-sim/signing-key.ts"
 import { toHex } from "../protocol/hex.ts"
 import { newIdentity } from "../protocol/seal.ts"
 import { isInstalled, message, run, start, stop, type Usage, usageOf } from "./process.ts"
-import { median, type Options, type Row } from "./row.ts"
+import { median, notMeasured, type Options, type Row } from "./row.ts"
 import { inFolder } from "./site.ts"
 
 const packed = fileURLToPath(new URL("../packed/gateway.js", import.meta.url))
@@ -227,7 +227,7 @@ async function disk(busPort: number, { quick }: Options): Promise<Row[]> {
         ? {
             what: "syncs per reading",
             ours: 0,
-            unit: "not measured",
+            unit: notMeasured,
             better: "lower",
             note: "strace is not installed here",
           }
@@ -277,7 +277,7 @@ async function month({ quick }: Options): Promise<Row[]> {
         ours: (bytes * meterCount * 365 * secondsPerDay) / 10 / 1e9,
         unit: "GB",
         better: "lower",
-        note: `${Math.round(bytes)} bytes a reading with all indexes`,
+        note: `${Math.round(bytes)} bytes a reading with all indexes, where all are kept; with diskBudgetMB set, what is settled and kept by others leaves the journal`,
       },
     ]
   })
