@@ -23,7 +23,7 @@ async function instructions(count: number): Promise<Row> {
     ["perf", byPerf],
     ["callgrind", byCallgrind],
   ] as const) {
-    const readings = name === "perf" ? count : Math.min(count, 2_000)
+    const readings = name === "perf" ? count : Math.min(count, 500)
     const [take, sign] = [counter(readings, "take"), counter(readings, "sign")]
     if (take === undefined || sign === undefined) continue
     return {

@@ -189,9 +189,9 @@ async function loaded(
 ): Promise<{ usage: Usage; cpuShare: number }> {
   const one = await startGateway(folder, busPort, options)
   const closePage = await openPage(one.web)
-  await sleep(quick ? 3_000 : 10_000)
+  await sleep(quick ? 3_000 : 8_000)
   const before = usageOf(one.pid)
-  const seconds = quick ? 4 : 15
+  const seconds = quick ? 4 : 10
   await sleep(seconds * 1000)
   const usage = usageOf(one.pid)
   closePage()
@@ -213,7 +213,7 @@ async function disk(busPort: number, { quick }: Options): Promise<Row[]> {
     const perReading = (after.writtenBytes - before.writtenBytes) / readings
     const handed = (after.handedBytes - before.handedBytes) / readings
     const perDay = (meterCount * secondsPerDay) / 10
-    const syncs = await syncsPerReading(join(folder, "syncs"), busPort, seconds)
+    const syncs = await syncsPerReading(join(folder, "syncs"), busPort, seconds / 2)
     return [
       {
         what: "written to disk, 4 meters at 10 s",
