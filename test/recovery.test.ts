@@ -302,7 +302,7 @@ t.test("a journal that is lost comes back, and the site goes on where it was", a
     const copy: Config = {
       ...config,
       dataDir,
-      backup: { directory, recipients: [], everyHours: 24, keep: 7 },
+      backup: { directory, recipients: [], to: [], everyHours: 24, keep: 7 },
     }
     const { journal, report } = await startOn(site, copy)
     t.match(report, { base: /commonwatt-site-\d+-20270115T080000Z\.tar\.gz\.age$/, batches: 0, lost: [] })

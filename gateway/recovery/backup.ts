@@ -21,6 +21,7 @@ import { Decrypter, Encrypter } from "age-encryption"
 import Database from "better-sqlite3"
 import { z } from "zod"
 import { syncDirectory } from "../../evidence/folder.ts"
+import { backupName, readBackupName } from "../../protocol/backup-file.ts"
 import { PersonError } from "../../protocol/error.ts"
 import type { Identity, Recipient } from "../../protocol/seal.ts"
 import { pagesDamage } from "../journal/health.ts"
@@ -29,7 +30,6 @@ import { packConfig, packedDataDir } from "./configured-files.ts"
 
 const manifestName = "manifest.json"
 const configName = "gateway.yaml"
-const ending = ".tar.gz.age"
 /** 500 kB: readings come in between. */
 const pagesAtOnce = 500
 
@@ -108,7 +108,7 @@ export async function makeBackup({
 export function backupsIn(directory: string, site: number): string[] {
   if (!existsSync(directory)) return []
   return readdirSync(directory)
-    .filter((name) => name.startsWith(`commonwatt-site-${site}-`) && name.endsWith(ending))
+    .filter((name) => readBackupName(name)?.site === site)
     .sort()
     .reverse()
     .map((name) => join(directory, name))
@@ -234,13 +234,4 @@ async function writeEncrypted(
   renameSync(part, file)
   syncDirectory(join(file, ".."))
   return bytes
-}
-
-function backupName(site: number, now: number): string {
-  return `commonwatt-site-${site}-${stamp(now)}${ending}`
-}
-
-/** A time in a file's name: 20261121T160000Z. */
-export function stamp(time: number): string {
-  return new Date(time * 1000).toISOString().replace(/[-:]|\.\d+/g, "")
 }

@@ -6,6 +6,7 @@ import { lastAtOrBefore } from "../journal/at-time.ts"
 import type { Journal } from "../journal/journal.ts"
 import type { StoredReading } from "../journal/readings.ts"
 import type {
+  DeliveryFacts,
   EvidenceFacts,
   Facts,
   MachineFacts,
@@ -27,6 +28,7 @@ export interface Watched {
   evidence?: { status(): EvidenceFacts } | undefined
   storage?: { problem: string | undefined }
   backup?: { newest: number; problem: string | undefined }
+  deliveries?: readonly DeliveryFacts[]
 }
 
 export interface Health {
@@ -61,7 +63,7 @@ export function createHealth(watched: Watched, machine: () => MachineFacts, mono
 
   function gather(): Facts {
     const now = clock.now()
-    const { evidence, storage, backup, settlement, unreachable } = watched
+    const { evidence, storage, backup, deliveries, settlement, unreachable } = watched
     const doubts = newestDoubts(journal)
     return {
       now,
@@ -77,6 +79,7 @@ export function createHealth(watched: Watched, machine: () => MachineFacts, mono
       ...(evidence && { evidence: evidence.status() }),
       ...(storage && { storage }),
       ...(config.pace === undefined && config.backup && backup && { backup }),
+      ...(config.pace === undefined && deliveries && { deliveries }),
     }
   }
 
