@@ -79,9 +79,15 @@ export async function makeBackup({
     const copy = join(work, "journal.sqlite")
     await copyJournal(join(dataDir, "journal.sqlite"), copy)
     const journal = join(packedDataDir, "journal.sqlite")
+    // A board without them is one where households must be invited anew; a board without the journal is none.
+    const sessions = await copySessions(dataDir, work).catch(() => {
+      absent.push("sessions.sqlite")
+      return undefined
+    })
     const entries: ArchiveEntry[] = [
       { name: configName, content: Buffer.from(text) },
       ...[...files].map(([name, file]) => ({ name, content: readFileSync(file) })),
+      ...(sessions === undefined ? [] : [{ name: join(packedDataDir, "sessions.sqlite"), file: sessions }]),
       { name: journal, file: copy },
     ]
     const manifest: Manifest = {
@@ -171,7 +177,26 @@ export async function unpackBackup(
   }
 }
 
-async function copyJournal(from: string, to: string): Promise<void> {
+/**
+ * Households' passkeys, so that they need no invitation to a new board. Devices that were logged in are left out: one that
+ * was logged out since would be in again.
+ */
+async function copySessions(dataDir: string, work: string): Promise<string | undefined> {
+  const from = join(dataDir, "sessions.sqlite")
+  if (!existsSync(from)) return undefined
+  const to = join(work, "sessions.sqlite")
+  await copyDatabase(from, to)
+  const copy = new Database(to)
+  try {
+    copy.pragma("journal_mode = DELETE")
+    copy.exec("DELETE FROM sessions; VACUUM")
+  } finally {
+    copy.close()
+  }
+  return to
+}
+
+async function copyDatabase(from: string, to: string): Promise<void> {
   const source = new Database(from, { readonly: true, fileMustExist: true })
   try {
     // A commit in between would begin it anew, were this not a look at one moment; readers hold nobody up.
@@ -181,6 +206,10 @@ async function copyJournal(from: string, to: string): Promise<void> {
   } finally {
     source.close()
   }
+}
+
+async function copyJournal(from: string, to: string): Promise<void> {
+  await copyDatabase(from, to)
   const copy = new Database(to)
   try {
     copy.pragma("journal_mode = DELETE")
