@@ -5,7 +5,7 @@ import type { HomesFile } from "./homes-file.ts"
 import type { LoadKind } from "./load-kinds.ts"
 import { loadOfDay } from "./loads.ts"
 import { chance, streamOf } from "./random.ts"
-import { lightOnPanel, type Orientation, panelNormal } from "./sun.ts"
+import { lightOnPanel, type Orientation, panelNormal } from "../../energy/light.ts"
 import { type DayOfPower, type Energy, Timeline } from "./timeline.ts"
 
 /** A home: modelled with a `load`, or replayed from a `column` of the world's data. */
