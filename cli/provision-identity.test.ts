@@ -93,7 +93,11 @@ t.test("a gateway's identity: made once, proved by its shares, and brought back 
     settlement: { everySeconds: 86_400 },
     rules: {},
     auditors: ["age1nobody"],
-    backup: { directory: "own", recipients: ["age1sny0nexcrvkcp3r5t8pcw5qs2h9nnk3dltrukd9pfkdc46czx5csf636ac"], to: [url] },
+    backup: {
+      directory: "own",
+      recipients: ["age1sny0nexcrvkcp3r5t8pcw5qs2h9nnk3dltrukd9pfkdc46czx5csf636ac"],
+      to: [url],
+    },
     households: [{ name: "Home 1", address: household }],
     buses: [{ name: "cupboard", tcp: { host: "127.0.0.1", port: 1 } }],
     meters: [
@@ -116,12 +120,15 @@ t.test("a gateway's identity: made once, proved by its shares, and brought back 
     ],
   }
   writeFileSync(at("gateway.yaml"), stringify(settings))
-  writeFileSync(at("relay.key"), sealSecret(`0x${"77".repeat(32)}`, "another one altogether"), { mode: 0o600 })
+  writeFileSync(at("relay.key"), sealSecret(`0x${"77".repeat(32)}`, "another one altogether"), {
+    mode: 0o600,
+  })
   openJournal(at("data"), []).close()
   const old = { COMMONWATT_PASSPHRASE_FILE: at("passphrase") }
   const kept = await commonwatt(["backup", "--config", at("gateway.yaml")], "", old)
   t.equal(kept.code, 0, kept.talk)
-  for (const name of ["id", "data", "own", "passphrase", "gateway.yaml"]) rmSync(at(name), { recursive: true })
+  for (const name of ["id", "data", "own", "passphrase", "gateway.yaml"])
+    rmSync(at(name), { recursive: true })
 
   writeFileSync(at("fresh-passphrase"), "green lamp in the cellar\n")
   const board = await commonwatt(
@@ -133,6 +140,9 @@ t.test("a gateway's identity: made once, proved by its shares, and brought back 
   process.env.COMMONWATT_PASSPHRASE_FILE = at("fresh-passphrase")
   const config = readConfig(join(at("board"), "gateway.yaml"))
   t.equal(readAccountKey(config.chain.keyFile, "The site's key"), secret, "opened by the new passphrase")
-  t.type(createPlainMeterSigner(config.meters, () => 0), "function")
+  t.type(
+    createPlainMeterSigner(config.meters, () => 0),
+    "function",
+  )
   process.env.COMMONWATT_PASSPHRASE_FILE = key ?? ""
 })

@@ -98,7 +98,11 @@ async function openers(values: Values, to: string | undefined): Promise<Openers>
   const { identity } = await siteIdentity(siteKey)
   let passphrase: string | undefined
   const passphraseFor = () => (passphrase ??= passphraseOf(values, `${to}.part`, to))
-  return { identities: [identity], siteKey, uses: resealing(root, to === undefined ? undefined : passphraseFor) }
+  return {
+    identities: [identity],
+    siteKey,
+    uses: resealing(root, to === undefined ? undefined : passphraseFor),
+  }
 }
 
 /** Fetches what a keeper has, the newest first, until one can be opened. */

@@ -31,39 +31,61 @@ const roof = (share: (i: number) => bigint): Roof => ({
 const kinds = (one: Roof) => clearSkyAnomalies([one], until, berlin).map(({ kind }) => kind)
 const weather = (i: number) => [100n, 35n, 60n, 15n, 92n, 70n, 20n][i % 7]!
 
-t.test("a single roof that lost a third is seen once two weeks are over, and clouds are no loss", async (t) => {
-  t.same(kinds(roof(weather)), [])
-  const lost = roof((i) => (i < 30 ? weather(i) : (weather(i) * 2n) / 3n))
-  const [found] = clearSkyAnomalies([lost], until, berlin)
-  t.match(found, {
-    kind: "below-clear-sky",
-    roofs: ["Anna roof"],
-    says: /^Anna roof gave \d+ Wh on the best of 14 days, \d\d % of the \d+ Wh that a clear sky/,
-  })
-  t.same(kinds(roof((i) => (i < 33 ? weather(i) : 60n))), [], "one clear day is enough to say that all is well")
-  const [holes] = [roof(weather)]
-  t.same(kinds({ ...lost, daysWh: lost.daysWh.map((wh, i) => (i % 3 === 0 ? undefined : wh)) }), [])
-  t.same(kinds({ ...holes, daysWh: [] }), [], "where little is known nothing is said")
-  t.same(kinds({ ...holes, daysWh: holes.daysWh.map(() => 0n) }), [], "nor where nothing ever came")
-})
+t.test(
+  "a single roof that lost a third is seen once two weeks are over, and clouds are no loss",
+  async (t) => {
+    t.same(kinds(roof(weather)), [])
+    const lost = roof((i) => (i < 30 ? weather(i) : (weather(i) * 2n) / 3n))
+    const [found] = clearSkyAnomalies([lost], until, berlin)
+    t.match(found, {
+      kind: "below-clear-sky",
+      roofs: ["Anna roof"],
+      says: /^Anna roof gave \d+ Wh on the best of 14 days, \d\d % of the \d+ Wh that a clear sky/,
+    })
+    t.same(
+      kinds(roof((i) => (i < 33 ? weather(i) : 60n))),
+      [],
+      "one clear day is enough to say that all is well",
+    )
+    const [holes] = [roof(weather)]
+    t.same(kinds({ ...lost, daysWh: lost.daysWh.map((wh, i) => (i % 3 === 0 ? undefined : wh)) }), [])
+    t.same(kinds({ ...holes, daysWh: [] }), [], "where little is known nothing is said")
+    t.same(kinds({ ...holes, daysWh: holes.daysWh.map(() => 0n) }), [], "nor where nothing ever came")
+  },
+)
 
 t.test("more than a clear sky allows is seen, whoever else agrees", async (t) => {
   const fed = (wh: bigint): Roof => ({ ...roof(weather), daysWh: [...roof(weather).daysWh.slice(0, -1), wh] })
   t.same(kinds(fed(45_000n)), [], "a roof with many panels on the longest day")
   t.match(clearSkyAnomalies([fed(80_000n)], until, berlin), [
-    { kind: "above-clear-sky", says: /counted 80000 Wh as generated in 24 hours, .* \d+ Wh to a roof of 5000 W/ },
+    {
+      kind: "above-clear-sky",
+      says: /counted 80000 Wh as generated in 24 hours, .* \d+ Wh to a roof of 5000 W/,
+    },
   ])
 })
 
 const konstanz = { latitude: 47.66, longitude: 9.17 }
 
 /** Homes' days of generation as they were measured; undefined where the meter was not read. */
-function measuredHomes(): { name: string; place: Place; ratedW: number; until: number; days: (bigint | undefined)[] }[] {
-  const rows = (file: string) => readFileSync(file, "utf8").trim().split("\n").map((row) => row.split(","))
+function measuredHomes(): {
+  name: string
+  place: Place
+  ratedW: number
+  until: number
+  days: (bigint | undefined)[]
+}[] {
+  const rows = (file: string) =>
+    readFileSync(file, "utf8")
+      .trim()
+      .split("\n")
+      .map((row) => row.split(","))
   const american = rows(files[0]!)
   // Local time, seven hours behind UTC.
   const first = utc("2016-08-01T06:00:00Z")
-  const homes = american[0]!.flatMap((name, column) => (/^home\d+_pv_wh$/.test(name) ? [{ name, column }] : []))
+  const homes = american[0]!.flatMap((name, column) =>
+    /^home\d+_pv_wh$/.test(name) ? [{ name, column }] : [],
+  )
   const whole = Math.floor((american.length - 1) / 24)
   const registers = new Map(rows(files[1]!).map(([time, , , kWh]) => [utc(time!), kWh!]))
   const start = utc("2015-10-12T00:00:00Z")
@@ -117,7 +139,12 @@ t.test("on real homes", { skip: absent === undefined ? false : `there is no ${ab
   t.test("a year is without a false alarm, but for the one roof that stood still", async (t) => {
     for (const { name } of homes)
       if (name === "home15_pv_wh") t.ok(looks(name, (wh) => wh).length >= 10, name)
-      else t.same(looks(name, (wh) => wh), [], name)
+      else
+        t.same(
+          looks(name, (wh) => wh),
+          [],
+          name,
+        )
   })
 
   t.test("a third that is lost in spring, summer or autumn is seen within three weeks", async (t) => {

@@ -41,6 +41,8 @@ export function sunDay(place: Place, until: number): SunDay {
 export function mostFullHours({ positions }: SunDay): number {
   const full = (sun: SunPosition, normal: SunPosition) =>
     Math.min(1, (panelsOverRated * lightOnPanel(sun, 0, normal)) / peakLight)
-  const byOrientation = orientations.map((normal) => positions.reduce((sum, sun) => sum + full(sun, normal), 0))
+  const byOrientation = orientations.map((normal) =>
+    positions.reduce((sum, sun) => sum + full(sun, normal), 0),
+  )
   return Math.max(...byOrientation) * headroom
 }

@@ -62,7 +62,8 @@ export function createDeliveries({
           Object.assign(place.status, { newest: madeAt(newest), problem: undefined, refused: false })
           place.seen = newest
           place.next = now() + lookSeconds
-          if (sent) log.info({ to: place.status.url, file: basename(newest) }, "back-up kept by another gateway")
+          if (sent)
+            log.info({ to: place.status.url, file: basename(newest) }, "back-up kept by another gateway")
         } catch (error) {
           if (stopping.aborted) return
           const { message: problem } = error as Error

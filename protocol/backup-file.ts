@@ -7,8 +7,9 @@ export function backupName(site: number, made: number): string {
 
 /** Of which site a file with that name is a back-up, and when it was made; undefined where it is none. */
 export function readBackupName(name: string): { site: number; made: number } | undefined {
-  const found =
-    /^commonwatt-site-([1-9]\d{0,9})-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.tar\.gz\.age$/.exec(name)
+  const found = /^commonwatt-site-([1-9]\d{0,9})-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.tar\.gz\.age$/.exec(
+    name,
+  )
   if (!found) return undefined
   const [, site, year, month, day, hour, minute, second] = found
   const made = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`) / 1000

@@ -30,7 +30,8 @@ export function resealing(root: Uint8Array, passphrase: (() => string) | undefin
         const n = identity.meters.findIndex((one) => one.meterId === meterId)
         return n < 0 ? undefined : keys.meter(n + 1)
       }
-      const certificate = { "web.tls.keyFile": config.web.tls, "mqtt.tls.keyFile": config.mqtt.tls }[setting]?.certFile
+      const certificate = { "web.tls.keyFile": config.web.tls, "mqtt.tls.keyFile": config.mqtt.tls }[setting]
+        ?.certFile
       return certificate !== undefined && isOf(certificate, identity.tls.publicKey) ? keys.tls() : undefined
     }
     for (const { setting, path, secret } of filesNamedBy(config)) {

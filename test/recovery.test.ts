@@ -628,7 +628,12 @@ validatorBroker: { url: "mqtts://127.0.0.1:1", caFile: ca.pem }
       t.match(keeper.list(), { kept: [], part: { at: 512 * 1024 } })
       keeper.cutAfter(Number.POSITIVE_INFINITY)
       const siteKey = readAccountKey(config.chain.keyFile, "The site's key")
-      const sent = { config: readConfig(file), siteKey, now: () => start, stopping: new AbortController().signal }
+      const sent = {
+        config: readConfig(file),
+        siteKey,
+        now: () => start,
+        stopping: new AbortController().signal,
+      }
       const deliveries = createDeliveries({ ...sent, log: pino({ level: "silent" }) })
       await deliveries.look()
       t.match(deliveries.status, [{ problem: undefined, newest: Number }])
@@ -646,7 +651,10 @@ validatorBroker: { url: "mqtts://127.0.0.1:1", caFile: ca.pem }
       const strangers = at("stranger.key")
       writeFileSync(strangers, accounts.operator.key, { mode: 0o600 })
       const from = ["restore", "--from", keeper.url, "--to", at("after the fire")]
-      t.match(await commonwatt(...from, "--site-key", strangers), { code: 2, talk: /keeps no back-ups of yours/ })
+      t.match(await commonwatt(...from, "--site-key", strangers), {
+        code: 2,
+        talk: /keeps no back-ups of yours/,
+      })
       const restored = await commonwatt(...from, "--site-key", key)
       t.match(restored, { code: 0, talk: /^fetching .*\n.*cannot be restored.*\nfetching .*\nStart it/ })
       t.match(JSON.parse(restored.out), { site: config.site, meters: 4, lacking: [] })

@@ -25,7 +25,12 @@ function aKeeper(t: Test, { keep = 2, eachMB = 2, freeBytes = 10e9 } = {}) {
   const directory = t.testdir({ kept: {}, own: {}, fetched: {} })
   const settings = { directory: join(directory, "kept"), for: [accountOf(key)], keep, eachMB }
   let seconds = 0
-  let app = keeperRoutes(settings, () => seconds, log, openShelf(settings, () => freeBytes))
+  let app = keeperRoutes(
+    settings,
+    () => seconds,
+    log,
+    openShelf(settings, () => freeBytes),
+  )
   const requests: Request[] = []
   const fetcher = async (...args: Parameters<typeof fetch>) => {
     const request = new Request(...args)
@@ -49,7 +54,12 @@ function aKeeper(t: Test, { keep = 2, eachMB = 2, freeBytes = 10e9 } = {}) {
       seconds += more
     },
     restart() {
-      app = keeperRoutes(settings, () => seconds, log, openShelf(settings, () => freeBytes))
+      app = keeperRoutes(
+        settings,
+        () => seconds,
+        log,
+        openShelf(settings, () => freeBytes),
+      )
     },
     request: (path: string, init?: RequestInit) => app.request(`http://keeper.example${path}`, init),
   }
@@ -170,7 +180,10 @@ t.test("a keeper that alters or loses a byte is found out", async (t) => {
     if (request.method !== "PUT" || ++piece !== 2) return other.fetcher(request)
     return other.fetcher(new Request(request.url, { method: "PUT", headers: request.headers, body: "other" }))
   }
-  await t.rejects(other.client(key, altering).deliver(second), refusedWith(/What came is not what was signed/))
+  await t.rejects(
+    other.client(key, altering).deliver(second),
+    refusedWith(/What came is not what was signed/),
+  )
   const part = join(other.folder, readdirSync(other.folder)[0]!)
   writeFileSync(part, randomBytes(backupChunkBytes))
   await t.rejects(other.client().deliver(second), refusedWith(/answers 422/), "a piece that rotted meanwhile")
@@ -195,48 +208,54 @@ t.test("a keeper that answers nonsense, or without end, is no keeper", async (t)
   await t.rejects(backupsAt(noKeeper), { name: "PersonError", context: [/it keeps no back-ups of others/] })
 })
 
-t.test("what was begun is brought to its end before the newest, so that a slow line brings one whole", async (t) => {
-  const keeper = aKeeper(t)
-  const [first, second] = [keeper.backup(0), keeper.backup(1)]
-  let pieces = 0
-  const cut: typeof fetch = async (...args) => {
-    if (new Request(...args).method === "PUT" && ++pieces > 1) throw new TypeError("fetch failed")
-    return keeper.fetcher(...args)
-  }
-  await t.rejects(deliverNewest(keeper.client(key, cut), [first]), KeeperProblem)
-  await deliverNewest(keeper.client(), [second, first])
-  t.same(
-    (await keeper.client().list()).kept.map(({ name }) => name),
-    [backupName(1, monday + day), backupName(1, monday)],
-  )
-})
+t.test(
+  "what was begun is brought to its end before the newest, so that a slow line brings one whole",
+  async (t) => {
+    const keeper = aKeeper(t)
+    const [first, second] = [keeper.backup(0), keeper.backup(1)]
+    let pieces = 0
+    const cut: typeof fetch = async (...args) => {
+      if (new Request(...args).method === "PUT" && ++pieces > 1) throw new TypeError("fetch failed")
+      return keeper.fetcher(...args)
+    }
+    await t.rejects(deliverNewest(keeper.client(key, cut), [first]), KeeperProblem)
+    await deliverNewest(keeper.client(), [second, first])
+    t.same(
+      (await keeper.client().list()).kept.map(({ name }) => name),
+      [backupName(1, monday + day), backupName(1, monday)],
+    )
+  },
+)
 
-t.test("a gateway that cannot bring its back-up says so, asks again, and says when it is there", async (t) => {
-  const directory = t.testdir({ own: {} })
-  writeFileSync(join(directory, "own", backupName(1, monday)), "a back-up")
-  const backup = {
-    directory: join(directory, "own"),
-    recipients: [],
-    to: ["http://127.0.0.1:1"],
-    everyHours: 24,
-    keep: 7,
-  }
-  let now = monday
-  const told: unknown[] = []
-  const stopping = new AbortController()
-  const deliveries = createDeliveries({
-    config: { backup, site: 1 },
-    siteKey: key,
-    now: () => now,
-    stopping: stopping.signal,
-    log: { info: () => {}, error: (what: unknown) => void told.push(what) },
-  })
-  t.match(deliveries.status, [{ newest: undefined, problem: undefined }])
-  for (let n = 0; n < 3; n++) {
-    await deliveries.look()
-    now += 60
-  }
-  t.match(deliveries.status, [{ newest: 0, problem: /does not answer/, refused: false }])
-  t.equal(told.length, 1)
-  t.notOk(existsSync(join(directory, "kept")))
-})
+t.test(
+  "a gateway that cannot bring its back-up says so, asks again, and says when it is there",
+  async (t) => {
+    const directory = t.testdir({ own: {} })
+    writeFileSync(join(directory, "own", backupName(1, monday)), "a back-up")
+    const backup = {
+      directory: join(directory, "own"),
+      recipients: [],
+      to: ["http://127.0.0.1:1"],
+      everyHours: 24,
+      keep: 7,
+    }
+    let now = monday
+    const told: unknown[] = []
+    const stopping = new AbortController()
+    const deliveries = createDeliveries({
+      config: { backup, site: 1 },
+      siteKey: key,
+      now: () => now,
+      stopping: stopping.signal,
+      log: { info: () => {}, error: (what: unknown) => void told.push(what) },
+    })
+    t.match(deliveries.status, [{ newest: undefined, problem: undefined }])
+    for (let n = 0; n < 3; n++) {
+      await deliveries.look()
+      now += 60
+    }
+    t.match(deliveries.status, [{ newest: 0, problem: /does not answer/, refused: false }])
+    t.equal(told.length, 1)
+    t.notOk(existsSync(join(directory, "kept")))
+  },
+)

@@ -75,7 +75,8 @@ export function keeperRoutes(
       .then(() => shelf.add(account, announced, from, piece))
     adding.set(account, added)
     const at = await added
-    if (at === announced.bytes) log.info({ account, name: announced.name }, "another gateway's back-up is kept")
+    if (at === announced.bytes)
+      log.info({ account, name: announced.name }, "another gateway's back-up is kept")
     return c.json({ at })
   })
 

@@ -75,12 +75,19 @@ export function openShelf(
    * @returns how much of it is here.
    * @throws Refusal
    */
-  async function add(account: Hex, announced: Omit<Part, "at">, from: number, piece: Uint8Array): Promise<number> {
+  async function add(
+    account: Hex,
+    announced: Omit<Part, "at">,
+    from: number,
+    piece: Uint8Array,
+  ): Promise<number> {
     refuse(announced)
     const { kept, part } = list(account)
-    if (kept.some(({ name, bytes }) => name === announced.name && bytes === announced.bytes)) return announced.bytes
+    if (kept.some(({ name, bytes }) => name === announced.name && bytes === announced.bytes))
+      return announced.bytes
     const file = partFile(account, announced)
-    const isSame = part?.name === announced.name && part.sha256 === announced.sha256 && part.bytes === announced.bytes
+    const isSame =
+      part?.name === announced.name && part.sha256 === announced.sha256 && part.bytes === announced.bytes
     const at = isSame ? part.at : 0
     if (from !== at) throw new Refusal(409, `There are ${at} bytes of it here.`)
     if (at + piece.length > announced.bytes) throw new Refusal(400, "That is more than was announced.")
@@ -96,7 +103,9 @@ export function openShelf(
     }
     renameSync(file, join(folderOf(account), announced.name))
     syncDirectory(folderOf(account))
-    for (const { name } of list(account).kept.filter(({ name }) => name !== announced.name).slice(keep - 1))
+    for (const { name } of list(account)
+      .kept.filter(({ name }) => name !== announced.name)
+      .slice(keep - 1))
       rmSync(join(folderOf(account), name), { force: true })
     return announced.bytes
   }

@@ -2,10 +2,10 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import t from "tap"
 import { newIdentity } from "../../protocol/seal.ts"
-import { openSessions } from "../web/session/store.ts"
 import { rules, start, testClock, testMeter } from "../intake.test.support.ts"
 import { createIntake } from "../intake.ts"
 import { openJournal } from "../journal/journal.ts"
+import { openSessions } from "../web/session/store.ts"
 import { backupsIn, keepNewest, makeBackup, unpackBackup } from "./backup.ts"
 
 const roof = testMeter("roof")

@@ -16,7 +16,9 @@ const places = settingsOf()
 function everySetting(pathOf: (place: string) => string): object {
   const root: Record<string, unknown> = {}
   const lists = new Set(settingsOf().flatMap(({ place }) => (place.endsWith("[]") ? [place] : [])))
-  for (const place of settingsOf().flatMap(({ place }) => (isPath(place.replaceAll("[]", "")) ? [place] : []))) {
+  for (const place of settingsOf().flatMap(({ place }) =>
+    isPath(place.replaceAll("[]", "")) ? [place] : [],
+  )) {
     let part = root
     const names = place.split(".")
     for (const [i, name] of names.slice(0, -1).entries()) {
@@ -50,25 +52,31 @@ t.test("every file that a configuration can name is in a back-up, or is named as
   for (const place of leftOut) t.ok(places.includes(place), `${place} is a setting`)
 })
 
-t.test("keys that systemd shows to a service, and files elsewhere, get a place beside the configuration", async (t) => {
-  const directory = t.testdir({ shown: { site: "the site's", roof: "the roof's" }, etc: { "gateway.yaml": "" } })
-  process.env.CREDENTIALS_DIRECTORY = join(directory, "shown")
-  t.teardown(() => delete process.env.CREDENTIALS_DIRECTORY)
-  const file = join(directory, "etc", "gateway.yaml")
-  const settings = {
-    chain: { keyFile: "$CREDENTIALS_DIRECTORY/site" },
-    relay: { keyFile: "$CREDENTIALS_DIRECTORY/gone" },
-    meters: [{ modbus: { keyFile: "$CREDENTIALS_DIRECTORY/roof" } }],
-    web: { tls: { certFile: join(directory, "shown/site"), keyFile: "../shown/roof" } },
-  }
-  writeFileSync(file, stringify(settings))
-  const { text, files, absent } = packConfig(file)
-  t.same([...files.keys()], ["files/1-site", "files/2-roof"], "each once")
-  t.same(
-    [...files.values()].map((path) => path.slice(directory.length)),
-    ["/shown/site", "/shown/roof"],
-  )
-  t.match(text, /keyFile: files\/1-site[^]*keyFile: files\/2-roof/)
-  t.same(absent, ["$CREDENTIALS_DIRECTORY/gone"])
-  t.same(readdirSync(join(directory, "etc")), ["gateway.yaml"])
-})
+t.test(
+  "keys that systemd shows to a service, and files elsewhere, get a place beside the configuration",
+  async (t) => {
+    const directory = t.testdir({
+      shown: { site: "the site's", roof: "the roof's" },
+      etc: { "gateway.yaml": "" },
+    })
+    process.env.CREDENTIALS_DIRECTORY = join(directory, "shown")
+    t.teardown(() => delete process.env.CREDENTIALS_DIRECTORY)
+    const file = join(directory, "etc", "gateway.yaml")
+    const settings = {
+      chain: { keyFile: "$CREDENTIALS_DIRECTORY/site" },
+      relay: { keyFile: "$CREDENTIALS_DIRECTORY/gone" },
+      meters: [{ modbus: { keyFile: "$CREDENTIALS_DIRECTORY/roof" } }],
+      web: { tls: { certFile: join(directory, "shown/site"), keyFile: "../shown/roof" } },
+    }
+    writeFileSync(file, stringify(settings))
+    const { text, files, absent } = packConfig(file)
+    t.same([...files.keys()], ["files/1-site", "files/2-roof"], "each once")
+    t.same(
+      [...files.values()].map((path) => path.slice(directory.length)),
+      ["/shown/site", "/shown/roof"],
+    )
+    t.match(text, /keyFile: files\/1-site[\s\S]*keyFile: files\/2-roof/)
+    t.same(absent, ["$CREDENTIALS_DIRECTORY/gone"])
+    t.same(readdirSync(join(directory, "etc")), ["gateway.yaml"])
+  },
+)

@@ -20,7 +20,12 @@ export const packedDataDir = "data"
  * Settings that hold a path and whose files are not in a back-up: the journal is, as a copy; back-ups hold no back-ups;
  * a serial port is no file.
  */
-export const leftOut: readonly string[] = ["dataDir", "backup.directory", "keepBackups.directory", "buses.serial.path"]
+export const leftOut: readonly string[] = [
+  "dataDir",
+  "backup.directory",
+  "keepBackups.directory",
+  "buses.serial.path",
+]
 
 const namesFile = /(^f|F)ile$/
 

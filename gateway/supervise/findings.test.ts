@@ -131,7 +131,9 @@ t.test("each thing that goes wrong is named, and nothing else is", async (t) => 
     ],
     [
       "warning backup-elsewhere",
-      gateway({ deliveries: [{ url: "http://b.example", newest: now, problem: "it answers 413", refused: true }] }),
+      gateway({
+        deliveries: [{ url: "http://b.example", newest: now, problem: "it answers 413", refused: true }],
+      }),
     ],
     [
       "warning quarantine-growing",
@@ -139,11 +141,15 @@ t.test("each thing that goes wrong is named, and nothing else is", async (t) => 
     ],
     [
       "warning below-clear-sky",
-      gateway({ anomalies: [{ kind: "below-clear-sky", roofs: ["A"], says: "A gave 60 % of what it gave" }] }),
+      gateway({
+        anomalies: [{ kind: "below-clear-sky", roofs: ["A"], says: "A gave 60 % of what it gave" }],
+      }),
     ],
     [
       "warning above-clear-sky",
-      gateway({ anomalies: [{ kind: "above-clear-sky", roofs: ["A"], says: "A counted more than the sun" }] }),
+      gateway({
+        anomalies: [{ kind: "above-clear-sky", roofs: ["A"], says: "A counted more than the sun" }],
+      }),
     ],
     [
       "warning twins",
