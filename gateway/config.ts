@@ -135,7 +135,9 @@ const configShape = z.strictObject({
       longitude: z.number().min(-180).max(180).describe("Degrees, east positive."),
     })
     .exactOptional()
-    .describe("Where the roofs are, to a tenth of a degree: without it nobody sees generation at night."),
+    .describe(
+      "Where the roofs are, to a tenth of a degree: without it nobody sees generation at night, and no roof is held against a clear sky.",
+    ),
   dataDir: file.describe("Where the journal is: on a disk that you trust."),
   logLevel: z
     .enum(logLevels)
