@@ -47,6 +47,7 @@ const settlePatienceMs = 60 * 60_000
 const keepEveryMs = 5_000
 const usualLookSeconds = 600
 const backupLookMs = 60_000
+const deliveryLookMs = 10_000
 
 export interface Gateway {
   /** Of the plain listener, and of the one with TLS. */
@@ -249,7 +250,7 @@ export async function startGateway(
       lose(`the chain has batch ${head.number} of this site, and the journal does not know it`, true)
   })
   const backingUp = every(backupLookMs, signal, () => backups.look())
-  const delivering = every(backupLookMs, signal, () => deliveries.look())
+  const delivering = every(deliveryLookMs, signal, () => deliveries.look())
   const watching = every(healthEveryMs, signal, async () => {
     for (const rare of [quarantined, restarted]) rare.sum()
     tellFindings(health.look().findings)
