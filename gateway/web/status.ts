@@ -1,7 +1,16 @@
 import type { WebContext } from "./context.ts"
 
 /** The gateway's state in a few figures, for scripts: GET /api/status. Energies are strings of whole Wh. */
-export function statusOf({ config, journal, clock, settlement, evidence, storage, backup, deliveries }: WebContext) {
+export function statusOf({
+  config,
+  journal,
+  clock,
+  settlement,
+  evidence,
+  storage,
+  backup,
+  deliveries,
+}: WebContext) {
   const { accepted, doubtful } = journal.readings.counts()
   const refused = journal.quarantine.counts()
   const sum = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((a, b) => a + b, 0)

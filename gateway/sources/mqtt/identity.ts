@@ -76,7 +76,8 @@ export function createIdentities(
     byCertificate: (shown) =>
       isRevoked(shown)
         ? undefined
-        : (certificates.get(`sha256 ${bare(shown.fingerprint)}`) ?? certificates.get(`cn ${shown.commonName}`)),
+        : (certificates.get(`sha256 ${bare(shown.fingerprint)}`) ??
+          certificates.get(`cn ${shown.commonName}`)),
     async byPassword(user, password, address) {
       if (waiting >= mostWaiting) return undefined
       if (wrong.take(address, 1) > 0) {

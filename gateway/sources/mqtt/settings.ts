@@ -42,7 +42,10 @@ export const mqttShape = z.strictObject({
         .array(
           z
             .string()
-            .regex(/^sha256:([0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2}$/, "must be sha256: and 32 bytes with colons between"),
+            .regex(
+              /^sha256:([0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2}$/,
+              "must be sha256: and 32 bytes with colons between",
+            ),
         )
         .exactOptional()
         .describe(

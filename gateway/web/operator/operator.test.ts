@@ -106,7 +106,11 @@ t.test("many guesses at once are no way around the limit", async (t) => {
   }
   const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => guess(n)))
   t.same([...new Set(answers.map(({ status }) => status))], [429])
-  t.equal((await app.request("/operator", bearer("token-of-this-start"))).status, 200, "the box's own are not asked")
+  t.equal(
+    (await app.request("/operator", bearer("token-of-this-start"))).status,
+    200,
+    "the box's own are not asked",
+  )
 })
 
 t.test(

@@ -116,7 +116,10 @@ function busesView({ facts, config }: OperatorFacts): Html {
   )
 }
 
-function settlementView({ facts: { settlement, evidence, backup, deliveries = [], machine }, batches }: OperatorFacts): Html {
+function settlementView({
+  facts: { settlement, evidence, backup, deliveries = [], machine },
+  batches,
+}: OperatorFacts): Html {
   const { doing, problem, settledUpTo, state, batch, since, account, nodes = [] } = settlement
   return section(
     "settlement",

@@ -35,9 +35,21 @@ t.test("who has many addresses meets the limit for all; a network of IPv6 is one
   t.equal(attempts.allowed("2001:db8:0:2::1"), true)
   t.equal(attempts.allowed("::1"), true)
   t.equal(attempts.allowed("::ffff:192.168.1.20"), true)
-  t.equal(guesses(attempts, Array.from({ length: 200 }, (_, n) => `10.0.0.${n}`)), 55)
+  t.equal(
+    guesses(
+      attempts,
+      Array.from({ length: 200 }, (_, n) => `10.0.0.${n}`),
+    ),
+    55,
+  )
   now += 2
-  t.equal(guesses(attempts, Array.from({ length: 200 }, (_, n) => `10.0.1.${n}`)), 1)
+  t.equal(
+    guesses(
+      attempts,
+      Array.from({ length: 200 }, (_, n) => `10.0.1.${n}`),
+    ),
+    1,
+  )
 })
 
 t.test("whatever comes from wherever, and whenever, no more is taken than the limits give", () => {
@@ -52,7 +64,9 @@ t.test("whatever comes from wherever, and whenever, no more is taken than the li
         taken.set(address, (taken.get(address) ?? 0) + guesses(attempts, [address]))
       }
       for (const [, n] of taken) if (n > limits.most + now / limits.refillSeconds) return false
-      return [...taken.values()].reduce((a, b) => a + b, 0) <= limits.mostOfAll + now / limits.refillOfAllSeconds
+      return (
+        [...taken.values()].reduce((a, b) => a + b, 0) <= limits.mostOfAll + now / limits.refillOfAllSeconds
+      )
     }),
   )
   return Promise.resolve()

@@ -7,8 +7,8 @@ import type { Hex } from "../../../protocol/hex.ts"
 import { type Intent, typedDataDigest, typedDataOf } from "../../../protocol/intent.ts"
 import type { RelayChain } from "../../relay/chain.ts"
 import { createRelay } from "../../relay/relay.ts"
-import { languageCodes } from "../words/languages.ts"
 import { openDoor } from "../session/door.test.support.ts"
+import { languageCodes } from "../words/languages.ts"
 
 const at = { chainId: 31_337, oracle: `0x${"0".repeat(40)}` as Hex }
 const contracts = {
@@ -144,20 +144,25 @@ t.test("what is on its way is not spent twice", async (t) => {
   t.equal((await handIn(await signed({ wh: 2_000n }))).status, 202)
 })
 
-t.test("why something is not taken is said in the household's language, whichever of the eight it is", async (t) => {
-  const { mine, signed, csrf, first } = await open(t)
-  const mistakes = [await signed({ to: first }), await signed({ wh: 5_001n }), await signed({ until: now })]
-  for (const body of mistakes) {
-    const said = new Set<string>()
-    for (const language of languageCodes) {
-      const headers = { "x-csrf-token": csrf, "accept-language": language }
-      const { error } = (await (await mine.json("/wallet/intents", body, headers)).json()) as { error: string }
-      t.notMatch(error, /[{}]|undefined/)
-      said.add(error)
+t.test(
+  "why something is not taken is said in the household's language, whichever of the eight it is",
+  async (t) => {
+    const { mine, signed, csrf, first } = await open(t)
+    const mistakes = [await signed({ to: first }), await signed({ wh: 5_001n }), await signed({ until: now })]
+    for (const body of mistakes) {
+      const said = new Set<string>()
+      for (const language of languageCodes) {
+        const headers = { "x-csrf-token": csrf, "accept-language": language }
+        const { error } = (await (await mine.json("/wallet/intents", body, headers)).json()) as {
+          error: string
+        }
+        t.notMatch(error, /[{}]|undefined/)
+        said.add(error)
+      }
+      t.equal(said.size, languageCodes.length)
     }
-    t.equal(said.size, languageCodes.length)
-  }
-})
+  },
+)
 
 t.test("a nonce serves once", async (t) => {
   const { signed, handIn } = await open(t)

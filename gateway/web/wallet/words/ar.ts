@@ -77,26 +77,17 @@ export const ar: WalletWords = {
   "why chain wrong": "العقدة على سلسلة أخرى؛ المشغّل على علم",
   "why gas price": "الغاز غالٍ جدًا الآن",
   "why gas money": "حساب التعاونية للغاز فارغ؛ المشغّل على علم",
-  "not taken other account":
-    "هذا موقَّع لحساب غير حساب منزلك {account}.",
-  "not taken to yourself":
-    "سترسل هذا إلى نفسك.",
-  "not taken to contract":
-    "هذا عنوان عقد: ما يُرسل إليه من GREEN يضيع.",
-  "not taken to nobody":
-    "هذا ليس عنوان أحد.",
-  "not taken clock":
-    "سيبطل هذا فورًا أو بعد وقت طويل جدًا. اضبط ساعة هذا الجهاز ووقّع من جديد.",
+  "not taken other account": "هذا موقَّع لحساب غير حساب منزلك {account}.",
+  "not taken to yourself": "سترسل هذا إلى نفسك.",
+  "not taken to contract": "هذا عنوان عقد: ما يُرسل إليه من GREEN يضيع.",
+  "not taken to nobody": "هذا ليس عنوان أحد.",
+  "not taken clock": "سيبطل هذا فورًا أو بعد وقت طويل جدًا. اضبط ساعة هذا الجهاز ووقّع من جديد.",
   "not taken signer":
     "لم يوقَّع هذا بحساب منزلك. قد يكون المفتاح على هذا الجهاز غيره، أو الصفحة قديمة: حمّلها من جديد.",
-  "not taken not enough":
-    "لدى منزلك أقل من ذلك من GREEN: يوجد {amount} ليس في الطريق إلى أحد.",
-  "not taken day own":
-    "سلّم منزلك {count} خلال يوم. التعاونية تدفع ثمنها؛ تابع غدًا.",
-  "not taken day all":
-    "سلّمت المنازل معًا ما تدفع التعاونية ثمنه في يوم. تابع غدًا.",
-  "not taken not from here":
-    "لم تُنشئ هذه الصفحة ذلك. حمّلها من جديد ووقّع مرة أخرى.",
+  "not taken not enough": "لدى منزلك أقل من ذلك من GREEN: يوجد {amount} ليس في الطريق إلى أحد.",
+  "not taken day own": "سلّم منزلك {count} خلال يوم. التعاونية تدفع ثمنها؛ تابع غدًا.",
+  "not taken day all": "سلّمت المنازل معًا ما تدفع التعاونية ثمنه في يوم. تابع غدًا.",
+  "not taken not from here": "لم تُنشئ هذه الصفحة ذلك. حمّلها من جديد ووقّع مرة أخرى.",
 
   requestTitle: "استلام GREEN",
   requestLead: "أرِ هذا الرمز لمن يدفع لك، أو أرسل الرابط.",

@@ -83,18 +83,14 @@ export const de: WalletWords = {
   "why gas money": "das Konto der Genossenschaft für Gas ist leer; Ihr Betreiber weiß es",
   "not taken other account":
     "Das ist für ein anderes Konto unterschrieben als das Ihres Haushalts, {account}.",
-  "not taken to yourself":
-    "Sie würden das sich selbst schicken.",
-  "not taken to contract":
-    "Das ist die Adresse eines Vertrags: GREEN, die dorthin gehen, sind verloren.",
-  "not taken to nobody":
-    "Das ist die Adresse von niemandem.",
+  "not taken to yourself": "Sie würden das sich selbst schicken.",
+  "not taken to contract": "Das ist die Adresse eines Vertrags: GREEN, die dorthin gehen, sind verloren.",
+  "not taken to nobody": "Das ist die Adresse von niemandem.",
   "not taken clock":
     "Das wäre sofort ungültig oder viel zu spät. Stellen Sie die Uhr dieses Geräts und unterschreiben Sie noch einmal.",
   "not taken signer":
     "Das ist nicht vom Konto Ihres Haushalts unterschrieben. Der Schlüssel auf diesem Gerät ist vielleicht ein anderer, oder die Seite ist alt: Laden Sie sie neu.",
-  "not taken not enough":
-    "Ihr Haushalt hat weniger GREEN: {amount} sind da und nicht unterwegs.",
+  "not taken not enough": "Ihr Haushalt hat weniger GREEN: {amount} sind da und nicht unterwegs.",
   "not taken day own":
     "Ihr Haushalt hat an einem Tag {count} abgegeben. Die Genossenschaft bezahlt sie; machen Sie morgen weiter.",
   "not taken day all":
