@@ -23,9 +23,19 @@ const say = (line: string) => process.stderr.write(`${line}\n`)
 
 /** What the gateway opens besides the journal. */
 const openKeys: Uses = [
-  ({ chain }) => readAccountKey(chain.keyFile, "The site's key"),
-  ({ meters }) => createPlainMeterSigner(meters, () => 0),
+  ({ chain }) => lackingFor(() => readAccountKey(chain.keyFile, "The site's key")),
+  ({ meters }) => lackingFor(() => createPlainMeterSigner(meters, () => 0)),
 ]
+
+function lackingFor(use: () => unknown): string[] {
+  try {
+    use()
+    return []
+  } catch (error) {
+    if (!(error instanceof PersonError)) throw error
+    return [[error.message, ...error.context].join(" ")]
+  }
+}
 
 export const restoreCommand: Command = {
   name: "restore",
@@ -97,7 +107,10 @@ async function openers(values: Values, to: string | undefined): Promise<Openers>
   const siteKey = keysFrom(root).site()
   const { identity } = await siteIdentity(siteKey)
   let passphrase: string | undefined
-  const passphraseFor = () => (passphrase ??= passphraseOf(values, `${to}.part`, to))
+  const passphraseFor = () => {
+    passphrase ??= passphraseOf(values, `${to}.part`, to)
+    return passphrase
+  }
   return {
     identities: [identity],
     siteKey,

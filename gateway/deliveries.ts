@@ -21,7 +21,7 @@ const againSeconds = 900
 
 /**
  * Brings back-ups to the gateways that agreed to keep them, and sees each day that they still have them.
- * @param now Unix seconds of the wall clock.
+ * @param now seconds of a clock that never steps.
  */
 export function createDeliveries({
   config,

@@ -195,7 +195,8 @@ export async function startGateway(
   const backups = createBackups({ config, configFile, recipient, now: wallClock, log })
   const ending = new AbortController()
   const { signal } = ending
-  const deliveries = createDeliveries({ config, siteKey, now: wallClock, stopping: signal, log })
+  const seconds = () => monotonic() / 1000
+  const deliveries = createDeliveries({ config, siteKey, now: seconds, stopping: signal, log })
 
   const context: WebContext = {
     config,
@@ -218,7 +219,7 @@ export async function startGateway(
   const health = createHealth(context, () => machineFacts(config, wallClock()), monotonic)
   const token = newOperatorToken()
   const access = { passwordHash: config.web.operatorPassword, token, monotonic }
-  const keeper = await keeperOf(config, monotonic, log)
+  const keeper = await keeperOf(config, seconds, log)
   const addAll: typeof addRoutes = (app) => {
     addRoutes(app)
     if (keeper) app.route("/", keeper)
@@ -298,10 +299,10 @@ async function relayOf({ relay, chain }: Config, journal: Journal, now: () => nu
   return createRelay({ journal, chain: connected, at: chain, settings: relay, now, log })
 }
 
-async function keeperOf({ keepBackups }: Config, monotonic: () => number, log: Logger) {
+async function keeperOf({ keepBackups }: Config, seconds: () => number, log: Logger) {
   if (!keepBackups) return undefined
   const { keeperRoutes } = await import("./keeper/routes.ts")
-  return keeperRoutes(keepBackups, () => monotonic() / 1000, log)
+  return keeperRoutes(keepBackups, seconds, log)
 }
 
 /** More than a client has under way at once when the gateway ends. */

@@ -18,6 +18,11 @@ export function backupPath(url: string | URL): string {
   return pathname.slice(Math.max(0, pathname.indexOf("/backups/"))) + search
 }
 
+/** What is signed is chosen by the keeper: it must be one word, and nothing that reads like the rest of the text. */
+export function isChallenge(text: string): boolean {
+  return /^[\w-]{20,80}$/.test(text)
+}
+
 /** The text that the site's key signs (EIP-191, `personal_sign`), so that a keeper knows whose back-up it is asked for. */
 export function backupRequestText({ method, path, challenge, digest }: BackupRequest): string {
   return `Commonwatt back-up 1\n${method} ${path}\n${challenge}\n${digest}`

@@ -3,7 +3,6 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import type { Config } from "../gateway/config.ts"
 import { filesNamedBy } from "../gateway/config-files.ts"
 import type { Uses } from "../gateway/recovery/restore.ts"
-import { PersonError } from "../protocol/error.ts"
 import { isSealed, newSalt, openSecret, sealSecret } from "../protocol/sealed-secret.ts"
 import { keysFrom } from "./identity.ts"
 import { publicIdentity } from "./identity-files.ts"
@@ -50,7 +49,7 @@ export function resealing(root: Uint8Array, passphrase: (() => string) | undefin
         renameSync(`${path}.new`, path)
       }
     }
-    if (lacking.length > 0) throw new PersonError(lacking.join("; "))
+    return lacking
   }
   return [check]
 }

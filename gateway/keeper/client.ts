@@ -8,6 +8,7 @@ import {
   backupChunkBytes,
   backupPath,
   backupRequestText,
+  isChallenge,
 } from "../../protocol/backup-request.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import { sha256Of } from "./shelf.ts"
@@ -87,7 +88,9 @@ export function keeperAt(
       if (challenge === undefined) {
         const given = await send(new URL("backups/challenge", root))
         if (given.status !== 200) throw new KeeperProblem("it keeps no back-ups of others", true)
-        challenge = given.bytes.toString("utf8")
+        const said = given.bytes.toString("utf8")
+        if (!isChallenge(said)) throw new KeeperProblem("its answer is not a keeper's", true)
+        challenge = said
       }
       const message = backupRequestText({ method, path: backupPath(url), challenge, digest })
       const authorization = backupAuthorization(challenge, digest, await owner.signMessage({ message }))

@@ -193,16 +193,30 @@ t.test("a keeper that alters or loses a byte is found out", async (t) => {
 
 t.test("a keeper that answers nonsense, or without end, is no keeper", async (t) => {
   const file = aKeeper(t).backup()
-  for (const answer of [
-    () => new Response("{}"),
-    () => new Response("[1,2,"),
-    () => new Response(new Uint8Array(2 * backupChunkBytes + 1)),
-    () => new Response('{"kept":[],"at":0}'),
-  ])
-    await t.rejects(
-      keeperAt("http://liar.example", key, { fetcher: async () => answer() }).deliver(file),
-      KeeperProblem,
-    )
+  const challenge = "a-challenge-that-is-long-enough"
+  const nonsense = [
+    "{}",
+    "[1,2,",
+    new Uint8Array(2 * backupChunkBytes + 1),
+    '{"kept":[],"at":0}',
+    '{"kept":[],"at":999999999}',
+  ]
+  for (const answer of nonsense) {
+    const liar: typeof fetch = async (url) =>
+      new Response(String(url).endsWith("/challenge") ? challenge : answer)
+    await t.rejects(keeperAt("http://liar.example", key, { fetcher: liar }).deliver(file), KeeperProblem)
+  }
+  const signed: string[] = []
+  const forging: typeof fetch = async (url) => {
+    signed.push(String(url))
+    return new Response(`${challenge}\nPUT /backups/of-another\n${challenge}`)
+  }
+  await t.rejects(
+    keeperAt("http://liar.example", key, { fetcher: forging }).list(),
+    refusedWith(/is not a keeper's/),
+    "nothing is signed but one word of the keeper's",
+  )
+  t.same(signed, ["http://liar.example/backups/challenge"])
   const none: typeof fetch = async () => new Response("not here", { status: 404 })
   const noKeeper = keeperAt("http://other.example", key, { fetcher: none })
   await t.rejects(backupsAt(noKeeper), { name: "PersonError", context: [/it keeps no back-ups of others/] })

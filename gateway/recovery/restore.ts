@@ -10,8 +10,8 @@ import { journalIn } from "../journal/journal.ts"
 import { type Manifest, unpackBackup } from "./backup.ts"
 import { noteLoss } from "./marker.ts"
 
-/** What a gateway does with the files that its configuration names. Each throws a PersonError where it cannot. */
-export type Uses = readonly ((config: Config) => unknown)[]
+/** What a gateway does with the files that its configuration names. Each returns in words what it lacks. */
+export type Uses = readonly ((config: Config) => readonly string[] | Promise<readonly string[]>)[]
 
 /** What is in a back-up, as it was found when it was opened and used. */
 export interface Restored {
@@ -79,13 +79,7 @@ export async function drill(file: string, identities: readonly Identity[], uses:
 async function look(directory: string, manifest: Manifest, uses: Uses): Promise<Restored> {
   const config = readConfig(join(directory, manifest.config))
   const lacking: string[] = []
-  for (const use of uses)
-    try {
-      await use(config)
-    } catch (error) {
-      if (!(error instanceof PersonError)) throw error
-      lacking.push([error.message, ...error.context].join(" "))
-    }
+  for (const use of uses) lacking.push(...(await use(config)))
   const db = openDatabase(join(directory, dirname(manifest.journal)))
   try {
     const journal = journalIn(db, config.meters)

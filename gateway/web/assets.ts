@@ -29,9 +29,10 @@ export function assetRoutes({ name, timeZone }: { name: string; timeZone: string
   )
   app.get("/icon.svg", (c) => c.body(icon, 200, { "content-type": "image/svg+xml", ...forADay }))
   let touchIcon: Uint8Array<ArrayBuffer> | undefined
-  app.get("/touch-icon.png", (c) =>
-    c.body((touchIcon ??= drawTouchIcon()), 200, { "content-type": "image/png", ...forADay }),
-  )
+  app.get("/touch-icon.png", (c) => {
+    touchIcon ??= drawTouchIcon()
+    return c.body(touchIcon, 200, { "content-type": "image/png", ...forADay })
+  })
   app.get("/sw.js", (c) =>
     c.body(serviceWorker, 200, {
       "content-type": "text/javascript; charset=utf-8",
