@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
+import { openJournal } from "../gateway/journal/journal.ts"
 import { keeperAt } from "../gateway/keeper/client.ts"
 import { backupsAt, fetchBackup } from "../gateway/keeper/fetch.ts"
 import { drill, mustBeEmpty, type Restored, restore, type Uses } from "../gateway/recovery/restore.ts"
@@ -24,7 +25,14 @@ const say = (line: string) => process.stderr.write(`${line}\n`)
 /** What the gateway opens besides the journal. */
 const openKeys: Uses = [
   ({ chain }) => lackingFor(() => readAccountKey(chain.keyFile, "The site's key")),
-  ({ meters }) => lackingFor(() => createPlainMeterSigner(meters, () => 0)),
+  ({ meters, dataDir }) => {
+    const journal = openJournal(dataDir, meters)
+    try {
+      return lackingFor(() => createPlainMeterSigner(meters, () => 0, journal.keys.of))
+    } finally {
+      journal.close()
+    }
+  },
 ]
 
 function lackingFor(use: () => unknown): string[] {

@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { isSealed } from "../protocol/sealed-secret.ts"
 import type { Config } from "./config.ts"
+import { keyFilesOf } from "./key-files.ts"
 
 /** A file or folder that a configuration names, and what is wrong with it. */
 export interface FileMistake {
@@ -28,7 +29,12 @@ export function filesNamedBy(config: Config): NamedFile[] {
     )
   return [
     ...of("chain", chain),
-    ...config.meters.flatMap(({ name, modbus }, i) => of(`meters.${i} (${name}) modbus`, modbus)),
+    ...config.meters.flatMap(({ name, modbus }, i) =>
+      keyFilesOf(modbus).map((path, n) => {
+        const setting = n === 0 ? "keyFile" : `laterKeyFiles.${n - 1}`
+        return { setting: `meters.${i} (${name}) modbus.${setting}`, path, secret: true }
+      }),
+    ),
     ...of("mqtt.tls", mqtt.tls),
     ...of("mqtt.broker", mqtt.broker),
     ...of("web.tls", web.tls),

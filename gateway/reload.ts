@@ -16,6 +16,7 @@ export const reloadable = [
   "households (names and recipients, not who they are)",
   "settlement.waitSeconds",
   "mqtt.tls.revoked",
+  "emissionFactors",
 ] as const
 
 /**
@@ -52,6 +53,11 @@ export function reload(running: Config, next: Config): Reloaded {
       if (revoked === undefined) delete tls.revoked
       else tls.revoked = revoked
     })
+  const { emissionFactors } = next
+  take("emissionFactors", running.emissionFactors, emissionFactors, () => {
+    if (emissionFactors) running.emissionFactors = emissionFactors
+    else delete running.emissionFactors
+  })
   const settings = [...new Set([...Object.keys(running), ...Object.keys(next)])] as (keyof Config)[]
   return { taken, waiting: settings.filter((one) => !isDeepStrictEqual(running[one], next[one])) }
 }

@@ -14,6 +14,7 @@ import { basename, dirname, join, relative, resolve } from "node:path"
 import { parseDocument } from "yaml"
 import { readConfig } from "../gateway/config.ts"
 import { mistakesInFiles } from "../gateway/config-files.ts"
+import { keyFilesOf } from "../gateway/key-files.ts"
 import { PersonError } from "../protocol/error.ts"
 import { type Bundle, type BundledFile, staysInside } from "./bundle.ts"
 
@@ -36,7 +37,7 @@ export function gather(configFile: string, identity: string | undefined): Omit<B
   const { tls, broker } = config.mqtt
   const secret = [
     config.chain.keyFile,
-    ...config.meters.map(({ modbus }) => modbus?.keyFile),
+    ...config.meters.flatMap(({ modbus }) => keyFilesOf(modbus)),
     tls?.keyFile,
     broker?.keyFile,
     broker?.passwordFile,

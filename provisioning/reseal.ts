@@ -23,7 +23,7 @@ export function resealing(root: Uint8Array, passphrase: (() => string) | undefin
     /** The key that must be behind what the configuration says of it, where the words give it. */
     const made = (setting: string): string | undefined => {
       if (setting === "chain.keyFile") return keys.site()
-      const meter = /^meters\.(\d+) /.exec(setting)?.[1]
+      const meter = /^meters\.(\d+) .* modbus\.keyFile$/.exec(setting)?.[1]
       if (meter !== undefined) {
         const { meterId } = config.meters[Number(meter)]!.key
         const n = identity.meters.findIndex((one) => one.meterId === meterId)

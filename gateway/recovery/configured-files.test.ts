@@ -6,7 +6,7 @@ import { settings as settingsOf } from "../config-doc.ts"
 import { leftOut, packConfig } from "./configured-files.ts"
 
 /** Settings that hold a path, by their names. */
-const isPath = (place: string) => /(^|\.)(file|path|directory|[a-z]+(File|Dir))$/.test(place)
+const isPath = (place: string) => /(^|\.)(file|path|directory|[a-z][A-Za-z]*(Files?|Dir))$/.test(place)
 
 const places = settingsOf()
   .map(({ place }) => place.replaceAll("[]", ""))
@@ -27,7 +27,8 @@ function everySetting(pathOf: (place: string) => string): object {
       if (!(bare in part)) part[bare] = isList ? [{}] : {}
       part = (isList ? (part[bare] as object[])[0] : part[bare]) as Record<string, unknown>
     }
-    part[names.at(-1)!] = pathOf(place.replaceAll("[]", ""))
+    const path = pathOf(place.replaceAll("[]", ""))
+    part[names.at(-1)!.replace("[]", "")] = place.endsWith("[]") ? [path] : path
   }
   return root
 }
