@@ -121,7 +121,7 @@ async function printShares(
   say("Print each, give them to different keepers, and destroy the files.")
 }
 
-async function sharesGiven(): Promise<string[]> {
+export async function sharesGiven(): Promise<string[]> {
   if (process.stdin.isTTY) say("The shares' words, a line for each share; end with Ctrl-D:")
   return (await text(process.stdin)).split("\n").filter((line) => line.trim() !== "")
 }
@@ -129,8 +129,9 @@ async function sharesGiven(): Promise<string[]> {
 /**
  * The passphrase that seals the keys: from a file that is named; otherwise from systemd's credential beside the keys,
  * which is made on the first time and never written in the clear.
+ * @param named where the directory will be in the end.
  */
-function passphraseOf(values: Values, directory: string): string {
+export function passphraseOf(values: Values, directory: string, named = directory): string {
   const file = optional(values, "passphrase-file") ?? passphraseFile()
   if (file !== undefined) return strong(readPassphrase(file))
   const credential = join(directory, "passphrase.cred")
@@ -139,7 +140,7 @@ function passphraseOf(values: Values, directory: string): string {
   const encrypted = encryptCredential(passphrase)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   writeFileSync(credential, encrypted, { mode: 0o600, flush: true })
-  say(`For the gateway's unit: LoadCredentialEncrypted=passphrase:${credential}`)
+  say(`For the gateway's unit: LoadCredentialEncrypted=passphrase:${join(named, "passphrase.cred")}`)
   return passphrase
 }
 
