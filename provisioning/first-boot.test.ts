@@ -116,7 +116,7 @@ t.test(
 t.test("the passphrase may come by another way than the bundle, and is wiped with it", async (t) => {
   const { at, file, boot, report } = await machine(t, { passphrase: "told by telephone" })
   t.equal(await boot(), "refused")
-  t.match(report(), /locked with a passphrase, which is not here[^]*commonwatt\.lock/)
+  t.match(report(), /locked with a passphrase, which is not here[\s\S]*commonwatt\.lock/)
   writeFileSync(at("stick", lockName), "told wrongly\n")
   t.equal(await boot(), "refused")
   t.match(report(), /its passphrase is another one/)
@@ -136,7 +136,7 @@ t.test(
       writeFileSync(file, bytes)
       truncateSync(file, length)
       t.equal(await boot(), "refused", `${length} bytes of ${bytes.length}`)
-      t.match(report(), /could not take[^]*(torn|beginning is lost)[^]*tried again at the next start/)
+      t.match(report(), /could not take[\s\S]*(torn|beginning is lost)[\s\S]*tried again at the next start/)
     }
     for (const place of [10, 90, 200, bytes.length - 20]) {
       const damaged = Buffer.from(bytes)
@@ -170,12 +170,12 @@ t.test("cut off at any step, the next boot comes to the same end", async (t) => 
 t.test("what does not fit this box is refused, with the reason, before anything is written", async (t) => {
   const elsewhere = await machine(t, "key inside", { dataDir: "/srv/data" })
   t.equal(await elsewhere.boot(), "refused")
-  t.match(elsewhere.report(), /dataDir: \/srv\/data is no folder[^]*dataDir: \/var\/lib\/commonwatt/)
+  t.match(elsewhere.report(), /dataDir: \/srv\/data is no folder[\s\S]*dataDir: \/var\/lib\/commonwatt/)
   t.same([readdirSync(elsewhere.at("etc")), elsewhere.kept], [[], []])
 
   const wrong = await machine(t, "key inside", { site: "one" })
   t.equal(await wrong.boot(), "refused")
-  t.match(wrong.report(), /mistake[^]*site/)
+  t.match(wrong.report(), /mistake[\s\S]*site/)
 
   const other = await machine(t, "key inside")
   writeFileSync(other.at("etc/gateway.yaml"), "another gateway's")
