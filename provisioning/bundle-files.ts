@@ -109,7 +109,7 @@ export function unpack(
   rmSync(staging, { recursive: true, force: true })
   let placed = false
   try {
-    makeFolder(staging, 0o700)
+    makeFolder(staging, modes.folder)
     for (const { path, for: reader, content } of files) {
       const file = join(staging, path)
       makeFolder(dirname(file), modes.folder)

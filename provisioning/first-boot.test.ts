@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -64,10 +65,15 @@ function bundle(settings: Record<string, unknown> = {}): Bundle {
   }
 }
 
+const isRoot = process.getuid?.() === 0
+/** Any that is not root's own. */
+const serviceGroup = 65534
+
 /** A box as the package leaves it, with a card in it. */
 async function machine(t: Test, lock: Lock, settings?: Record<string, unknown>) {
   const root = t.testdir({ card: {}, stick: {}, etc: {} })
   const at = (...path: string[]) => join(root, ...path)
+  if (isRoot) chownSync(at("etc"), 0, serviceGroup)
   chmodSync(at("etc"), 0o2750)
   const file = at("card", bundleName)
   const bytes = await lockBundle(bundle(settings), lock)
@@ -101,7 +107,10 @@ t.test(
     t.equal(mode("gateway.yaml"), "640", "the gateway's group may read what it needs")
     t.equal(mode("identity/site.key"), "640")
     t.equal(mode("identity"), "2750")
-    t.equal(mode("identity/root.key"), "600", "and not what it does not need")
+    if (isRoot)
+    for (const path of ["gateway.yaml", "identity", "identity/site.key"])
+      t.equal(statSync(at("etc", path)).gid, serviceGroup, path)
+  t.equal(mode("identity/root.key"), "600", "and not what it does not need")
     t.same(readdirSync(at("etc")).sort(), ["gateway.yaml", "identity"], "nothing else is left behind")
     t.notOk(existsSync(file))
     t.match(report(), /has taken the bundle: site 7, Sunny Lane/)
