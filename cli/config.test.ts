@@ -85,7 +85,11 @@ t.test("the files that a configuration names are looked at, and what they hold i
     [0o660, /mode 660/],
   ] as const) {
     chmodSync(at("gateway.key"), mode)
-    t.match((await run(t, ["check", at("gateway.yaml")])).told, said, "a service's group may read its secrets")
+    t.match(
+      (await run(t, ["check", at("gateway.yaml")])).told,
+      said,
+      "a service's group may read its secrets",
+    )
   }
   writeFileSync(at("gateway.key"), sealSecret(secret, "one", newSalt()))
   chmodSync(at("gateway.key"), 0o644)

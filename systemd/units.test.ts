@@ -39,12 +39,20 @@ t.test("a service is ready when it says so, is watched, and is started again wit
   }
 })
 
-t.test("what takes bundles from strangers' sticks has no network and may be little more than read and mount", async (t) => {
-  const text = readFileSync("systemd/commonwatt-firstboot.service", "utf8")
-  for (const line of ["PrivateNetwork=yes", "NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateMounts=yes"])
-    t.match(text, new RegExp(`^${line}$`, "m"))
-  t.match(text, /^CapabilityBoundingSet=CAP_SYS_ADMIN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID$/m)
-})
+t.test(
+  "what takes bundles from strangers' sticks has no network and may be little more than read and mount",
+  async (t) => {
+    const text = readFileSync("systemd/commonwatt-firstboot.service", "utf8")
+    for (const line of [
+      "PrivateNetwork=yes",
+      "NoNewPrivileges=yes",
+      "ProtectSystem=strict",
+      "PrivateMounts=yes",
+    ])
+      t.match(text, new RegExp(`^${line}$`, "m"))
+    t.match(text, /^CapabilityBoundingSet=CAP_SYS_ADMIN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID$/m)
+  },
+)
 
 t.test("the shell scripts of the package can be parsed", async (t) => {
   const scripts = [
