@@ -6,7 +6,7 @@ import { keepMachinePassphrase } from "../protocol/machine-passphrase.ts"
 import { readPassphrase, readSecret } from "../protocol/sealed-secret.ts"
 import { lockBundle, openBundle } from "../provisioning/bundle.ts"
 import { gather, unpack } from "../provisioning/bundle-files.ts"
-import { firstBoot as takeAtFirstBoot } from "../provisioning/first-boot.ts"
+import { type Place, firstBoot as takeAtFirstBoot } from "../provisioning/first-boot.ts"
 import { sticksHere, withSticks } from "../provisioning/sticks.ts"
 import { optional, required, type Values } from "./command.ts"
 
@@ -85,11 +85,15 @@ function keepPassphrase(passphrase: string | undefined, values: Values): void {
 }
 
 /** The boot partition: of Raspberry Pi OS, of its older releases, of a PC. */
-const bootFolders = ["/boot/firmware", "/boot", "/boot/efi"]
+const bootFolders = ["/boot/firmware", "/boot", "/boot/efi"].map(asPlace)
 /** As the package's unit has them. */
 const packageFolder = "/etc/commonwatt"
 const packageData = "/var/lib/commonwatt"
 const sticksBelow = "/run/commonwatt-sticks"
+
+function asPlace(folder: string): Place {
+  return { folder, called: folder }
+}
 
 /** Takes the bundle that lies on the boot partition or a stick. */
 export async function firstBoot(values: Values): Promise<number> {
@@ -100,7 +104,7 @@ export async function firstBoot(values: Values): Promise<number> {
     say(line)
     lines.push(line)
   }
-  const look = (places: readonly string[]) =>
+  const look = (places: readonly Place[]) =>
     takeAtFirstBoot(
       {
         places,
@@ -113,14 +117,19 @@ export async function firstBoot(values: Values): Promise<number> {
       tell,
     )
   let outcome: Awaited<ReturnType<typeof look>>
-  if (from !== undefined) outcome = await look(from.split(","))
+  if (from !== undefined) outcome = await look(from.split(",").map(asPlace))
   else {
     // A stick that comes to light while others are looked at is looked at too.
     let sticks: string[]
     do {
       sticks = sticksHere()
       lines.length = 0
-      outcome = await withSticks(sticks, sticksBelow, (mounted) => look([...bootFolders, ...mounted]))
+      outcome = await withSticks(sticks, sticksBelow, (shown) =>
+        look([
+          ...bootFolders,
+          ...shown.map(({ folder, device }) => ({ folder, called: `the stick ${device}` })),
+        ]),
+      )
     } while (outcome !== "taken" && sticksHere().join() !== sticks.join())
   }
   const report = optional(values, "report")

@@ -81,7 +81,7 @@ async function machine(t: Test, lock: Lock, settings?: Record<string, unknown>) 
   const kept: string[] = []
   const said: string[] = []
   const box = {
-    places: [at("card"), at("stick"), at("none")],
+    places: ["card", "stick", "none"].map((name) => ({ folder: at(name), called: `the ${name}` })),
     dryRun: false,
     folder: at("etc"),
     dataDir,
@@ -113,7 +113,7 @@ t.test(
     t.equal(mode("identity/root.key"), "600", "and not what it does not need")
     t.same(readdirSync(at("etc")).sort(), ["gateway.yaml", "identity"], "nothing else is left behind")
     t.notOk(existsSync(file))
-    t.match(report(), /has taken the bundle: site 7, Sunny Lane/)
+    t.match(report(), /has taken the bundle on the card: site 7, Sunny Lane/)
 
     t.equal(await boot(), "nothing", "there is nothing more to do")
     writeFileSync(file, bytes)
@@ -196,6 +196,14 @@ t.test("what does not fit this box is refused, with the reason, before anything 
   const foreign = await machine(t, { recipient })
   t.equal(await foreign.boot(), "refused")
   t.match(foreign.report(), /locked with the key of a box, and this box has none/)
+
+  const own = await newIdentity()
+  const boxed = await machine(t, { recipient: own.recipient })
+  mkdirSync(boxed.at("etc/identity"))
+  writeFileSync(boxed.at("etc/identity/box.key"), `${own.identity}\n`)
+  writeFileSync(boxed.at("stick", lockName), "another card's\n")
+  t.equal(await boxed.boot(), "taken", "and a box opens what is for it")
+  t.ok(existsSync(boxed.at("stick", lockName)), "a lock that opened nothing is left alone")
 
   const refused = await machine(t, "key inside")
   const keep = () => {

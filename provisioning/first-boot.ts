@@ -24,9 +24,14 @@ export const reportName = "commonwatt-first-boot.txt"
 /** Keys, certificates and a configuration; a card may hold anything. */
 const largestBundle = 16 * 1024 ** 2
 
+/** Where a person may have put a bundle, and what people call it. */
+export interface Place {
+  folder: string
+  called: string
+}
+
 export interface FirstBoot {
-  /** Folders in which a person may have put a bundle. */
-  places: readonly string[]
+  places: readonly Place[]
   /** Says what would be taken, and takes nothing. */
   dryRun: boolean
   /** Where the configuration belongs. */
@@ -52,7 +57,7 @@ export async function firstBoot(box: FirstBoot, say: (line: string) => void): Pr
   const begun = join(box.folder, ".first-boot")
   let refused = false
   for (const place of box.places) {
-    if (!existsSync(join(place, bundleName))) continue
+    if (!existsSync(join(place.folder, bundleName))) continue
     let report: string[]
     let done = false
     try {
@@ -63,19 +68,22 @@ export async function firstBoot(box: FirstBoot, say: (line: string) => void): Pr
       refused = true
     }
     for (const line of report) say(line)
-    if (!box.dryRun) leaveReport(place, report)
+    if (!box.dryRun) leaveReport(place.folder, report)
     if (done) return "taken"
   }
   if (!refused && !box.dryRun) rmSync(begun, { force: true })
   return refused ? "refused" : "nothing"
 }
 
-async function take(box: FirstBoot, place: string, begun: string): Promise<string[]> {
-  const file = join(place, bundleName)
+async function take(box: FirstBoot, place: Place, begun: string): Promise<string[]> {
+  const file = join(place.folder, bundleName)
   if (statSync(file).size > largestBundle)
     throw new PersonError("This is no bundle of Commonwatt: it is too large.", { context: [file] })
   const bytes = readFileSync(file)
-  const lock = box.places.map((folder) => join(folder, lockName)).find((path) => existsSync(path))
+  const lock =
+    opensWith(bytes) === "passphrase"
+      ? box.places.map(({ folder }) => join(folder, lockName)).find((path) => existsSync(path))
+      : undefined
   const bundle = await openBundle(bytes, openerOf(bytes, lock, box.folder))
   if (box.dryRun)
     return [`${file} would be taken:`, ...bundle.files.map(({ path }) => `  ${join(box.folder, path)}`)]
@@ -94,7 +102,7 @@ async function take(box: FirstBoot, place: string, begun: string): Promise<strin
   box.sync()
   if (left.length === 0) rmSync(begun, { force: true })
   return [
-    `Commonwatt has taken the bundle: ${about}. The gateway starts by itself.`,
+    `Commonwatt has taken the bundle on ${place.called}: ${about}. The gateway starts by itself.`,
     written.length > 0
       ? `${written.length} files were put into ${box.folder}.`
       : `All of its files were in ${box.folder} already.`,
@@ -128,10 +136,10 @@ function openerOf(bytes: Uint8Array, lock: string | undefined, folder: string): 
   }
 }
 
-function refusal(place: string, error: unknown): string[] {
+function refusal({ called }: Place, error: unknown): string[] {
   const { message, context = [], next } = error as Partial<PersonError> & Error
   return [
-    `Commonwatt could not take ${join(place, bundleName)}.`,
+    `Commonwatt could not take ${bundleName} on ${called}.`,
     message,
     ...context.map((line) => `  ${line}`),
     ...(next === undefined ? [] : [next]),
@@ -140,9 +148,9 @@ function refusal(place: string, error: unknown): string[] {
 }
 
 /** A medium that cannot be written to has nothing beside its bundle; console and journal have it all the same. */
-function leaveReport(place: string, lines: readonly string[]): void {
+function leaveReport(folder: string, lines: readonly string[]): void {
   try {
-    writeFileSync(join(place, reportName), `${lines.join("\n")}\n`, { flush: true })
+    writeFileSync(join(folder, reportName), `${lines.join("\n")}\n`, { flush: true })
   } catch {}
 }
 

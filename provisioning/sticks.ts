@@ -37,17 +37,17 @@ export function sticksHere(): string[] {
 export async function withSticks<T>(
   sticks: readonly string[],
   below: string,
-  work: (folders: string[]) => Promise<T>,
+  work: (shown: { folder: string; device: string }[]) => Promise<T>,
 ): Promise<T> {
-  const folders = sticks.flatMap((device) => {
+  const shown = sticks.flatMap((device) => {
     const folder = join(below, device.replaceAll("/", "-").slice(1))
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const mounted = spawnSync("mount", ["-o", "nosuid,nodev,noexec", device, folder])
-    return mounted.status === 0 ? [folder] : []
+    return mounted.status === 0 ? [{ folder, device }] : []
   })
   try {
-    return await work(folders)
+    return await work(shown)
   } finally {
-    for (const folder of folders) spawnSync("umount", [folder])
+    for (const { folder } of shown) spawnSync("umount", [folder])
   }
 }
