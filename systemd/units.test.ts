@@ -65,6 +65,6 @@ t.test("the shell scripts of the package can be parsed", async (t) => {
     const { status, stderr } = spawnSync("sh", ["-n", `systemd/package/${script}`], { encoding: "utf8" })
     t.equal(status, 0, `${script} ${stderr}`)
   }
-  for (const script of ["build", "boot/run"])
+  for (const script of ["build", "boot/run", "boot/run-processor", "boot/card"])
     t.equal(spawnSync("bash", ["-n", `systemd/package/${script}`]).status, 0, script)
 })
