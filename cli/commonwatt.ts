@@ -55,6 +55,12 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
   },
 }
 
+// Node 20 calls X25519 experimental each time a box key is used. People read what is said here.
+process.removeAllListeners("warning")
+process.on("warning", (warning) => {
+  if (warning.name !== "ExperimentalWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`)
+})
+
 const [name, ...args] = process.argv.slice(2)
 if (name === "--version" || name === "-v") {
   const file = new URL("../../package.json", import.meta.url)

@@ -116,7 +116,7 @@ async function openers(values: Values, to: string | undefined): Promise<Openers>
   const { identity } = await siteIdentity(siteKey)
   let passphrase: string | undefined
   const passphraseFor = () => {
-    passphrase ??= passphraseOf(values, `${to}.part`, to)
+    passphrase ??= passphraseOf(values)
     return passphrase
   }
   return {

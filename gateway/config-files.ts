@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { isSealed } from "../protocol/sealed-secret.ts"
+import { isShared } from "../protocol/shared-folder.ts"
 import type { Config } from "./config.ts"
 import { keyFilesOf } from "./key-files.ts"
 
@@ -65,14 +66,14 @@ function fileMistake(path: string): string | undefined {
   }
 }
 
-/** A plain secret must be its owner's alone; what is sealed may lie open. */
+/** A plain secret must be its owner's alone, or its group's in a folder made for that; what is sealed may lie open. */
 function secretMistake(path: string): string | undefined {
   try {
     const text = readFileSync(path, "utf8").trim()
     if (text === "") return "it is empty"
     if (isSealed(text)) return undefined
     const mode = statSync(path).mode & 0o777
-    return mode & 0o077
+    return mode & (isShared(dirname(path)) ? 0o037 : 0o077)
       ? `others on this machine can read it (mode ${mode.toString(8)}): chmod 600`
       : undefined
   } catch (error) {

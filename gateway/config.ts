@@ -296,7 +296,10 @@ const configShape = z.strictObject({
   profilesDir: file
     .exactOptional()
     .describe("An operator's own device profiles, beside those that Commonwatt has: docs/profiles.md."),
-  meters: z.array(meterShape).min(1).describe("The meters that the gateway hears."),
+  meters: z
+    .array(meterShape)
+    .min(1, "must name a meter at least: commonwatt provision meter add puts one there")
+    .describe("The meters that the gateway hears."),
 })
 
 /** The file's settings as JSON Schema (draft 2020-12), as they are written. */
