@@ -116,6 +116,7 @@ function history(over: Partial<History> = {}): History {
         signers: 1n,
         validAt: june + 3700,
         cancelled: undefined,
+        signersFault: false,
         at: at(8),
       },
     ],

@@ -15,6 +15,8 @@ export interface Proposed extends Proposal {
   validAt: number
   /** Why it can mint nothing; undefined while it can, or did. */
   cancelled: string | undefined
+  /** It was cancelled for a statement that its signers should not have signed. */
+  signersFault: boolean
   at: Position
 }
 

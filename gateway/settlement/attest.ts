@@ -38,7 +38,7 @@ export interface Signatures {
 }
 
 /**
- * Puts signatures into the order of the validator set, leaving out any that is not by one of them.
+ * Puts signatures into the order of the validator set, leaving out any that is not by one of them, or not needed.
  * @returns undefined while fewer than `threshold` are there.
  */
 export async function collectSignatures(
@@ -55,7 +55,11 @@ export async function collectSignatures(
     if (index >= 0) byIndex.set(index, signature)
   }
   if (byIndex.size < set.threshold) return undefined
-  const chosen = [...byIndex.entries()].sort(([a], [b]) => a - b).slice(0, set.threshold)
+  // No more than are needed, by turns: every validator's signature is seen on chain.
+  const size = set.addresses.length
+  const turn = (index: number) => (index + Number(proposal.number % BigInt(size))) % size
+  const carried = [...byIndex].sort(([a], [b]) => turn(a) - turn(b)).slice(0, set.threshold)
+  const chosen = carried.sort(([a], [b]) => a - b)
   return {
     signers: chosen.reduce((bits, [index]) => bits | (1n << BigInt(index)), 0n),
     packed: `0x${chosen.map(([, signature]) => signature.slice(2)).join("")}`,
