@@ -133,6 +133,7 @@ function history(over: Partial<History> = {}): History {
     policies: [
       { version: 1, activeFrom: 0, rules, sharingKey: word(0), withdrawn: false, by: policy, at: at(1) },
     ],
+    fromBlock: 0n,
     policyOf: new Map([[oracle, policy]]),
     commons: [{ to: commons, at: at(3) }],
     challenges: [],

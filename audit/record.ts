@@ -144,6 +144,8 @@ export interface History extends OracleAddress {
   mayMint: { token: Hex; certificates: Hex }
   mayBurn: { token: Hex; certificates: Hex }
   standing: Standing
+  /** The first block that has anything of it. */
+  fromBlock: bigint
   toBlock: bigint
   /** Each oracle that the issuance ever listened to, from when on. */
   oracles: { oracle: Hex; at: Position }[]

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Row } from "./row.ts"
+import { notMeasured, type Row } from "./row.ts"
 
 const folder = "contracts/snapshots"
 
@@ -85,7 +85,7 @@ export async function chain(): Promise<Row[]> {
       rows.push({
         what: `gas: ${wanted.trim()}`,
         ours: 0,
-        unit: "not measured",
+        unit: notMeasured,
         better: "lower",
         note: `the snapshots in ${folder} have no such entry`,
       })

@@ -24,6 +24,7 @@ async function carried(number: bigint, signing: number[]): Promise<number[] | un
     signing.map(async (i) => ({
       validator: `http://${i}`,
       validatorSet: 1,
+      signer: addresses[i],
       signature: await signProposal(at, proposal, keys[i]!),
       refusal: undefined,
     })),

@@ -1,4 +1,4 @@
-import { signerOf } from "../../protocol/attestation.ts"
+import { signerOf, type Verdict } from "../../protocol/attestation.ts"
 import {
   type AttestationAnswer,
   type AttestationRequest,
@@ -13,10 +13,10 @@ import type { Attestation } from "../journal/batches.ts"
 const patienceMs = 60_000
 
 /**
- * Asks one validator over HTTP. A refusal is an answer, with its reasons.
- * @throws Error when it cannot be reached or answers nonsense.
+ * Asks one validator over HTTP. A refusal is an answer, with its reasons. Who signed either is for who asks to see.
+ * @throws Error when it cannot be reached, cannot judge now, or answers nonsense.
  */
-export async function askValidator(url: string, request: AttestationRequest): Promise<Attestation> {
+export async function askValidator(url: string, request: AttestationRequest): Promise<Verdict> {
   const response = await fetch(new URL("/attestations", url), {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -25,11 +25,7 @@ export async function askValidator(url: string, request: AttestationRequest): Pr
   })
   const text = await textOf(response)
   const answer = parse(text)
-  const { validatorSet } = request.proposal
-  if (answer && "refused" in answer)
-    return { validator: url, validatorSet, signature: undefined, refusal: answer.refused.join("; ") }
-  if (answer && "signature" in answer)
-    return { validator: url, validatorSet, signature: answer.signature, refusal: undefined }
+  if (answer && !("error" in answer)) return answer
   throw new Error(`it answers ${response.status}: ${text.slice(0, 200)}`)
 }
 
