@@ -22,6 +22,7 @@ export function createClaimant({ household, from, to }: ClaimPeriod) {
   const records: (HouseholdRecord & Pick<Proposed, "site" | "number">)[] = []
   const batches: Proposed[] = []
   let sealed = 0
+  let erased = 0
 
   return {
     reader(history: History): Reader {
@@ -36,7 +37,8 @@ export function createClaimant({ household, from, to }: ClaimPeriod) {
       return {
         wants: (proposal) => wanted.has(proposal),
         read(proposal, opened, checked) {
-          if (opened.sealed.includes(household)) sealed++
+          if (opened.erased.includes(household)) erased++
+          else if (opened.sealed.includes(household)) sealed++
           const part = opened.households.find((one) => one.household === household)
           if (!part || !holds(checked)) return
           const inTime = part.records.filter(({ start }) => start >= from && start < to)
@@ -67,6 +69,10 @@ export function createClaimant({ household, from, to }: ClaimPeriod) {
             .map(({ where, what }) => `${where}: ${what}`),
           next: "Run commonwatt audit with the same options to see what is wrong.",
         })
+      if (erased > 0)
+        throw new PersonError(
+          `The household's records are not to be had in ${erased} batch(es): erased, or kept back.`,
+        )
       if (sealed > 0)
         throw new PersonError(`The household's records are sealed in ${sealed} batch(es).`, {
           next: "Give --key: the household's own, or an auditor's.",

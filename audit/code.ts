@@ -1,5 +1,4 @@
-import { keccak256, type PublicClient } from "viem"
-import { isCodeOf, type PlacedRuntime } from "../contracts/code.ts"
+import { keccak256, type PublicClient, sliceHex } from "viem"
 import { certificatesBytecode, certificatesRuntime } from "../contracts/generated/certificates.ts"
 import { greenTokenBytecode, greenTokenRuntime } from "../contracts/generated/greenToken.ts"
 import { impactOracleBytecode, impactOracleRuntime } from "../contracts/generated/impactOracle.ts"
@@ -12,6 +11,14 @@ import type { Hex } from "../protocol/hex.ts"
 import type { CheckResult } from "./checks.ts"
 import type { History } from "./record.ts"
 
+/** Which bytes of a bytecode are the code on chain, and where in that the immutables stand, 32 bytes each. */
+interface Runtime {
+  bytecode: Hex
+  start: number
+  length: number
+  immutables: Readonly<Record<string, readonly number[]>>
+}
+
 const runtimes = {
   ImpactOracle: { bytecode: impactOracleBytecode, ...impactOracleRuntime },
   Issuance: { bytecode: issuanceBytecode, ...issuanceRuntime },
@@ -21,7 +28,7 @@ const runtimes = {
   Certificates: { bytecode: certificatesBytecode, ...certificatesRuntime },
   Retirements: { bytecode: retirementsBytecode, ...retirementsRuntime },
   SharingPool: { bytecode: sharingPoolBytecode, ...sharingPoolRuntime },
-} satisfies Record<string, PlacedRuntime>
+} satisfies Record<string, Runtime>
 
 /**
  * Each contract whose word the audit takes runs the code that this program was made with: another one could say one
@@ -55,4 +62,15 @@ export async function checkCode(
       what: `runs another code than this program knows of it (keccak256 ${keccak256(code)}): what it says proves nothing`,
     })
   }
+}
+
+/** Whether code is what a contract compiles to, whatever its immutables hold. */
+function isCodeOf({ bytecode, start, length, immutables }: Runtime, code: Hex): boolean {
+  const [own, other] = [sliceHex(bytecode, start, start + length), code].map((hex) =>
+    Buffer.from(hex.slice(2), "hex"),
+  ) as [Buffer, Buffer]
+  if (own.length !== other.length) return false
+  for (const place of Object.values(immutables).flat())
+    for (const bytes of [own, other]) bytes.fill(0, place, place + 32)
+  return own.equals(other)
 }
