@@ -167,7 +167,8 @@ function columnsOf(csv: string): Map<string, number[]> {
 function proposalOf({ number, time, root, evidence, statements }: NewBatch): Proposed {
   return {
     ...{ oracle, site: 1, number, time: BigInt(time), root, evidence: evidenceDigest(evidence) },
-    ...{ leafCount: statements.length, validatorSet: 1, signers: 1n, validAt: time, cancelled: undefined },
+    ...{ leafCount: statements.length, validatorSet: 1, signers: 1n, validAt: time },
+    ...{ cancelled: undefined, signersFault: false },
     at: { block: number, log: 0, transaction: root },
   }
 }

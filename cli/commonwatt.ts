@@ -43,7 +43,7 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
   },
   restore: {
     summary: "put a back-up onto a new board, or try whether one could",
-    load: async () => (await import("./backup.ts")).restoreCommand,
+    load: async () => (await import("./restore.ts")).restoreCommand,
   },
   config: {
     summary: "check, migrate and explain a gateway's configuration",
@@ -54,6 +54,12 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     load: async () => (await import("./provision.ts")).provision,
   },
 }
+
+// Node 20 calls X25519 experimental each time a box key is used. People read what is said here.
+process.removeAllListeners("warning")
+process.on("warning", (warning) => {
+  if (warning.name !== "ExperimentalWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`)
+})
 
 const [name, ...args] = process.argv.slice(2)
 if (name === "--version" || name === "-v") {

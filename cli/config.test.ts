@@ -78,6 +78,19 @@ t.test("the files that a configuration names are looked at, and what they hold i
     told: "",
     out: /is right: site 1, 1 households, 1 meters/,
   })
+  chmodSync(directory, 0o2750)
+  for (const [mode, said] of [
+    [0o640, /^$/],
+    [0o644, /mode 644/],
+    [0o660, /mode 660/],
+  ] as const) {
+    chmodSync(at("gateway.key"), mode)
+    t.match(
+      (await run(t, ["check", at("gateway.yaml")])).told,
+      said,
+      "a service's group may read its secrets",
+    )
+  }
   writeFileSync(at("gateway.key"), sealSecret(secret, "one", newSalt()))
   chmodSync(at("gateway.key"), 0o644)
   t.match(await run(t, ["check", at("gateway.yaml")]), { told: "" }, "what is sealed may lie open")

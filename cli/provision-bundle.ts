@@ -1,10 +1,13 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join, resolve } from "node:path"
+import { spawnSync } from "node:child_process"
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
 import { PersonError } from "../protocol/error.ts"
+import { keepMachinePassphrase } from "../protocol/machine-passphrase.ts"
 import { readPassphrase, readSecret } from "../protocol/sealed-secret.ts"
 import { lockBundle, openBundle } from "../provisioning/bundle.ts"
 import { gather, unpack } from "../provisioning/bundle-files.ts"
-import { encryptCredential } from "../provisioning/systemd-creds.ts"
+import { type Place, firstBoot as takeAtFirstBoot } from "../provisioning/first-boot.ts"
+import { sticksHere, withSticks } from "../provisioning/sticks.ts"
 import { optional, required, type Values } from "./command.ts"
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
@@ -16,19 +19,24 @@ export async function bundle(values: Values): Promise<number> {
   const out = required(values, "out", "the file for the bundle")
   const recipient = optional(values, "to")
   const lockFile = optional(values, "lock-file")
-  if ((recipient === undefined) === (lockFile === undefined))
+  const keyInside = values["key-inside"] === true
+  if ([recipient !== undefined, lockFile !== undefined, keyInside].filter(Boolean).length !== 1)
     throw new PersonError(
-      "What is the bundle locked with? Give --to age1… (the box's key) or --lock-file FILE (a passphrase).",
+      "What is the bundle locked with? Give one: --lock-file FILE (a passphrase), --to age1… (the box's key), or --key-inside (nothing else: who holds the file can open it).",
     )
   const passphraseFile = optional(values, "passphrase-file")
   const gathered = gather(config, identity === undefined ? undefined : resolve(identity))
-  for (const { path, secret } of gathered.files) say(`${secret ? "secret" : "open  "}  ${path}`)
+  for (const { path, for: reader } of gathered.files) say(`for ${reader.padEnd(9)}  ${path}`)
   if (passphraseFile !== undefined)
     say("with the passphrase of the sealed keys, which the box seals for itself")
   if (values["dry-run"]) return 0
   const locked = await lockBundle(
     { ...gathered, ...(passphraseFile !== undefined && { passphrase: readPassphrase(passphraseFile) }) },
-    recipient !== undefined ? { recipient } : { passphrase: readPassphrase(lockFile!) },
+    recipient !== undefined
+      ? { recipient }
+      : lockFile !== undefined
+        ? { passphrase: readPassphrase(lockFile) }
+        : "key inside",
   )
   writeFileSync(out, locked, { mode: 0o600, flag: "wx", flush: true })
   say(`${out}: ${locked.length} bytes`)
@@ -42,23 +50,20 @@ export async function unbundle(values: Values, [file]: readonly string[]): Promi
   const folder = resolve(required(values, "dir", "the folder of the gateway's configuration"))
   const lockFile = optional(values, "lock-file")
   const keyFile = optional(values, "key-file")
-  if ((lockFile === undefined) === (keyFile === undefined))
-    throw new PersonError(
-      "What opens the bundle? Give --lock-file FILE (a passphrase) or --key-file FILE (the box's key).",
-    )
+  if (lockFile !== undefined && keyFile !== undefined)
+    throw new PersonError("What opens the bundle? Give --lock-file or --key-file, not both.")
   if (!existsSync(file)) throw new PersonError(`There is no bundle ${file}.`)
   const opened = await openBundle(
     readFileSync(file),
     keyFile !== undefined
       ? { identity: readSecret(keyFile, "The box's key") }
-      : { passphrase: readPassphrase(lockFile!) },
+      : lockFile !== undefined
+        ? { passphrase: readPassphrase(lockFile) }
+        : undefined,
   )
   for (const { path } of opened.files) say(join(folder, path))
   if (values["dry-run"]) return 0
-  // Sealed before anything is written: where it cannot be, the keys could not be opened.
-  const credential = sealedPassphrase(opened.passphrase, values)
-  const written = unpack(opened, folder)
-  credential?.(folder)
+  const written = unpack(opened, folder, () => keepPassphrase(opened.passphrase, values))
   say(written.length > 0 ? `${written.length} files written` : "everything was there already")
   if (values.remove) {
     rmSync(file)
@@ -67,22 +72,71 @@ export async function unbundle(values: Values, [file]: readonly string[]): Promi
   return 0
 }
 
-/** The passphrase goes to systemd's credential, or to a file where the person says so; never into the folder in the clear. */
-function sealedPassphrase(
-  passphrase: string | undefined,
-  values: Values,
-): ((folder: string) => void) | undefined {
-  if (passphrase === undefined) return undefined
+/** It goes to the machine's own keeping, or to a file where the person says so; never into the folder in the clear. */
+function keepPassphrase(passphrase: string | undefined, values: Values): void {
+  if (passphrase === undefined) return
   const to = optional(values, "passphrase-to")
-  if (to !== undefined)
-    return () => {
-      writeFileSync(to, `${passphrase}\n`, { mode: 0o600, flush: true })
-      say(`the passphrase of the sealed keys is in ${to}: COMMONWATT_PASSPHRASE_FILE=${to}`)
-    }
-  const encrypted = encryptCredential(passphrase)
-  return (folder) => {
-    const file = join(folder, "passphrase.cred")
-    writeFileSync(file, encrypted, { mode: 0o600, flush: true })
-    say(`For the gateway's unit: LoadCredentialEncrypted=passphrase:${file}`)
+  if (to === undefined) {
+    keepMachinePassphrase(passphrase)
+    return
   }
+  writeFileSync(to, `${passphrase}\n`, { mode: 0o600, flush: true })
+  say(`the passphrase of the sealed keys is in ${to}: COMMONWATT_PASSPHRASE_FILE=${to}`)
+}
+
+/** The boot partition: of Raspberry Pi OS, of its older releases, of a PC. */
+const bootFolders = ["/boot/firmware", "/boot", "/boot/efi"].map(asPlace)
+/** As the package's unit has them. */
+const packageFolder = "/etc/commonwatt"
+const packageData = "/var/lib/commonwatt"
+const sticksBelow = "/run/commonwatt-sticks"
+
+function asPlace(folder: string): Place {
+  return { folder, called: folder }
+}
+
+/** Takes the bundle that lies on the boot partition or a stick. */
+export async function firstBoot(values: Values): Promise<number> {
+  const folder = resolve(optional(values, "dir") ?? packageFolder)
+  const from = optional(values, "from")
+  const lines: string[] = []
+  const tell = (line: string) => {
+    say(line)
+    lines.push(line)
+  }
+  const look = (places: readonly Place[]) =>
+    takeAtFirstBoot(
+      {
+        places,
+        dryRun: values["dry-run"] === true,
+        folder,
+        dataDir: packageData,
+        keep: keepMachinePassphrase,
+        sync: () => spawnSync("sync"),
+      },
+      tell,
+    )
+  let outcome: Awaited<ReturnType<typeof look>>
+  if (from !== undefined) outcome = await look(from.split(",").map(asPlace))
+  else {
+    // A stick that comes to light while others are looked at is looked at too.
+    let sticks: string[]
+    do {
+      sticks = sticksHere()
+      lines.length = 0
+      outcome = await withSticks(sticks, sticksBelow, (shown) =>
+        look([
+          ...bootFolders,
+          ...shown.map(({ folder, device }) => ({ folder, called: `the stick ${device}` })),
+        ]),
+      )
+    } while (outcome !== "taken" && sticksHere().join() !== sticks.join())
+  }
+  const report = optional(values, "report")
+  if (report !== undefined && lines.length > 0) {
+    mkdirSync(dirname(report), { recursive: true })
+    writeFileSync(report, `${lines.join("\n")}\n\n`)
+  }
+  if (outcome === "nothing") say(`no ${from ?? "boot partition or stick"} has a bundle`)
+  return outcome === "refused" ? 1 : 0
 }

@@ -1,8 +1,13 @@
 import { randomBytes } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { join, relative, resolve } from "node:path"
 import { text } from "node:stream/consumers"
 import { PersonError } from "../protocol/error.ts"
+import {
+  keepMachinePassphrase,
+  machinePassphrase,
+  machinePassphraseFile,
+} from "../protocol/machine-passphrase.ts"
 import { passphraseFile, readPassphrase } from "../protocol/sealed-secret.ts"
 import { newRoot } from "../provisioning/identity.ts"
 import {
@@ -15,7 +20,6 @@ import {
 } from "../provisioning/identity-files.ts"
 import { sharePage } from "../provisioning/share-page.ts"
 import { joinShares, splitRoot } from "../provisioning/shares.ts"
-import { decryptCredential, encryptCredential } from "../provisioning/systemd-creds.ts"
 import { optional, required, type Values, wholeNumber } from "./command.ts"
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
@@ -45,7 +49,7 @@ export async function init(values: Values): Promise<number> {
   if (sharesTo !== undefined)
     say(`${count} recovery shares in ${sharesTo}, any ${threshold} of which bring it back`)
   if (values["dry-run"]) return 0
-  const passphrase = passphraseOf(values, directory)
+  const passphrase = passphraseOf(values)
   const root = there ? openRoot(directory, passphrase) : newRoot()
   await write(directory, root, meters, passphrase)
   if (sharesTo !== undefined) await printShares(root, sharesTo, threshold, count)
@@ -61,7 +65,7 @@ export async function restore(values: Values): Promise<number> {
   const { site } = await publicIdentity(root, 0)
   say(`the shares give the identity of site key ${site.address}, which stands on each sheet`)
   if (values["dry-run"]) return 0
-  await write(directory, root, meters, passphraseOf(values, directory))
+  await write(directory, root, meters, passphraseOf(values))
   return 0
 }
 
@@ -121,25 +125,23 @@ async function printShares(
   say("Print each, give them to different keepers, and destroy the files.")
 }
 
-async function sharesGiven(): Promise<string[]> {
+export async function sharesGiven(): Promise<string[]> {
   if (process.stdin.isTTY) say("The shares' words, a line for each share; end with Ctrl-D:")
   return (await text(process.stdin)).split("\n").filter((line) => line.trim() !== "")
 }
 
 /**
- * The passphrase that seals the keys: from a file that is named; otherwise from systemd's credential beside the keys,
- * which is made on the first time and never written in the clear.
+ * The passphrase that seals the keys: from a file that is named; otherwise this machine's own, which is made on the first
+ * time and never written in the clear.
  */
-function passphraseOf(values: Values, directory: string): string {
+export function passphraseOf(values: Values): string {
   const file = optional(values, "passphrase-file") ?? passphraseFile()
   if (file !== undefined) return strong(readPassphrase(file))
-  const credential = join(directory, "passphrase.cred")
-  if (existsSync(credential)) return decryptCredential(readFileSync(credential))
+  const kept = machinePassphrase()
+  if (kept !== undefined) return kept
   const passphrase = randomBytes(24).toString("base64url")
-  const encrypted = encryptCredential(passphrase)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  writeFileSync(credential, encrypted, { mode: 0o600, flush: true })
-  say(`For the gateway's unit: LoadCredentialEncrypted=passphrase:${credential}`)
+  keepMachinePassphrase(passphrase)
+  say(`this machine keeps the passphrase of the keys, encrypted for itself: ${machinePassphraseFile}`)
   return passphrase
 }
 

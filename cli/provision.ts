@@ -3,7 +3,7 @@ import { hashPassword } from "../gateway/password.ts"
 import { PersonError } from "../protocol/error.ts"
 import { createKey, type KeyKind, keyKinds } from "../provisioning/keys.ts"
 import { type Command, required, type Values } from "./command.ts"
-import { bundle, unbundle } from "./provision-bundle.ts"
+import { bundle, firstBoot, unbundle } from "./provision-bundle.ts"
 import { policy, recover, rotate, succession, validators } from "./provision-community.ts"
 import { community, deployAction, limits, pool, site } from "./provision-contracts.ts"
 import { addMeter, household, importTable, invite, labels } from "./provision-household.ts"
@@ -34,6 +34,7 @@ const actions: Record<string, (values: Values, more: readonly string[]) => Promi
   succession,
   bundle,
   unbundle,
+  "first-boot": firstBoot,
   community,
 }
 
@@ -65,7 +66,8 @@ Usage: commonwatt provision init    --dir DIR --shares-to DIR [--shares 2/3] [--
        commonwatt provision deploy --check --plan FILE --deployment FILE --rpc URL
        commonwatt provision community init --plan FILE NODE --out FILE [--dry-run]
        commonwatt provision bundle --config FILE [--dir IDENTITY --passphrase-file FILE] --out FILE LOCK [--dry-run]
-       commonwatt provision unbundle FILE --dir DIR LOCK [--passphrase-to FILE] [--remove] [--dry-run]
+       commonwatt provision unbundle FILE --dir DIR [LOCK] [--passphrase-to FILE] [--remove] [--dry-run]
+       commonwatt provision first-boot [--from DIR,DIR] [--dir DIR] [--report FILE] [--dry-run]
        commonwatt provision site   NODE --deployment FILE --gateway ADDRESS [--dry-run]
        commonwatt provision site   NODE --deployment FILE --site N [--dry-run]
        commonwatt provision pool   NODE --deployment FILE --site N [--dry-run]
@@ -99,7 +101,8 @@ Usage: commonwatt provision init    --dir DIR --shares-to DIR [--shares 2/3] [--
 
 NODE is --rpc URL --key-file FILE: a node of the chain and the key of who does it (32 bytes of hexadecimal behind 0x).
 
-SEAL is --passphrase-file FILE, or nothing: then systemd seals the passphrase for this machine (systemd-creds).
+SEAL is --passphrase-file FILE, or nothing: then this machine keeps a passphrase of its own, encrypted by systemd-creds,
+and gives it to the gateway's unit.
 
 init   makes a gateway's identity from one root: site key, TLS key, box key (opens bundles and back-ups) and keys for
        plain meters, each sealed; and recovery shares to print, 2 of 3 if not said otherwise. Given again it completes
@@ -122,9 +125,14 @@ deploy puts a community's contracts on a chain as its plan says, and writes wher
        thing, and exit code 0 only if all hold.
 community init  deploys as the plan says and then checks all of it, in one go; given again it goes on, and checks again.
 bundle puts a configuration, every file that it names and an identity into one encrypted file (age) for a new gateway.
-       LOCK is --lock-file FILE (a passphrase), or --to age1… (the box's key, which its init printed).
+       LOCK is --lock-file FILE (a passphrase), --to age1… (the box's key, which its init printed), or --key-inside: it
+       opens by itself, and whoever holds it has the keys.
 unbundle  takes it there, LOCK being --lock-file FILE or --key-file FILE (box.key). The passphrase of sealed keys goes
-       to a credential of systemd, or where --passphrase-to says. With --remove the bundle is deleted in the end.
+       into this machine's keeping, or where --passphrase-to says. With --remove the bundle is deleted in the end.
+first-boot  takes commonwatt.bundle from the boot partition or a USB stick, opens it with what lies in it, with the
+       passphrase in commonwatt.lock beside it or on another stick, or with the key of the box, wipes both, and leaves
+       commonwatt-first-boot.txt there. The package does this at each start, and when a stick is plugged in, until there is
+       a configuration.
 site   opens a site for a gateway (the address of its key) and prints the site's number; with --site it adds
        what an open site's stake lacks, after it was slashed or the rules changed.
 pool   deploys the pool in which a site's households settle what they shared.
@@ -198,6 +206,9 @@ Example:
     "lock-file": { type: "string" },
     "passphrase-to": { type: "string" },
     remove: { type: "boolean" },
+    "key-inside": { type: "boolean" },
+    from: { type: "string" },
+    report: { type: "string" },
     "meter-key": { type: "string" },
     bus: { type: "string" },
     unit: { type: "string" },

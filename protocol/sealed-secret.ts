@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { z } from "zod"
 import { PersonError } from "./error.ts"
+import { machinePassphrase, machinePassphraseFile } from "./machine-passphrase.ts"
 
 /**
  * What a passphrase costs to try: 32 MB, three times over. OWASP's Password Storage Cheat Sheet has it beside 128 MB
@@ -104,7 +105,10 @@ export function readPassphrase(file: string): string {
   try {
     text = readFileSync(file, "utf8").replace(/\r?\n$/, "")
   } catch (cause) {
-    throw new PersonError("The passphrase cannot be read.", { context: [(cause as Error).message] })
+    throw new PersonError("The passphrase cannot be read.", {
+      context: [(cause as Error).message],
+      next: `A service is given this machine's, ${machinePassphraseFile}: commonwatt provision init, restore or unbundle puts it there.`,
+    })
   }
   if (text === "") throw new PersonError("The passphrase is empty.", { context: [file] })
   return text
@@ -124,17 +128,18 @@ export function readSecret(file: string, whose: string): string {
   }
   if (!isSealed(text)) return text
   const from = passphraseFile()
-  if (from === undefined)
+  const passphrase = from === undefined ? machinePassphrase() : readPassphrase(from)
+  if (passphrase === undefined)
     throw new PersonError(`${whose} is sealed, and there is no passphrase to open it.`, {
       context: [file],
-      next: "Name the file that holds it: COMMONWATT_PASSPHRASE_FILE=FILE, or systemd's credential `passphrase`.",
+      next: "On the gateway that it was sealed for run this as root; elsewhere name the file that holds the passphrase: COMMONWATT_PASSPHRASE_FILE=FILE.",
     })
-  const secret = openSecret(text, readPassphrase(from))
+  const secret = openSecret(text, passphrase)
   if (secret === undefined)
     throw new PersonError(
       `${whose} cannot be opened: the passphrase is another one, or the file is damaged.`,
       {
-        context: [file, `passphrase from ${from}`],
+        context: [file, `passphrase from ${from ?? machinePassphraseFile}`],
         next: "Use the passphrase that it was sealed with, or restore the identity from its shares: commonwatt provision restore --help",
       },
     )

@@ -7,7 +7,7 @@ import { type Bundle, lockBundle, openBundle, staysInside } from "./bundle.ts"
 import { gather, unpack } from "./bundle-files.ts"
 
 const config = `site: 1
-dataDir: data
+dataDir: /var/lib/commonwatt
 mqtt: { tls: { port: 8883, certFile: tls/a.pem, keyFile: tls/a.key, caFile: tls/ca.pem } }
 web: { host: 127.0.0.1, port: 8080 }
 chain: { rpc: "http://127.0.0.1:8545", chainId: 1, oracle: "0x${"2".repeat(40)}", keyFile: gateway.key }
@@ -29,7 +29,7 @@ function workshop(t: Test): string {
     "broker.password": "the broker's secret",
     tls: { "a.pem": "certificate", "a.key": "the TLS secret", "ca.pem": "issuer" },
     profiles: { "mine.json": readFileSync("gateway/sources/modbus/profiles/sdm120.json", "utf8") },
-    identity: { "root.key": "sealed root", "identity.json": "{}", "passphrase.cred": "of another machine" },
+    identity: { "root.key": "sealed root", "identity.json": "{}" },
     "notes.txt": "nobody asked for this",
   })
   for (const file of ["gateway.key", "broker.password", "tls/a.key"]) chmodSync(join(folder, file), 0o600)
@@ -61,9 +61,9 @@ t.test("what a new gateway needs goes into one file and comes out where it belon
   t.equal(opened.passphrase, "of the keys")
   const to = join(from, "new")
   t.equal(unpack(opened, to).at(-1), "gateway.yaml", "the configuration is the last")
-  for (const { path, content, secret } of gathered.files) {
+  for (const { path, content, for: reader } of gathered.files) {
     t.same(readFileSync(join(to, path)), Buffer.from(content), path)
-    t.equal(statSync(join(to, path)).mode & 0o777, secret ? 0o600 : 0o644)
+    t.equal(statSync(join(to, path)).mode & 0o777, reader === "anyone" ? 0o644 : 0o600)
   }
   t.same(unpack(opened, to), [], "once more changes nothing")
   writeFileSync(join(to, "gateway.key"), "another")
@@ -73,7 +73,7 @@ t.test("what a new gateway needs goes into one file and comes out where it belon
 
 t.test("a bundle for a box's key opens with that key alone", async (t) => {
   const box = await newIdentity()
-  const files = [{ path: "gateway.yaml", secret: false, content: Buffer.from(config) }]
+  const files = [{ path: "gateway.yaml", for: "anyone" as const, content: Buffer.from(config) }]
   const locked = await lockBundle({ config: "gateway.yaml", files }, { recipient: box.recipient })
   t.equal((await openBundle(locked, { identity: box.identity })).files.length, 1)
   await t.rejects(openBundle(locked, { identity: (await newIdentity()).identity }), {
@@ -107,7 +107,7 @@ t.test("no bundle writes outside of its folder", async (t) => {
   const box = await newIdentity()
   const evil = (files: Bundle["files"]) =>
     lockBundle({ config: "gateway.yaml", files }, { recipient: box.recipient })
-  const file = (path: string) => ({ path, secret: false, content: Buffer.from(config) })
+  const file = (path: string) => ({ path, for: "anyone" as const, content: Buffer.from(config) })
   for (const files of [
     [file("gateway.yaml"), file("../evil")],
     [file("other.yaml")],
@@ -134,7 +134,7 @@ t.test("what lies elsewhere, is missing, or would not run is not bundled or take
   t.throws(() => gather(file, undefined), { name: "PersonError", context: [/none\.pem: it is not there/] })
   const bad = {
     config: "gateway.yaml",
-    files: [{ path: "gateway.yaml", secret: false, content: Buffer.from("site: one\n") }],
+    files: [{ path: "gateway.yaml", for: "anyone" as const, content: Buffer.from("site: one\n") }],
   }
   t.throws(() => unpack(bad, join(from, "bad")), { message: /mistakes?\.$/ })
   t.notOk(existsSync(join(from, "bad")))

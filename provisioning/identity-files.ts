@@ -1,6 +1,8 @@
 import {
+  chmodSync,
   closeSync,
   existsSync,
+  fchmodSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -16,6 +18,7 @@ import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { meterIdOf, Scheme } from "../protocol/meter.ts"
 import { identityToRecipient } from "../protocol/seal.ts"
 import { newSalt, openSecret, sealSecret } from "../protocol/sealed-secret.ts"
+import { modesIn } from "../protocol/shared-folder.ts"
 import { boxPath, keysFrom, meterPath, publicPem, rootBytes, sitePath, tlsPath } from "./identity.ts"
 import { ed25519PublicKey } from "./keys.ts"
 
@@ -33,6 +36,12 @@ export type PublicIdentity = z.output<typeof shape>
 
 const rootFile = "root.key"
 const publicFile = "identity.json"
+
+/** Who needs a file of an identity. The root and the box key are for provisioning alone: no service holds them. */
+export function readerOf(file: string): "anyone" | "gateway" | "superuser" {
+  if (file === publicFile) return "anyone"
+  return file === rootFile || file === "box.key" ? "superuser" : "gateway"
+}
 
 /** The public side of everything that a root gives for so many plain meters. */
 export async function publicIdentity(root: Uint8Array, meters: number): Promise<PublicIdentity> {
@@ -96,7 +105,11 @@ export async function writeIdentity(
     [identity.tls.file, keys.tls()],
     [identity.box.file, keys.box()],
   ]
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const modes = modesIn(directory)
+  if (!existsSync(directory)) {
+    mkdirSync(directory, { recursive: true })
+    chmodSync(directory, modes.folder)
+  }
   const missing = secrets.filter(([file, secret]) => {
     const path = join(directory, file)
     if (!existsSync(path)) return true
@@ -106,10 +119,14 @@ export async function writeIdentity(
   })
   const salt = saltOf(join(directory, rootFile)) ?? newSalt()
   for (const [file, secret] of missing)
-    writeNew(join(directory, file), `${sealSecret(secret, passphrase, salt)}\n`, 0o600)
+    writeNew(
+      join(directory, file),
+      `${sealSecret(secret, passphrase, salt)}\n`,
+      readerOf(file) === "gateway" ? modes.secret : 0o600,
+    )
   // The last: who finds it finds all that it names.
   if (!known || known.meters.length < meters)
-    writeNew(join(directory, publicFile), `${JSON.stringify(identity, null, 2)}\n`, 0o644)
+    writeNew(join(directory, publicFile), `${JSON.stringify(identity, null, 2)}\n`, modes.open)
   return missing.map(([file]) => file)
 }
 
@@ -121,8 +138,9 @@ function saltOf(file: string): Uint8Array | undefined {
 
 /** Whole or not at all, and on the disk. */
 function writeNew(path: string, text: string, mode: number): void {
-  const handle = openSync(`${path}.new`, "w", mode)
+  const handle = openSync(`${path}.new`, "w", 0o600)
   try {
+    fchmodSync(handle, mode)
     writeSync(handle, text)
     fsyncSync(handle)
   } finally {

@@ -1,10 +1,12 @@
 import { createPrivateKey, createPublicKey, randomBytes, sign } from "node:crypto"
-import { closeSync, fsyncSync, openSync, writeSync } from "node:fs"
+import { closeSync, fchmodSync, fsyncSync, openSync, writeSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import { privateKeyToAccount } from "viem/accounts"
 import { PersonError } from "../protocol/error.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { meterIdOf, Scheme } from "../protocol/meter.ts"
 import { newIdentity } from "../protocol/seal.ts"
+import { modesIn } from "../protocol/shared-folder.ts"
 
 /** What a key is for. */
 export const keyKinds = {
@@ -21,7 +23,7 @@ export type PublicPart =
   | { kind: "auditor"; recipient: string }
 
 /**
- * Makes a key and writes its secret to a new file that only its owner can read.
+ * Makes a key and writes its secret to a new file that only its owner can read, and in a shared folder its group.
  * @throws PersonError when the file is there already: no key is ever written over.
  */
 export async function createKey(kind: KeyKind, file: string): Promise<PublicPart> {
@@ -36,6 +38,7 @@ export async function createKey(kind: KeyKind, file: string): Promise<PublicPart
     })
   }
   try {
+    fchmodSync(handle, modesIn(dirname(resolve(file))).secret)
     writeSync(handle, `${secret}\n`)
     fsyncSync(handle)
   } finally {

@@ -58,6 +58,13 @@ export function registrationDigest(
 /** Registering an Ed25519 meter takes about 265,000 gas, a transaction at most 16,777,216 (EIP-7825). */
 const metersPerTransaction = 40
 
+/** The one that meets who reads the display and registers at once: the chain's clock is its last block's. */
+function inWords(reason: string): string {
+  const [, start, block] = /^InvalidStartTime\((\d+), (\d+)\)$/.exec(reason) ?? []
+  if (start === undefined || Number(start) <= Number(block)) return reason
+  return `${reason}: commissioned ${Number(start) - Number(block)} s after the chain's last block; wait so long, or give the time when the display was read`
+}
+
 /**
  * Registers meters, some in each transaction.
  * @throws PersonError with the contract's reason; meters of earlier transactions stay registered.
@@ -81,7 +88,7 @@ export async function registerMeters(
     } catch (error) {
       if (!(error instanceof PersonError) || error.context.length === 0) throw error
       throw new PersonError("The registry refuses to register these meters.", {
-        context: error.context,
+        context: error.context.map(inWords),
         next:
           i === 0
             ? "None of them was registered. Mend the one it names and try again."

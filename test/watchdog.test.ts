@@ -18,7 +18,7 @@ const skip = lacks ? `${lacks} does not run here` : false
 const nobody = 1
 const packed = "dist/packed/gateway.js"
 
-/** A gateway whose meter is not there and whose chain is away. */
+/** A gateway whose meter is not there, and whose broker and chain are away. */
 function lonelyGateway(t: Test): string {
   const directory = t.testdir()
   const secret = `0x${"07".repeat(32)}` as const
@@ -29,7 +29,7 @@ function lonelyGateway(t: Test): string {
     site: 1,
     dataDir: "data",
     timeSync: "trusted",
-    mqtt: { host: "127.0.0.1", port: 0 },
+    mqtt: { broker: { url: `mqtt://127.0.0.1:${nobody}`, clientId: "gateway" } },
     web: { host: "127.0.0.1", port: 0 },
     chain: {
       rpc: `http://127.0.0.1:${nobody}`,
@@ -66,7 +66,7 @@ function lonelyGateway(t: Test): string {
   return file
 }
 
-t.test("a meter that does not answer and a chain that is away are no reason to start anew", async (t) => {
+t.test("a meter, a broker and a chain that are away are no reason to start anew", async (t) => {
   const turns = new Map<string, number>()
   let turned = () => {}
   const inner = createProgress(() => performance.now())

@@ -1,7 +1,8 @@
-// Prints the configuration of a gateway with one plain meter. Arguments: what `provision key` said of auditor and meter.
-const [, , auditor, roof] = process.argv
-const recipient = /age1[0-9a-z]+/.exec(auditor)[0]
-const publicKey = /0x[0-9a-f]{64}/.exec(roof)[0]
+// Prints the configuration of a gateway with one plain meter. Arguments: what `provision key` said of the auditor, and
+// `provision init` of the identity.
+const [, , auditor, identity] = process.argv
+const { recipient } = JSON.parse(auditor)
+const [{ publicKey }] = JSON.parse(identity).meters
 const household = `0x${"11".repeat(20)}`
 console.log(
   JSON.stringify({
@@ -16,7 +17,7 @@ console.log(
       rpc: "http://127.0.0.1:8545",
       chainId: 31337,
       oracle: `0x${"22".repeat(20)}`,
-      keyFile: "$CREDENTIALS_DIRECTORY/key_gateway.key",
+      keyFile: "./identity/site.key",
     },
     settlement: { everySeconds: 86400 },
     rules: {},
@@ -37,7 +38,7 @@ console.log(
           profile: "sdm630",
           measures: "generation",
           everySeconds: 10,
-          keyFile: "$CREDENTIALS_DIRECTORY/sealed_roof.key",
+          keyFile: "./identity/meter-1.key",
         },
       },
     ],
