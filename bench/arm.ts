@@ -31,7 +31,7 @@ async function instructions(count: number): Promise<Row> {
       ours: (take - sign) / readings,
       unit: "instructions",
       better: "lower",
-      note: `${process.arch}, user mode, ${readings.toLocaleString("en-US")} readings, by ${name}; most of them are Ed25519's`,
+      note: `${process.arch}, user mode, ${readings.toLocaleString("en-US")} readings, by ${name}; its process starts cold`,
     }
   }
   return {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs"
 import { type Command, runCommand } from "./command.ts"
+import "./warnings.ts"
 
 // Each command is loaded when it is asked for: the gateway starts without what the auditor needs.
 const commands: Record<string, { summary: string; load: () => Promise<Command> }> = {
@@ -54,12 +55,6 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
     load: async () => (await import("./provision.ts")).provision,
   },
 }
-
-// Node 20 calls X25519 experimental each time a box key is used. People read what is said here.
-process.removeAllListeners("warning")
-process.on("warning", (warning) => {
-  if (warning.name !== "ExperimentalWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`)
-})
 
 const [name, ...args] = process.argv.slice(2)
 if (name === "--version" || name === "-v") {
