@@ -14,6 +14,8 @@ import {
 } from "./books.ts"
 import { batchName } from "./checked-batch.ts"
 import { type CheckName, type CheckResult, checks } from "./checks.ts"
+import { checkCode } from "./code.ts"
+import { type FactorsInForce, followFactors } from "./emission-factors.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
 import { readHistory } from "./history.ts"
 import { type BatchNotes, type Ledger, ledgerOf, notesOf } from "./ledger.ts"
@@ -24,6 +26,7 @@ import type { MissingReadings, Recomputed } from "./recompute.ts"
 import type { History } from "./record.ts"
 import { type BatchOutcome, checkSite, type KeptChecks, type Reader } from "./sites.ts"
 import { checkContracts, checkProposals } from "./standing-checks.ts"
+import { checkTransfers } from "./transfers.ts"
 import { findTwins } from "./twins.ts"
 import { checkWindows } from "./windows.ts"
 
@@ -58,6 +61,8 @@ export interface AuditReport {
   gasUsed: bigint
   /** Two readings that a meter signed with one sequence number, found in the evidence. */
   twins: TwinReadings[]
+  /** The tables of emission factors that evidence names, from which batch on. */
+  emissionFactors: FactorsInForce[]
   /** How many batches were taken from the cache as an earlier audit recomputed them. */
   fromCache: number
   /** Every batch, meter and settlement. */
@@ -126,11 +131,13 @@ export async function audit({
     ),
     gasUsed: 0n,
     twins: [],
+    emissionFactors: [],
     fromCache: 0,
     ledger: { batches: [], meters: [], payments: [] },
   }
 
   checkContracts(history, result("contracts"))
+  await checkCode(client, history, pools, result("contracts"))
   const timeOf = blockTimes(client)
   await checkPolicies(history, timeOf, result("policy"))
   checkProposals(history, result("proposals"))
@@ -140,6 +147,7 @@ export async function audit({
 
   const proven = new Map<string, ProvenBatch>()
   const notes: BatchNotes[] = []
+  const factors = followFactors()
   const reader = readerOf?.(history)
   const kept = keptOf?.(history)
   if (evidence) {
@@ -147,7 +155,10 @@ export async function audit({
       await checkSite(site, { history, evidence, identities, progress, kept, reader }, (outcome) => {
         noteBatch(outcome, history, report, result, proven)
         notes.push(notesOf(outcome))
+        if ("checked" in outcome && outcome.proposal.cancelled === undefined)
+          factors.note(outcome.proposal, outcome.checked)
       })
+    report.emissionFactors = factors.changes
     report.twins = (await findTwins(notes, evidence, identities)).filter(
       (twins) => judgeReadings(twins).proven,
     )
@@ -166,6 +177,7 @@ export async function audit({
 
   const accounted = checkSettlements(history, proven, evidence !== undefined, result("settlements"))
   checkMints(history, result("mints"), result("certificates"))
+  checkTransfers(history, result("transfers"))
   checkSupply(history, result("supply"))
   checkRetirements(history, result("retirements"))
   if (pools.length === 0) result("pool").skipped.push("no --pool was given")

@@ -1,5 +1,6 @@
 import { evidenceCid } from "../protocol/block.ts"
 import type { OpenedEvidence } from "../protocol/evidence.ts"
+import type { NamedFactors } from "../protocol/factors-in-evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
 import {
   type AccountStatement,
@@ -35,6 +36,8 @@ export interface CheckedBatch {
   missing: MissingReadings[]
   statements: readonly MeterStatement[]
   accounts: readonly AccountStatement[]
+  /** The table of emission factors that it names, and whether its bytes are in this batch. */
+  factors: (Omit<NamedFactors, "table"> & { isHere: boolean }) | undefined
   unproven: ReadonlySet<Hex>
   memory: SiteMemory
 }
@@ -80,9 +83,14 @@ export function checkBatch(
     missing: recomputed.missing,
     statements,
     accounts,
+    factors: opened.factors && namedIn(opened.factors),
     unproven: recomputed.unproven,
     memory: recomputed.memory,
   }
+}
+
+function namedIn({ table, ...named }: NamedFactors): NonNullable<CheckedBatch["factors"]> {
+  return { ...named, isHere: table !== undefined }
 }
 
 export const batchName = ({ site, number }: Pick<Proposed, "site" | "number">) =>

@@ -3,7 +3,7 @@ import type { Finding } from "./recompute.ts"
 /** Every check of an audit, in the order of the report. */
 export const checks = {
   contracts:
-    "GREEN and certificates can be minted by this oracle's issuance alone and burned by one retirement contract, and each meter was registered once",
+    "Each contract runs the code that this program knows of it; GREEN and certificates can be minted by this oracle's issuance alone and burned by one retirement contract, and each meter was registered once",
   policy: "Each oracle's rules are those that were announced, in force when it took them over",
   proposals:
     "Each site's proposals are numbered without a gap, go forward in time, and could be doubted for as long as the rules promise",
@@ -22,6 +22,8 @@ export const checks = {
     "Each settlement states a proven statement, continues where the last one ended, and keeps the ceiling",
   mints: "Each mint of GREEN is what a settlement is due, to the Wh: to its household, and to the commons",
   certificates: "Each certificate minted is what a settlement is due, of the right site, month and kind",
+  transfers:
+    "Nobody gave GREEN or certificates that it had not, and each balance is what its transfers come to",
   supply: "The supply of GREEN and of certificates is what was due less what was retired, to the Wh",
   pool: "Each sharing pool's accounts are those of proven statements, deposits and payments, and it owes no more than was paid in and is owed",
   retirements: "Each retirement burned what it says, and each beneficiary's sum is that of its retirements",

@@ -1,11 +1,12 @@
-import type { EmissionFactors } from "../energy/emission-factors.ts"
 import { type Impact, impactOf } from "../energy/impact.ts"
 import type { Credential } from "../protocol/credential.ts"
+import type { EmissionFactors } from "../protocol/emission-factors.ts"
 import { PersonError } from "../protocol/error.ts"
 import type { HouseholdRecord } from "../protocol/evidence.ts"
 import { fromHex, type Hex } from "../protocol/hex.ts"
 import type { AuditReport } from "./audit.ts"
 import { evidenceOf, holds } from "./checked-batch.ts"
+import { type FactorsInForce, factorAt } from "./emission-factors.ts"
 import type { History, Proposed } from "./record.ts"
 import type { Reader } from "./sites.ts"
 
@@ -18,7 +19,7 @@ export interface ClaimPeriod {
 
 /** Collects a household's records while an audit checks them, and makes a claim of them when it held. */
 export function createClaimant({ household, from, to }: ClaimPeriod) {
-  const records: HouseholdRecord[] = []
+  const records: (HouseholdRecord & Pick<Proposed, "site" | "number">)[] = []
   const batches: Proposed[] = []
   let sealed = 0
 
@@ -40,17 +41,24 @@ export function createClaimant({ household, from, to }: ClaimPeriod) {
           if (!part || !holds(checked)) return
           const inTime = part.records.filter(({ start }) => start >= from && start < to)
           if (inTime.length === 0) return
-          records.push(...inTime)
+          const { site, number } = proposal
+          for (const record of inTime) records.push({ ...record, site, number })
           batches.push(proposal)
         },
       }
     },
 
     /**
-     * @param report of the audit that this claimant's reader was part of. @param at when it is issued, Unix seconds.
+     * @param report of the audit that this claimant's reader was part of. @param tables that it names, by their hash.
+     * @param at when it is issued, Unix seconds.
      * @throws PersonError when nothing can be claimed.
      */
-    claim(report: AuditReport, factors: EmissionFactors, issuer: string, at: number): Credential {
+    claim(
+      report: AuditReport,
+      tables: ReadonlyMap<Hex, EmissionFactors>,
+      issuer: string,
+      at: number,
+    ): Credential {
       if (!report.ok)
         throw new PersonError("The audit does not hold, so nothing is claimed.", {
           context: report.checks
@@ -68,7 +76,17 @@ export function createClaimant({ household, from, to }: ClaimPeriod) {
         throw new PersonError(`There are no records of household ${household} in this time.`, {
           next: "Check the address and the days; only what was proposed on chain can be claimed.",
         })
-      const { chainId, oracle } = report
+      const { chainId, oracle, emissionFactors } = report
+      if (emissionFactors.length === 0)
+        throw new PersonError("The evidence names no table of emission factors, so no CO2 can be counted.", {
+          next: "The operator names one in the gateway's configuration (emissionFactors): docs/impact.md.",
+        })
+      const used = new Map<Hex, FactorsInForce>()
+      const impact = impactOf(records, (record) => {
+        const found = factorAt(emissionFactors, tables, record)
+        if (found) used.set(found.table.sha256, found.table)
+        return found?.milligramsPerKwh
+      })
       return {
         "@context": ["https://www.w3.org/ns/credentials/v2", { "@vocab": "urn:commonwatt:impact:1#" }],
         type: ["VerifiableCredential", "ImpactClaim"],
@@ -79,24 +97,20 @@ export function createClaimant({ household, from, to }: ClaimPeriod) {
           id: `did:pkh:eip155:${chainId}:${household}`,
           periodFrom: iso(from),
           periodTo: iso(to),
-          ...inText(impactOf(records, factors)),
+          ...inText(impact),
           method:
             "generation times the grid's factor of its hour; energy received from neighbours avoids nothing a second time",
-          emissionFactors: {
-            grid: factors.grid,
-            source: factors.source,
-            version: factors.version,
-            sha256: factors.sha256,
-          },
+          emissionFactors: [...used.values()].map(({ grid, source, version, sha256, evidence }) => ({
+            ...{ grid, source, version, sha256 },
+            evidenceRoot: `ipfs://${evidence}`,
+          })),
         },
         evidence: { type: "CommonwattBatches", chainId, oracle, sites: sitesOf(batches) },
-        relatedResource: [
-          {
-            id: `urn:sha256:${factors.sha256.slice(2)}`,
-            mediaType: "text/csv",
-            digestSRI: `sha256-${Buffer.from(fromHex(factors.sha256)).toString("base64")}`,
-          },
-        ],
+        relatedResource: [...used.keys()].map((sha256) => ({
+          id: `urn:sha256:${sha256.slice(2)}`,
+          mediaType: "text/csv",
+          digestSRI: `sha256-${Buffer.from(fromHex(sha256)).toString("base64")}`,
+        })),
       }
     },
   }

@@ -1,9 +1,10 @@
 import type { ExplainedPayment, Explanation, Question, ShownReading } from "./explain.ts"
-import { kWh, moment, percent } from "./words.ts"
+import type { BookedPart, ExplainedCredit } from "./explain-credits.ts"
+import { green, kWh, moment, percent } from "./words.ts"
 
 /** An explanation as a person reads it: sums first, then each step down to the signed reading. */
 export function explanationAsText(explanation: Explanation): string {
-  const { question, payments, intervals, shares, notShown } = explanation
+  const { question, payments, intervals, shares, credits, notShown } = explanation
   const lines = [titleOf(question), "", ...totals(explanation)]
   for (const payment of payments) lines.push("", ...explainedPayment(payment))
   if (intervals.length > 0) {
@@ -17,6 +18,8 @@ export function explanationAsText(explanation: Explanation): string {
     if (still > 0) lines.push(`  and ${still} interval(s) in which nothing was generated`)
   }
   if (shares.length > 0) lines.push("", ...sharesOf(explanation))
+  if (credits.length > 0)
+    lines.push("", "Its account for shared energy:", ...credits.flatMap(explainedCredit))
   if (notShown.length > 0) lines.push("", ...notShown.map((what) => `Not shown: ${what}.`))
   return `${lines.join("\n")}\n`
 }
@@ -60,7 +63,7 @@ function totals({ question, payments, intervals, auditOk, firstFinding }: Explan
 }
 
 function explainedPayment(explained: ExplainedPayment): string[] {
-  const { payment: p, statement, leaf, reading, restarts, batch, proposed } = explained
+  const { payment: p, statement, leaf, reading, key, restarts, batch, proposed } = explained
   if (p.toWh === p.fromWh && p.findings.length === 0)
     return [
       `Site ${p.site} batch ${p.number}, meter ${p.meterId}`,
@@ -97,6 +100,8 @@ function explainedPayment(explained: ExplainedPayment): string[] {
       `            bytes ${reading.bytes}`,
     )
   else if (statement) lines.push(`  reading   digest ${statement.reading}`)
+  if (key)
+    lines.push(`  key       ${key.publicKey}, which the registry gave the meter from ${moment(key.from)} on`)
   for (const { finalWh, firstWh, time } of restarts)
     lines.push(
       `  restart   ${moment(time)}: ended at ${finalWh} Wh, went on from ${firstWh} Wh; the difference is added`,
@@ -114,6 +119,47 @@ function sharesOf({ shares }: Explanation): string[] {
     `  imported ${kWh(sum((e) => e.importedWh))}, of it ${kWh(sum((e) => e.receivedWh))} from neighbours`,
     `  exported ${kWh(sum((e) => e.exportedWh))}, of it ${kWh(sum((e) => e.givenWh))} to neighbours`,
     ...(gaps > 0 ? [`  ${gaps} interval(s) are gaps and in none of these sums`] : []),
+    ...shares.flatMap(({ start, energy, sharingKey, unitsPerKWh }) => {
+      if (!energy || (energy.givenWh === 0n && energy.receivedWh === 0n)) return []
+      const what = [
+        ...(energy.givenWh > 0n ? [`gave ${kWh(energy.givenWh)}`] : []),
+        ...(energy.receivedWh > 0n ? [`received ${kWh(energy.receivedWh)}`] : []),
+      ]
+      const price = unitsPerKWh === undefined ? "" : `, at ${green(BigInt(unitsPerKWh))} for a kWh`
+      return [`  ${moment(start)}  ${what.join(", ")} by the key "${sharingKey}"${price}`]
+    }),
+  ]
+}
+
+function explainedCredit(explained: ExplainedCredit): string[] {
+  const { site, number, from, time, before, after, leaf, batch, booked, settled } = explained
+  const change = after - before
+  return [
+    `  stated    by site ${site} batch ${number}, for ${moment(from)} to ${moment(time)}: ${green(after)}`,
+    `            that is ${change < 0n ? "" : "+"}${green(change)} to the ${green(before)} before`,
+    ...(booked === undefined
+      ? [`            how it comes about is sealed: give the household's or an auditor's --key`]
+      : booked.flatMap(bookedLines)),
+    `            leaf ${leaf.index}, ${leaf.hash}`,
+    ...(batch ? [`  in        root ${batch.root}, transaction ${batch.transaction}`] : []),
+    ...settled.map(
+      ({ pool, transaction }) => `  settled   in the pool ${pool} by transaction ${transaction}`,
+    ),
+  ]
+}
+
+function bookedLines({ fundParts, received, given, paid, all }: BookedPart): string[] {
+  const worth = (thousandths: bigint) => `${green(thousandths / 1000n)}`
+  return [
+    `            what it received is worth ${worth(received)}, each interval at its price: it paid ${green(paid)}`,
+    ...(all
+      ? [
+          `            all paid ${green(all.pot)}; the fund has ${green(all.forFund)} of it (${fundParts / 10_000} %, or what nobody gave for)`,
+          `            what it gave is worth ${worth(given)} of ${worth(all.given)} that all gave: it got ${green(all.earned)}`,
+        ]
+      : [
+          `            what it gave is worth ${worth(given)}; what it got of all payments needs an auditor's --key`,
+        ]),
   ]
 }
 

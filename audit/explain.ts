@@ -3,12 +3,15 @@ import { type Hex, toHex } from "../protocol/hex.ts"
 import { readingDigest } from "../protocol/reading.ts"
 import { readSigned } from "../protocol/signed-reading.ts"
 import { isMeterStatement, leafOf, type MeterStatement } from "../protocol/statement.ts"
+import { priceAt, tariffAt } from "../protocol/tariff.ts"
 import { buildTree, proofOf } from "../protocol/tree.ts"
 import type { AuditReport } from "./audit.ts"
+import { collectCredits, type ExplainedCredit } from "./explain-credits.ts"
 import type { BatchLine, Payment } from "./ledger.ts"
 import { inForce, type MeterLife, meterAt } from "./meter-life.ts"
 import { type History, type Proposed, proposalOf } from "./record.ts"
 import type { KeptBatch, Reader } from "./sites.ts"
+import { moment } from "./words.ts"
 
 /** What somebody wants explained. Times are Unix seconds, the end is not included. */
 export type Question =
@@ -39,6 +42,8 @@ export interface ExplainedPayment {
   leaf: { index: number; hash: Hex; proof: Hex[] } | undefined
   /** The reading that the statement quotes; undefined where it is sealed, or in a batch that was not looked into. */
   reading: ShownReading | undefined
+  /** The key that was in force at the statement's time, and since when, where it is not the meter's first. */
+  key: { publicKey: Hex; from: number } | undefined
   /** Registered restarts between what the meter showed and what is counted. */
   restarts: { finalWh: bigint; firstWh: bigint; time: number }[]
   batch: BatchLine | undefined
@@ -59,6 +64,10 @@ export interface ExplainedInterval {
 export interface ExplainedShare {
   start: number
   energy: OpenedEvidence["households"][number]["records"][number]["energy"]
+  /** By which key its surplus was divided. */
+  sharingKey: string
+  /** What a shared kWh was worth then, whole token units; undefined where it has no price. */
+  unitsPerKWh: number | undefined
 }
 
 export interface Explanation {
@@ -70,6 +79,8 @@ export interface Explanation {
   /** Only for a household: its intervals in the time asked for. */
   intervals: ExplainedInterval[]
   shares: ExplainedShare[]
+  /** What that came to in its account. */
+  credits: ExplainedCredit[]
   /** What is not shown, and why. */
   notShown: string[]
 }
@@ -78,21 +89,38 @@ export interface Explanation {
 export function createExplainer(question: Question) {
   let history: History | undefined
   const opened = new Map<Proposed, Opened>()
+  const credits = question.about === "household" ? collectCredits(question) : undefined
+  let theirSites: ReadonlySet<number> = new Set()
 
   return {
     reader(all: History): Reader {
       history = all
       const wanted = wantedBy(question, all)
+      if (question.about === "household")
+        theirSites = new Set(metersOf(all, question.household).flatMap(sitesOf))
+      const counts = (proposal: Proposed) =>
+        theirSites.has(proposal.site) && credits?.wants(proposal) === true
       return {
-        wants: (proposal) => wanted.has(proposal),
-        read: (proposal, evidence, checked) => opened.set(proposal, extract(evidence, checked)),
+        wants: (proposal) => wanted.has(proposal) || counts(proposal),
+        read(proposal, evidence, checked) {
+          if (counts(proposal)) credits!.read(evidence)
+          if (wanted.has(proposal)) opened.set(proposal, extract(evidence, checked))
+        },
       }
     },
 
     /** @param report of the audit that this explainer's reader was part of. */
     explain(report: AuditReport): Explanation {
       if (!history) throw new Error("The audit has not begun.")
-      return explain(question, history, opened, report)
+      const explanation = explain(question, history, opened, report)
+      if (!credits) return explanation
+      const { credits: stated, unstatedSince } = credits.explain(report)
+      const notShown = [...explanation.notShown]
+      if (unstatedSince !== undefined)
+        notShown.push(
+          `what it gave and received since ${moment(unstatedSince)} is not in its account yet: that is stated later`,
+        )
+      return { ...explanation, credits: stated, notShown }
     },
   }
 }
@@ -104,9 +132,7 @@ interface Opened {
 }
 
 function extract(evidence: OpenedEvidence, checked: KeptBatch): Opened {
-  const doubts = new Map(
-    checked.doubtful.map((d) => [`${d.meterId} ${d.sequence}`, `${d.reason}: ${d.detail}`]),
-  )
+  const doubts = new Map(checked.doubtful.map((d) => [d.digest, `${d.reason}: ${d.detail}`]))
   const readings = new Map<Hex, ShownReading>()
   for (const { meterId, scheme, readings: list } of [
     ...evidence.meters,
@@ -122,7 +148,7 @@ function extract(evidence: OpenedEvidence, checked: KeptBatch): Opened {
         received,
         generatedWh: reading.generatedWh,
         digest,
-        doubt: doubts.get(`${meterId} ${reading.sequence}`),
+        doubt: doubts.get(digest),
         bytes: toHex(bytes),
       })
     }
@@ -209,7 +235,17 @@ function explain(
             closing: closingOf(readings, meterId, start + intervalSeconds, intervalSeconds),
           })
       const household = evidence.households.find((part) => part.household === question.household)
-      if (household) shares.push(...household.records.filter(inTime))
+      const tariffs = evidence.rules.version === 1 ? [] : (evidence.rules.accounts?.tariffs ?? [])
+      const priceOf = (start: number) => {
+        const tariff = tariffAt(tariffs, start)
+        return tariff && priceAt(tariff, start)
+      }
+      if (household)
+        for (const { start, energy } of household.records.filter(inTime))
+          shares.push({
+            ...{ start, energy, sharingKey: evidence.rules.sharingKey.name },
+            unitsPerKWh: priceOf(start),
+          })
       else if (evidence.sealed.includes(question.household))
         notShown.add("what it used, gave and received is sealed: give the household's or an auditor's --key")
     }
@@ -224,6 +260,7 @@ function explain(
     payments,
     intervals: intervals.sort((a, b) => a.start - b.start || (a.meterId < b.meterId ? -1 : 1)),
     shares: shares.sort((a, b) => a.start - b.start),
+    credits: [],
     notShown: [...notShown],
   }
 }
@@ -260,6 +297,7 @@ function explainPayment(
     },
     reading:
       statement && [...opened.values()].flatMap(({ readings }) => readings.get(statement.reading) ?? [])[0],
+    key: keyAt(life, settled.toTime),
     restarts: (life?.restarts ?? [])
       .filter(({ time }) => time <= settled.toTime)
       .map(({ finalWh, firstWh, time }) => ({ finalWh, firstWh, time })),
@@ -274,6 +312,11 @@ function explainPayment(
       validAt: proposal.validAt,
     },
   }
+}
+
+function keyAt(life: MeterLife | undefined, time: number): ExplainedPayment["key"] {
+  const key = life?.keys.findLast(({ from }) => from <= time)
+  return key && { publicKey: key.publicKey, from: key.from }
 }
 
 /** The last reading that counts at or before a boundary, if it is younger than an interval: as `energy/` takes it. */

@@ -77,7 +77,13 @@ export async function readHistory(
     retirements: lower(burner),
     mayMint: { token: lower(minter), certificates: lower(certificatesMinter) },
     mayBurn: { token: lower(burner), certificates: lower(certificatesBurner) },
-    standing: { totalSupplyWh, certificatesWh: new Map(), retiredForWh: new Map(), retirements: 0 },
+    standing: {
+      totalSupplyWh,
+      certificatesWh: new Map(),
+      retiredForWh: new Map(),
+      retirements: 0,
+      balances: [],
+    },
     toBlock,
     oracles: [],
     meters: [],
@@ -85,6 +91,7 @@ export async function readHistory(
     settled: [],
     minted: [],
     burned: [],
+    transfers: [],
     retired: [],
     validators: [],
     rules: [],
@@ -175,5 +182,33 @@ async function readStanding(
   // Where there is no contract yet there were no retirements either.
   const code = await client.getCode({ address: history.retirements, ...at })
   const count = code ? await client.readContract({ ...retirements, functionName: "count" }) : 0n
-  return { certificatesWh, retiredForWh, retirements: Number(count) }
+  const balances = await readBalances(client, history)
+  return { certificatesWh, retiredForWh, retirements: Number(count), balances }
+}
+
+/** Balances that are asked for at once. */
+const atOnce = 50
+
+async function readBalances(client: PublicClient, history: History): Promise<Standing["balances"]> {
+  const at = { blockNumber: history.toBlock } as const
+  const green = { address: history.token, abi: greenTokenAbi, ...at } as const
+  const certified = { address: history.certificates, abi: certificatesAbi, ...at } as const
+  const holders = new Map<string, { account: Hex; id: bigint | undefined }>()
+  for (const { id, from, to } of history.transfers)
+    for (const account of [from, to])
+      if (BigInt(account) !== 0n) holders.set(`${account} ${id}`, { account, id })
+  const all = [...holders.values()]
+  const balances: Standing["balances"][number][] = []
+  for (let i = 0; i < all.length; i += atOnce)
+    balances.push(
+      ...(await Promise.all(
+        all.slice(i, i + atOnce).map(async ({ account, id }) => ({
+          ...{ account, id },
+          wh: await (id === undefined
+            ? client.readContract({ ...green, functionName: "balanceOf", args: [account] })
+            : client.readContract({ ...certified, functionName: "balanceOf", args: [account, id] })),
+        })),
+      )),
+    )
+  return balances
 }

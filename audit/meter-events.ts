@@ -35,7 +35,7 @@ export function lifeOf(life: MeterLife): MeterEvent[] {
   for (const { ratedW, time, at } of life.ratings) say(at, `its rated power became ${ratedW} W`, time)
   for (const { site, time, at } of life.moves) say(at, `moved to site ${site}`, time)
   for (const { household, time, at } of life.households) say(at, `now belongs to ${household}`, time)
-  for (const { from, at } of life.keys) say(at, "signs with another key", from)
+  for (const { publicKey, from, at } of life.keys) say(at, `signs with another key, ${publicKey}`, from)
   for (const { status, at } of life.statuses) say(at, statusWords[status] ?? `has status ${status}`)
   for (const { wanted, at } of life.certificates)
     say(at, wanted ? "gets certificates in place of GREEN" : "gets GREEN")

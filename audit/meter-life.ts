@@ -1,6 +1,7 @@
 import type { Restart } from "../energy/restart.ts"
 import type { Hex } from "../protocol/hex.ts"
 import type { Assurance, Scheme } from "../protocol/meter.ts"
+import type { LaterKey } from "../protocol/meter-keys.ts"
 
 /** Where in the chain something happened; positions sort by block, then by log. */
 export interface Position {
@@ -21,13 +22,6 @@ export function inForce<T extends { at: Position }>(changes: readonly T[], at: P
 
 export interface RegisteredRestart extends Restart {
   at: Position
-}
-
-/** A key that a meter signs with from a time on, by the time that its readings say, Unix seconds. */
-export interface LaterKey {
-  scheme: Scheme
-  publicKey: Hex
-  from: number
 }
 
 /** A meter as the chain has it at a moment. */

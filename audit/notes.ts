@@ -233,6 +233,7 @@ function noteMove(
   wh: bigint,
   at: Position,
 ): void {
+  history.transfers.push({ id, from: lower(from), to: lower(to), wh, at })
   if (from === nobody) history.minted.push({ id, account: lower(to), wh, at })
   if (to === nobody) history.burned.push({ id, account: lower(from), wh, at })
 }

@@ -56,8 +56,6 @@ export async function readPool(client: PublicClient, history: History, pool: Hex
     client.readContract({ ...contract, functionName: "netCredit" }),
   ])
   const events: PoolEvent[] = []
-  const moved: PoolHistory["moved"] = []
-  const transfer = greenTokenAbi.find((entry) => entry.type === "event" && entry.name === "Transfer")!
   for (const span of spansOf(history.toBlock)) {
     for (const log of parseEventLogs({
       abi: sharingPoolAbi,
@@ -66,20 +64,11 @@ export async function readPool(client: PublicClient, history: History, pool: Hex
       const event = eventOf(log)
       if (event) events.push({ ...event, at: position(log) })
     }
-    for (const args of [{ from: pool }, { to: pool }])
-      for (const log of await client.getLogs({
-        address: token,
-        event: transfer,
-        args,
-        ...span,
-        strict: true,
-      }))
-        if (log.args.from !== log.args.to)
-          moved.push({
-            wh: lower(log.args.to) === lower(pool) ? log.args.value : -log.args.value,
-            at: position(log),
-          })
   }
+  const own = lower(pool)
+  const moved = history.transfers
+    .filter(({ id, from, to }) => id === undefined && from !== to && (from === own || to === own))
+    .map(({ to, wh, at }) => ({ wh: to === own ? wh : -wh, at }))
   const accounts = new Map<Hex, PoolAccount>()
   for (const household of new Set(
     events.flatMap((e) => (e.kind === "paid" ? [e.household, e.to] : [e.household])),
@@ -99,7 +88,7 @@ export async function readPool(client: PublicClient, history: History, pool: Hex
     args: [pool],
   })
   return {
-    pool: lower(pool),
+    pool: own,
     issuance: lower(issuance),
     token: lower(token),
     site,

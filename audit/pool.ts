@@ -14,6 +14,8 @@ export interface PoolReport {
   owed: bigint
   /** Who is in debt, how far, and up to which limit it is good. */
   debts: { household: Hex; debt: bigint; limit: bigint }[]
+  /** The account statements that were settled in it. */
+  settled: { household: Hex; number: bigint; credit: bigint; transaction: Hex }[]
 }
 
 const nobody: PoolAccount = { funds: 0n, credit: 0n, time: 0, limit: 0n }
@@ -104,6 +106,16 @@ export function checkPool(
     heldWh: held,
     owed: totals.owed,
     debts,
+    settled: pool.events.flatMap((event) =>
+      event.kind === "settled"
+        ? [
+            {
+              ...{ household: event.household, number: event.number, credit: event.credit },
+              transaction: event.at.transaction,
+            },
+          ]
+        : [],
+    ),
   }
 }
 

@@ -5,8 +5,9 @@ import { cborBlock } from "../protocol/block.ts"
 import type { OpenedEvidence } from "../protocol/evidence.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { toHex } from "../protocol/hex.ts"
+import type { LaterKey } from "../protocol/meter-keys.ts"
 import { decodeReading, readingDigest } from "../protocol/reading.ts"
-import type { LaterKey, RegisteredMeter } from "./meter-life.ts"
+import type { RegisteredMeter } from "./meter-life.ts"
 import { emptySite, recompute, type SiteMemory } from "./recompute.ts"
 
 const roof = testMeter("roof")
@@ -120,14 +121,15 @@ t.test("a restart that was put right may not be used without its correction", as
   t.same(batch(memory, [16, 23], [wrong, correction], { reading: 23, generatedWh: 8800n }).wrong, [])
 })
 
-t.test("readings from a change of the meter's key on are verified with its next key", async (t) => {
+t.test("each reading is judged by the meter's key of its time, as the registry has it", async (t) => {
   const next = testMeter("roof's next key")
   const changeAt = start + 5 * quarter
   const readings = Array.from({ length: 8 }, (_, i) => {
     const time = start + quarter * (i + 1)
     return (time < changeAt ? roof : next).says(i, { time, generatedWh: BigInt(500 * (i + 1)) })
   })
-  const wrong = (laterKeys: LaterKey[]) => {
+  const key = { scheme: next.key.scheme, publicKey: toHex(next.key.publicKey) }
+  const audited = (laterKeys: LaterKey[], named: readonly LaterKey[], batchTime = start + 8 * quarter) => {
     const registered: RegisteredMeter = {
       meterId,
       site: 1,
@@ -149,15 +151,18 @@ t.test("readings from a change of the meter's key on are verified with its next 
       site: 1,
       number: 1n,
       from: start,
-      time: start + 8 * quarter,
+      time: batchTime,
       previous: null,
-      rules: { version: 1, sharingKey: { name: "proportional", version: 1 }, ...rules },
+      rules: { version: 2, sharingKey: { name: "proportional", version: 1 }, accounts: null, ...rules },
       meters: [
         {
           meterId,
           scheme,
           publicKey,
-          readings: readings.map((bytes) => ({ received: decodeReading(bytes).reading.time, bytes })),
+          laterKeys: named,
+          readings: readings
+            .filter((bytes) => decodeReading(bytes).reading.time <= batchTime)
+            .map((bytes) => ({ received: decodeReading(bytes).reading.time, bytes })),
         },
       ],
       generation: [],
@@ -168,14 +173,36 @@ t.test("readings from a change of the meter's key on are verified with its next 
       erased: [],
       commitments: [],
     }
-    const { findings } = recompute(evidence, emptySite, new Map([[meterId, registered]]))
-    return findings.filter(({ check }) => check === "readings").map(({ what }) => what)
+    const { findings, doubtful, missing } = recompute(evidence, emptySite, new Map([[meterId, registered]]))
+    const of = (check: string) => findings.filter((one) => one.check === check).map(({ what }) => what)
+    return {
+      readings: of("readings"),
+      meters: of("meters"),
+      doubtful: doubtful.map(({ sequence, reason }) => `${sequence} ${reason}`),
+      missing,
+    }
   }
-  const key = { scheme: next.key.scheme, publicKey: toHex(next.key.publicKey) }
-  t.same(wrong([{ ...key, from: changeAt }]), [])
-  t.match(wrong([]), Array(4).fill(/is not signed by the meter$/), "a key that was never registered")
-  t.match(wrong([{ ...key, from: changeAt - quarter }]), [
-    /reading 3 \(sequence 3\) is not signed by the meter with the key that it had then/,
-  ])
-  t.match(wrong([{ ...key, from: changeAt + 1 }]), [/reading 4 .* is not signed by the meter$/])
+  const since = { ...key, from: changeAt }
+  const sound = { readings: [], meters: [], doubtful: [], missing: [] }
+
+  t.same(audited([since], [since]), sound)
+  t.match(audited([], []).readings, Array(4).fill(/is not signed by the meter$/), "never registered")
+  const late = { ...since, from: changeAt - quarter }
+  t.same(audited([late], [late]).doubtful, ["3 key-not-in-force"], "the old key after the change")
+  const early = { ...since, from: changeAt + 1 }
+  t.same(audited([early], [early]).doubtful, ["4 key-not-in-force"], "the new key before the change")
+
+  const other = { ...since, publicKey: `0x${"22".repeat(32)}` as Hex }
+  for (const [registered, named, says] of [
+    [[], [since], /is said to have had the key .*; the registry has no such key/],
+    [[since], [], /is not said to have had the key 0x/],
+    [[late], [since], /is said to have had the key .*; the registry has the key .* from 1780275600 on/],
+    [[other], [since], /is said to have had the key .*; the registry has the key 0x2222/],
+  ] as const)
+    t.match(audited([...registered], named).meters, [says])
+  t.same(
+    audited([since], [], changeAt - quarter),
+    sound,
+    "a batch that ends before a change need not know of it",
+  )
 })

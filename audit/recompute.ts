@@ -11,9 +11,9 @@ import type { CID } from "../protocol/block.ts"
 import { commitmentTo } from "../protocol/commitment.ts"
 import type { MeterReadings, OpenedEvidence } from "../protocol/evidence.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
-import { type MeterKey, meterKey } from "../protocol/meter.ts"
+import { meterKey } from "../protocol/meter.ts"
+import { type KeySince, keyIndexAt, keysSince, type LaterKey, signedWith } from "../protocol/meter-keys.ts"
 import { readingDigest } from "../protocol/reading.ts"
-import { verifySignature } from "../protocol/signature.ts"
 import { readSigned } from "../protocol/signed-reading.ts"
 import { isMeterStatement, leafOf, type MeterStatement } from "../protocol/statement.ts"
 import { buildTree, rootOf } from "../protocol/tree.ts"
@@ -53,6 +53,8 @@ const newMeter: MeterMemory = { state: newMeterState, last: undefined, stated: u
 export interface SiteMemory {
   evidence: CID | undefined
   time: number
+  /** SHA-256 of the table of emission factors that it names. */
+  factors?: Hex | undefined
   meters: ReadonlyMap<Hex, MeterMemory>
   accounts: AccountMemory
   /** Households of which a part could not be seen. */
@@ -82,7 +84,7 @@ export interface Recomputed {
   memory: SiteMemory
   readings: number
   counted: number
-  doubtful: { meterId: Hex; sequence: number; reason: string; detail: string }[]
+  doubtful: { meterId: Hex; sequence: number; digest: Hex; reason: string; detail: string }[]
   missing: MissingReadings[]
   /** Meters whose statements rest on readings that stayed sealed. */
   unproven: ReadonlySet<Hex>
@@ -137,10 +139,10 @@ export function recompute(
         find("meters", `is sealed to ${household}, but belongs to ${meter.household}`, at)
       // Under two schemes one key would be two meters, and the same energy would count twice.
       if (owners.get(meter.publicKey) !== 1) find("meters", "its key is registered for another meter too", at)
-      const keys = keysOf(meter)
-      const named = toHex(readings.publicKey)
-      if (!keys?.some((key) => key.scheme === readings.scheme && toHex(key.publicKey) === named)) {
-        find("meters", "its key is not the registered one", at)
+      const fault = keyFault(readings, meter, evidence.time)
+      const keys = keysOf(meter, readings.laterKeys)
+      if (fault !== undefined || !keys) {
+        find("meters", fault ?? "its key is none", at)
         continue
       }
       const known = meters.get(readings.meterId) ?? newMeter
@@ -193,8 +195,16 @@ export function recompute(
   const unproven = new Map(memory.unproven)
   for (const claim of claims)
     if (out.unproven.has(claim.meterId)) unproven.set(claim.meterId, statementLine(claim))
-  const { cid, time } = evidence
-  out.memory = { evidence: cid, time, meters, accounts: accounts.memory, hidden, unproven }
+  const { cid, time, factors } = evidence
+  out.memory = {
+    evidence: cid,
+    time,
+    factors: factors?.sha256,
+    meters,
+    accounts: accounts.memory,
+    hidden,
+    unproven,
+  }
   return out
 }
 
@@ -247,6 +257,12 @@ function checkFrame(evidence: OpenedEvidence, memory: SiteMemory, find: Find): v
   if (evidence.time % intervalSeconds !== 0 || evidence.from % intervalSeconds !== 0)
     find("evidence", `${evidence.from} to ${evidence.time} is not on boundaries of ${intervalSeconds} s`)
   if (evidence.time <= evidence.from) find("evidence", `ends at ${evidence.time}, before it begins`)
+  const { factors } = evidence
+  if (factors && !factors.table && factors.sha256 !== memory.factors)
+    find(
+      "evidence",
+      `names the table of emission factors ${factors.sha256}, and nothing up to it has its bytes`,
+    )
   // A record for each interval: bounded, so that no evidence makes a validator compute for ever.
   if ((evidence.time - evidence.from) / intervalSeconds > 200_000) find("evidence", "covers too long a time")
 }
@@ -273,24 +289,26 @@ function replay(
       continue
     }
     const { sequence, time } = signed.reading
-    const key = keys.findLast(({ from }) => from <= time)!
-    if (!verifySignature(key, signed)) {
-      fault(
-        `reading ${i} (sequence ${sequence}) is not signed by the meter${key === keys[0] ? "" : " with the key that it had then"}`,
-      )
+    const key = signedWith(keys, signed)
+    if (key === undefined) {
+      fault(`reading ${i} (sequence ${sequence}) is not signed by the meter`)
       continue
     }
     if (received < lastReceived)
       fault(`reading ${i} (sequence ${sequence}) was received before the one before it`)
     lastReceived = received
-    if (sequence > state.sequence + 1 && state.sequence >= 0)
+    if (key === (state.keyIndex ?? 0) && sequence > state.sequence + 1 && state.sequence >= 0)
       missing.push({ meterId, after: state.sequence, until: sequence })
-    const judged = judge(state, signed.reading, received, meter, evidence.rules)
+    const use = { signed: key, inForce: keyIndexAt(keys, time) }
+    const judged = judge(state, signed.reading, received, meter, evidence.rules, use)
     state = judged.state
     if (judged.verdict.accepted) {
       if (time > evidence.time) fault(`sequence ${sequence} is later than the batch and belongs to the next`)
       counted.push({ ...judged.state.anchor!, digest: readingDigest(bytes) })
-    } else doubtful.push({ meterId, sequence, reason: judged.verdict.reason, detail: judged.verdict.detail })
+    } else {
+      const { reason, detail } = judged.verdict
+      doubtful.push({ meterId, sequence, digest: readingDigest(bytes), reason, detail })
+    }
   }
   return { state, counted, doubtful, missing }
 }
@@ -375,19 +393,36 @@ function partOf(meter: RegisteredMeter, known: MeterMemory, counted: readonly Co
   }
 }
 
-/** A key that holds for readings from a time on. */
-type KeySince = MeterKey & { from: number }
+/**
+ * What is wrong with the keys that the evidence names, against the registry's; undefined where nothing is. A batch may be
+ * older than a registration, and need not know a key that was in force at none of its times.
+ */
+function keyFault(named: MeterReadings, meter: RegisteredMeter, time: number): string | undefined {
+  const { laterKeys: registered = [] } = meter
+  const { scheme, publicKey, laterKeys = [] } = named
+  if (!sameKey({ scheme, publicKey: toHex(publicKey) }, meter)) return "its key is not the registered one"
+  for (const [i, one] of laterKeys.entries()) {
+    const other = registered[i]
+    if (!other || !sameKey(one, other) || one.from !== other.from)
+      return `is said to have had ${keyWords(one)}; ${other ? `the registry has ${keyWords(other)}` : "the registry has no such key"}`
+  }
+  const left = registered[laterKeys.length]
+  return left && left.from <= time ? `is not said to have had ${keyWords(left)}` : undefined
+}
 
-/** A meter's keys from the first on; undefined where one is none. What makes a key a meter's is its registration. */
-function keysOf({ scheme, publicKey, meterId, laterKeys = [] }: RegisteredMeter): KeySince[] | undefined {
+function sameKey(a: Pick<LaterKey, "scheme" | "publicKey">, b: Pick<LaterKey, "scheme" | "publicKey">) {
+  return a.scheme === b.scheme && a.publicKey === b.publicKey
+}
+
+function keyWords({ publicKey, from }: LaterKey): string {
+  return `the key ${publicKey} from ${from} on`
+}
+
+/** A meter's keys; undefined where one is none, or the first is not its meterId's. */
+function keysOf({ scheme, publicKey, meterId }: RegisteredMeter, later: readonly LaterKey[] = []) {
   try {
     const first = meterKey(scheme, fromHex(publicKey))
-    if (first.meterId !== meterId) return undefined
-    const later = laterKeys.map((key) => ({
-      ...meterKey(key.scheme, fromHex(key.publicKey)),
-      from: key.from,
-    }))
-    return [{ ...first, from: 0 }, ...later]
+    return first.meterId === meterId ? keysSince(first, later) : undefined
   } catch {
     return undefined
   }

@@ -38,6 +38,15 @@ export interface Moved {
   at: Position
 }
 
+/** GREEN, or certificates of one id, from an account to another; nobody is the account of 20 zero bytes. */
+export interface Transferred {
+  id: bigint | undefined
+  from: Hex
+  to: Hex
+  wh: bigint
+  at: Position
+}
+
 export interface Retired {
   number: bigint
   holder: Hex
@@ -118,6 +127,8 @@ export interface Standing {
   /** By beneficiary. */
   retiredForWh: ReadonlyMap<Hex, bigint>
   retirements: number
+  /** Of each account that ever had any. */
+  balances: readonly { account: Hex; id: bigint | undefined; wh: bigint }[]
 }
 
 /** All that the contracts ever said, in order. Nothing here was recomputed yet. */
@@ -139,6 +150,8 @@ export interface History extends OracleAddress {
   settled: Settled[]
   minted: Moved[]
   burned: Moved[]
+  /** All moves of GREEN and certificates, those of minting and burning too. */
+  transfers: Transferred[]
   retired: Retired[]
   validators: ValidatorsChange[]
   rules: RulesChange[]

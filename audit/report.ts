@@ -33,6 +33,10 @@ export function reportAsText(report: AuditReport): string {
         ]
       : []),
     ...doubts(report),
+    ...report.emissionFactors.map(
+      ({ site, number, grid, source, version, sha256 }) =>
+        `CO2 is counted at site ${site} from batch ${number} on by the table "${grid}", version "${version}", of "${source}" (SHA-256 ${sha256.slice(2)}).`,
+    ),
     `Minted ${report.mintedWh} Wh${report.certificatesWh > 0n ? ` (${report.certificatesWh} Wh of it as certificates)` : ""}, accounted for by the meters' signatures ${report.auditedWh} Wh. Retired ${report.retiredWh} Wh.`,
     ...report.pools.map(
       ({ pool, accounts, heldWh, owed, debts }) =>

@@ -1,7 +1,8 @@
 import { CID } from "../protocol/block.ts"
 import type { TwinReadings } from "../protocol/equivocation.ts"
 import { type MeterReadings, type OpenedEvidence, readEvidence } from "../protocol/evidence.ts"
-import { equalBytes, toHex } from "../protocol/hex.ts"
+import { equalBytes, fromHex, type Hex, toHex } from "../protocol/hex.ts"
+import { meterIdOf } from "../protocol/meter.ts"
 import type { Identity } from "../protocol/seal.ts"
 import { readSigned } from "../protocol/signed-reading.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
@@ -11,9 +12,9 @@ import type { BatchNotes } from "./ledger.ts"
 const mostProofs = 1_000
 
 /**
- * Finds two different readings with one sequence number that went through unnoticed: by two gateways that each heard
- * one of them, or by one that looked away. Such a second reading is out of order where it stands, so that only a history
- * that has some is read a second time.
+ * Finds two different readings with one sequence number under one key that went through unnoticed: by two gateways that
+ * each heard one of them, or by one that looked away. Such a second reading is out of order where it stands, so that only
+ * a history that has some is read a second time.
  */
 export async function findTwins(
   notes: readonly BatchNotes[],
@@ -23,7 +24,7 @@ export async function findTwins(
   const suspects = new Set(
     notes.flatMap(({ doubtful }) =>
       doubtful
-        .filter(({ reason }) => reason === "out-of-order")
+        .filter(({ reason }) => reason === "out-of-order" || reason === "key-not-in-force")
         .map(({ meterId, sequence }) => `${meterId} ${sequence}`),
     ),
   )
@@ -40,13 +41,14 @@ export async function findTwins(
       continue
     }
     for (const meter of [...opened.meters, ...opened.households.flatMap(({ meters }) => meters)])
-      for (const { sequence, message, bytes } of signedIn(meter)) {
-        const key = `${meter.meterId} ${sequence}`
-        if (!suspects.has(key)) continue
+      for (const { sequence, kid, message, bytes } of signedIn(meter)) {
+        if (!suspects.has(`${meter.meterId} ${sequence}`)) continue
+        // Each of a meter's keys has sequence numbers of its own.
+        const key = `${meter.meterId} ${kid} ${sequence}`
         const earlier = first.get(key)
         if (!earlier) first.set(key, { message, bytes })
         else if (!equalBytes(earlier.message, message) && twins.length < mostProofs)
-          twins.push(twinsOf(meter, earlier.bytes, bytes))
+          twins.push(twinsOf(meter, kid, earlier.bytes, bytes))
       }
   }
   return twins
@@ -55,8 +57,8 @@ export async function findTwins(
 function signedIn({ scheme, readings }: MeterReadings) {
   return readings.flatMap(({ bytes }) => {
     try {
-      const { reading, message } = readSigned(scheme, bytes)
-      return [{ sequence: reading.sequence, message, bytes }]
+      const { reading, kid, message } = readSigned(scheme, bytes)
+      return [{ sequence: reading.sequence, kid: kid && toHex(kid), message, bytes }]
     } catch {
       // Malformed: a finding of its own.
       return []
@@ -64,6 +66,24 @@ function signedIn({ scheme, readings }: MeterReadings) {
   })
 }
 
-function twinsOf({ meterId, scheme, publicKey }: MeterReadings, a: Uint8Array, b: Uint8Array): TwinReadings {
-  return { kind: "readings", meterId, scheme, publicKey: toHex(publicKey), a: toHex(a), b: toHex(b) }
+function twinsOf(
+  { meterId, scheme, publicKey, laterKeys = [] }: MeterReadings,
+  kid: Hex | undefined,
+  a: Uint8Array,
+  b: Uint8Array,
+): TwinReadings {
+  const key = laterKeys.find((one) =>
+    meterIdOf(one.scheme, fromHex(one.publicKey)).startsWith(kid ?? "none"),
+  ) ?? {
+    scheme,
+    publicKey: toHex(publicKey),
+  }
+  return {
+    kind: "readings",
+    meterId,
+    scheme: key.scheme,
+    publicKey: key.publicKey,
+    a: toHex(a),
+    b: toHex(b),
+  }
 }

@@ -22,6 +22,7 @@ import { checkPolicies } from "./policies.ts"
 import { emptySite, recompute } from "./recompute.ts"
 import type { History } from "./record.ts"
 import { checkContracts, checkProposals } from "./standing-checks.ts"
+import { checkTransfers } from "./transfers.ts"
 import { checkWindows } from "./windows.ts"
 
 const vectors = loadVectors<AuditVectors>("audits")
@@ -162,6 +163,7 @@ t.test("each history of the public corpus holds, or is found false by the check 
     await checkWindows(history, timeOf, result("proposals"))
     checkSettlements(history, proven, true, result("settlements"))
     checkMints(history, result("mints"), result("certificates"))
+    checkTransfers(history, result("transfers"))
     checkSupply(history, result("supply"))
     checkRetirements(history, result("retirements"))
     const found = [...results.values()].filter(({ findings }) => findings.length > 0).map((r) => r.name)

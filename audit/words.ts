@@ -5,6 +5,11 @@ export function kWh(wh: bigint): string {
   return `${wh < 0n ? "-" : ""}${grouped}.${whole.slice(-3)} kWh`
 }
 
+/** An amount of GREEN for people, from its smallest unit: a thousandth. */
+export function green(units: bigint): string {
+  return kWh(units).replace("kWh", "GREEN")
+}
+
 /** A moment for people, to the minute, or to the second where it is not on one. */
 export function moment(time: number): string {
   const text = new Date(time * 1000).toISOString()

@@ -58,7 +58,7 @@ function fill(): void {
         const state = { ...newMeterState, sequence, anchor: at }
         const signed = { bytes, reading } as Parameters<typeof journal.readings.add>[0]["signed"]
         journal.readings.add(
-          { kind: "authentic", meter: meters[i]!, signed, verdict: { accepted: true }, state },
+          { kind: "authentic", meter: meters[i]!, signed, keyIndex: 0, verdict: { accepted: true }, state },
           at.time,
         )
       }

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { readConfig } from "../gateway/config.ts"
+import { openJournal } from "../gateway/journal/journal.ts"
 import { keepNewest, makeBackup } from "../gateway/recovery/backup.ts"
 import { drill, type Restored, restore, type Uses } from "../gateway/recovery/restore.ts"
 import { createPlainMeterSigner } from "../gateway/sources/modbus/sign.ts"
@@ -59,7 +60,14 @@ Example:
 /** What the gateway opens besides the journal. */
 const uses: Uses = [
   ({ chain }) => readAccountKey(chain.keyFile, "The site's key"),
-  ({ meters }) => createPlainMeterSigner(meters, () => 0),
+  ({ meters, dataDir }) => {
+    const journal = openJournal(dataDir, meters)
+    try {
+      createPlainMeterSigner(meters, () => 0, journal.keys.of)
+    } finally {
+      journal.close()
+    }
+  },
 ]
 
 export const restoreCommand: Command = {

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path"
 import { parseDay, parseFaults } from "../demo/options.ts"
 import { runDemo } from "../demo/run.ts"
 import { faultNames } from "../device-sim/main.ts"
+import { readFactorsFile } from "../protocol/factors-file.ts"
 import { type Command, optional, untilStopped, wholeNumber } from "./command.ts"
 
 export const demo: Command = {
@@ -11,7 +12,7 @@ export const demo: Command = {
   summary: "the whole system on this machine, with simulated meters",
   help: `
 Usage: commonwatt demo [--days N] [--once] [--speed N] [--homes N | --data FILE] [--from DAY]
-                       [--fault [LIST]] [--seed N] [--port N] [--dir DIR]
+                       [--fault [LIST]] [--factors FILE] [--seed N] [--port N] [--dir DIR]
 
   --days N       virtual days: how many --once runs, or how far back an endless run begins; default 1, or 30
   --once         ends after the days, audits itself, prints a JSON object as the last line of stdout;
@@ -21,6 +22,7 @@ Usage: commonwatt demo [--days N] [--once] [--speed N] [--homes N | --data FILE]
   --homes N      how many modelled homes, 2 to 40; default 6
   --data FILE    replays real homes: a CSV with the columns hour, homeN_load_wh, homeN_pv_wh
   --from DAY     the first day, as 2026-06-14; default yesterday (or 30 days ago), or the data's first whole day
+  --factors FILE what the grid emits, hour by hour, for commonwatt claim: the format is in docs/impact.md
   --fault LIST   makes meters lie; all, or some of the list below, separated by commas. Without LIST: all
   --seed N       another seed, another world; default 1
   --port N       the page's port, if it is free; default 8080
@@ -45,6 +47,7 @@ Example:
     homes: { type: "string" },
     data: { type: "string" },
     from: { type: "string" },
+    factors: { type: "string" },
     fault: { type: "string" },
     seed: { type: "string" },
     port: { type: "string" },
@@ -61,6 +64,7 @@ Example:
     const say = (line: string) => process.stderr.write(`${line}\n`)
     const data = optional(values, "data")
     const from = optional(values, "from")
+    const factors = optional(values, "factors")
     const fault = optional(values, "fault")
     const dir = optional(values, "dir")
     const directory = dir === undefined ? mkdtempSync(join(tmpdir(), "commonwatt-demo-")) : resolve(dir)
@@ -72,6 +76,7 @@ Example:
         seed: wholeNumber(values, "seed", 1, 0, 0xffffffff),
         homes: wholeNumber(values, "homes", 6, 2, 40),
         data: data === undefined ? undefined : resolve(data),
+        factors: factors === undefined ? undefined : readFactorsFile(factors).table,
         from: from === undefined ? undefined : parseDay(from),
         faults: fault === undefined ? [] : parseFaults(fault),
         directory,

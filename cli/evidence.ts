@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { parse } from "yaml"
 import { readValidatorConfig } from "../audit/validator-config.ts"
 import { type Carried, carry, lookAt, type Wanted } from "../evidence/carry.ts"
+import { noteErased, readErased } from "../evidence/erased.ts"
 import { type EvidenceFolder, evidenceFolder } from "../evidence/folder.ts"
 import { openEvidenceStore } from "../evidence/store.ts"
 import { readConfig } from "../gateway/config.ts"
@@ -12,39 +13,55 @@ import { openDatabase } from "../gateway/journal/database.ts"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { type Command, optional, readGiven, required, type Values, wholeNumber } from "./command.ts"
+import { erase } from "./evidence-erase.ts"
 
 export const evidence: Command = {
   name: "evidence",
-  summary: "carry evidence on a stick: export, import, check",
+  summary: "carry evidence on a stick: export, import, check; erase a member",
   help: `
 Usage: commonwatt evidence export --config FILE --to DIR [--site N]
-       commonwatt evidence import --from DIR (--config FILE | --to DIR) [--site N]
+       commonwatt evidence import --from DIR (--config FILE | --to DIR) [--site N] [--erased]
        commonwatt evidence check DIR
+       commonwatt evidence erase --household ADDRESS (--config FILE | --from DIR) [--dry-run]
 
-  --config FILE   the configuration of a gateway or a validator: its evidence
-  --from DIR      a directory of evidence, as a USB stick
-  --to DIR        the same; commonwatt audit --evidence DIR reads it
-  --site N        this site's alone
+  --config FILE        the configuration of a gateway or a validator: its evidence
+  --from DIR           a directory of evidence, as a USB stick
+  --to DIR             the same; commonwatt audit --evidence DIR reads it
+  --site N             this site's alone
+  --erased             takes over who was erased, as the directory says: without it a batch that lacks their parts
+                       is not taken
+  --household ADDRESS  who leaves
+  --dry-run            only says what would go
 
 A directory of evidence holds a CAR file for each batch, named by its root. Only what is missing is copied, each block
 compared with its hash. Pull the stick at any moment: the next time it goes on where it was. Gateway and validator may
 run meanwhile. check reads everything, names gaps in a site's numbers, and exits with 1 if something is wrong.
 
+erase destroys what shows how a household lives, as far as it is settled: its sealed parts with their salts, and from a
+gateway's journal its readings, its days and what it gave and received. The gateway must be stopped; a validator may run.
+Every root, mint and proof stands; an audit says that the parts are not to be had. It names the copies that it cannot
+reach. There is no way back.
+
 Example:
   commonwatt evidence export --config gateway.yaml --to /media/usb/evidence
   commonwatt evidence check /media/usb/evidence
   commonwatt evidence import --from /media/usb/evidence --config validator.yaml
+  commonwatt evidence erase --household 0x1111111111111111111111111111111111111111 --config gateway.yaml --dry-run
 `,
   options: {
     config: { type: "string" },
     from: { type: "string" },
     to: { type: "string" },
     site: { type: "string" },
+    household: { type: "string" },
+    erased: { type: "boolean" },
+    "dry-run": { type: "boolean" },
   },
   async run(values, [what, ...rest]) {
     if (what === "check" && rest.length === 1) return check(rest[0]!)
+    if (what === "erase" && rest.length === 0) return erase(values)
     if (rest.length > 0 || (what !== "export" && what !== "import"))
-      throw new PersonError("Say export, import or check.", { next: "See --help for an example." })
+      throw new PersonError("Say export, import, check or erase.", { next: "See --help for an example." })
     const site = wholeNumber(values, "site", 0, 1, 2 ** 31) || undefined
     return what === "export" ? exportTo(values, site) : importFrom(values, site)
   },
@@ -53,6 +70,8 @@ Example:
 async function exportTo(values: Values, site: number | undefined): Promise<number> {
   const place = await placeOf(required(values, "config", "whose evidence"))
   const to = required(values, "to", "the directory on the stick")
+  const erased = readErased(place.directory)
+  if (erased.length > 0) noteErased(to, erased)
   return report(await carrying(evidenceFolder(place.directory), made(to), { site }), `in ${to}`)
 }
 
@@ -60,10 +79,22 @@ async function importFrom(values: Values, site: number | undefined): Promise<num
   const from = existing(required(values, "from", "the directory on the stick"))
   const config = optional(values, "config")
   const to = optional(values, "to")
+  const erased = readErased(from.directory)
+  const takeOver = (directory: string) => {
+    if (erased.length > 0 && values.erased) noteErased(directory, erased)
+    else if (erased.length > 0)
+      process.stderr.write(
+        `${from.directory} says that ${erased.map(({ household }) => household).join(", ")} was erased. With --erased that is taken over.\n`,
+      )
+  }
   if ((config === undefined) === (to === undefined))
     throw new PersonError("Say either --config FILE or --to DIR.", { next: "See --help for an example." })
-  if (to !== undefined) return report(await carrying(from, made(to), { site }), `in ${to}`)
+  if (to !== undefined) {
+    takeOver(to)
+    return report(await carrying(from, made(to), { site }), `in ${to}`)
+  }
   const { directory, wanted } = await placeOf(config!)
+  takeOver(directory)
   const store = openEvidenceStore(directory)
   try {
     const carried = await carrying(from, store.folder, { ...wanted, site })

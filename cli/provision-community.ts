@@ -1,3 +1,4 @@
+import { dirname, relative, resolve } from "node:path"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
@@ -9,6 +10,7 @@ import {
   updateRules,
   withdrawPolicy,
 } from "../provisioning/community.ts"
+import { putLaterKey } from "../provisioning/enrol.ts"
 import { signEd25519 } from "../provisioning/keys.ts"
 import {
   announceRecovery,
@@ -19,8 +21,9 @@ import {
 } from "../provisioning/meter-keys.ts"
 import { parseAddress } from "../provisioning/operator.ts"
 import { describePlan, readPlan } from "../provisioning/plan.ts"
-import { readGiven, required, type Values, wholeNumber } from "./command.ts"
+import { optional, readGiven, required, type Values, wholeNumber } from "./command.ts"
 import { connect, deploymentFrom } from "./provision-contracts.ts"
+import { changeConfiguration } from "./provision-household.ts"
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
 const at = (time: number) => new Date(time * 1000).toISOString().replace(".000Z", "Z")
@@ -49,18 +52,41 @@ function timeFrom(values: Values): number {
   return wholeNumber(values, "time", 0, 1, 2 ** 40)
 }
 
-/** Gives a meter another key: the old one signs the new. */
+/**
+ * Gives a meter another key: the old one signs the new. With the configuration of a gateway that signs for it, the new
+ * key is put there before the chain is asked: without it the meter would not be read from then on.
+ */
 export async function rotate(values: Values): Promise<number> {
   const meterId = meterFrom(values)
   const secret = readAccountKey(required(values, "old-key", "the file of its key until now"), "The old key")
   const next = nextKey(values)
   const from = timeFrom(values)
   say(`meter ${meterId} signs with key ${next.publicKey} from ${at(from)} on`)
+  takeNextKey(values, meterId)
   if (values["dry-run"]) return 0
   const old = (digest: Hex) => signEd25519(secret, digest)
   await rotateKey(await connect(values), deploymentFrom(values), meterId, { old, next, from })
   say("done")
+  sayWhatIsNext(values, `before ${at(from)}`)
   return 0
+}
+
+/** Puts the next key into the configuration of the gateway that signs for the meter. */
+function takeNextKey(values: Values, meterId: Hex): void {
+  const config = optional(values, "config")
+  if (config === undefined) return
+  const keyFile = relative(dirname(resolve(config)), resolve(required(values, "meter-key", "the new key")))
+  changeConfiguration(values, (document) => putLaterKey(document, meterId, keyFile))
+}
+
+function sayWhatIsNext(values: Values, when: string): void {
+  say("Gateway, validators and audits learn of it from the registry; nothing has to be told to them.")
+  if (values.config === undefined)
+    say(
+      `A meter that signs by itself must have its new key ${when}. A plain one: give the gateway the file (modbus.laterKeyFiles, or this command with --config FILE).`,
+    )
+  else say(`Start the gateway anew ${when}: systemctl restart commonwatt`)
+  say("What the old key signs for later times is worth nothing.")
 }
 
 /** A meter whose key is lost or stolen gets another, after a delay in which everyone can see it coming. */
@@ -76,14 +102,22 @@ export async function recover(values: Values, [given]: readonly string[]): Promi
   }
   const next = nextKey(values)
   say(`${step} the recovery of meter ${meterId} to key ${next.publicKey}`)
+  if (step === "finish") takeNextKey(values, meterId)
   if (values["dry-run"]) return 0
   const operator = await connect(values)
-  if (step === "finish") await finishRecovery(operator, deploymentFrom(values), meterId, next)
-  else
-    say(
-      `to be finished from ${at(await announceRecovery(operator, deploymentFrom(values), meterId, next))} on`,
-    )
+  if (step === "finish") {
+    await finishRecovery(operator, deploymentFrom(values), meterId, next)
+    say("done: the new key is in force")
+    sayWhatIsNext(values, "now")
+    return 0
+  }
+  const from = at(await announceRecovery(operator, deploymentFrom(values), meterId, next))
+  say(`to be finished from ${from} on`)
   say("done")
+  say(
+    "Until then the household or the guardian can take it back: commonwatt provision meter recover cancel …",
+  )
+  say(`After ${from} anyone may say: commonwatt provision meter recover finish …`)
   return 0
 }
 

@@ -98,7 +98,7 @@ async function enrol(values: Values, entries: readonly Entry[]): Promise<number>
 }
 
 /** Whole or not at all, and only to what the gateway would take. Comments stay. */
-function changeConfiguration(values: Values, change: (document: Document) => string[]): void {
+export function changeConfiguration(values: Values, change: (document: Document) => string[]): void {
   const file = required(values, "config", "the gateway's configuration")
   const document = parseDocument(readGiven(file, "configuration"))
   const done = change(document)

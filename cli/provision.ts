@@ -89,8 +89,8 @@ Usage: commonwatt provision init    --dir DIR --shares-to DIR [--shares 2/3] [--
        commonwatt provision meter hand-over … --household ADDRESS --time T
        commonwatt provision meter end       … --final-wh WH --time T
        commonwatt provision meter replace   … --final-wh WH --time T --list FILE
-       commonwatt provision meter rotate-key … --old-key FILE --meter-key FILE --time T
-       commonwatt provision meter recover announce|finish … --meter-key FILE
+       commonwatt provision meter rotate-key … --old-key FILE --meter-key FILE --time T [--config FILE]
+       commonwatt provision meter recover announce|finish … --meter-key FILE [--config FILE]
        commonwatt provision meter recover cancel …
        commonwatt provision policy show|update NODE --deployment FILE [--dry-run]
        commonwatt provision policy announce NODE --deployment FILE --plan FILE --time T [--dry-run]
@@ -148,7 +148,8 @@ invite prints a code that opens a household's page, once. labels prints a label 
 possession  prints the digest that each meter of a list must sign to be registered.
 meter  changes what the registry knows of one meter, in one line that you review.
        rotate-key: its old key signs the new one. recover: a key that is lost or stolen; the community announces the new
-       one, the guardian or the household can cancel it for seven days, then anyone finishes it.
+       one, the guardian or the household can cancel it for seven days, then anyone finishes it. --config is that of
+       the gateway that signs for the meter: the new key is put there. Everyone else learns it from the registry.
 policy    announces the rules of a plan for a time at least seven days ahead; update tells the oracle of them then.
 validators  stakes for the plan's validators and names them. succession  puts another oracle in office, after its window.
 

@@ -67,3 +67,14 @@ function shortString(text: string): Hex {
   const bytes = stringToHex(text)
   return concat([pad(bytes, { size: 31, dir: "right" }), toHex((bytes.length - 2) / 2, { size: 1 })])
 }
+
+/** Whether code is what the contract compiles to, whatever its immutables hold. */
+export function isCodeOf({ bytecode, start, length, immutables }: PlacedRuntime, code: Hex): boolean {
+  const [own, other] = [sliceHex(bytecode, start, start + length), code].map((hex) =>
+    Buffer.from(hex.slice(2), "hex"),
+  ) as [Buffer, Buffer]
+  if (own.length !== other.length) return false
+  for (const place of Object.values(immutables).flat())
+    for (const bytes of [own, other]) bytes.fill(0, place, place + 32)
+  return own.equals(other)
+}

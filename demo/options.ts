@@ -12,6 +12,8 @@ export interface DemoOptions {
   homes: number
   /** A file of real homes to replay instead of modelled ones. */
   data: string | undefined
+  /** A table of emission factors that the community counts its CO2 by. */
+  factors: Uint8Array | undefined
   /** The first day, Unix seconds at its midnight UTC; undefined for yesterday, or the data's first whole day. */
   from: number | undefined
   faults: readonly FaultName[]

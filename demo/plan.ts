@@ -19,6 +19,7 @@ import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, Scheme } from "../protocol/meter.ts"
 import type { Deployment } from "../provisioning/deploy.ts"
 import { signEd25519 } from "../provisioning/keys.ts"
+import { heldKey } from "../provisioning/meter-keys.ts"
 import { type MeterRegistration, registrationDigest, type Statement } from "../provisioning/meters.ts"
 import type { CommunityPlanInput } from "../provisioning/plan.ts"
 import type { DemoOptions } from "./options.ts"
@@ -58,6 +59,8 @@ export interface DemoPlan {
   /** When it ends, if it does. */
   end: number | undefined
   auditor: { identity: string; recipient: string }
+  /** Meters that get another key on the way, and from when on. */
+  keyChanges: readonly { meter: string; from: number }[]
 }
 
 /** How long everything has to come up before virtual time moves, so that the first interval is whole. */
@@ -95,7 +98,13 @@ export function planDemo(
     const replayed = file?.homes.find(({ name }) => name === home.column)
     return replayed ? Math.ceil(Math.max(...replayed.generatedWh) / 500) * 500 : (home.panelsW ?? 0)
   }
-  const meters = homes.flatMap((home, i) => metersOf(home, i, panelsOf(home), { seed, everySeconds }))
+  const planned = homes.flatMap((home, i) => metersOf(home, i, panelsOf(home), { seed, everySeconds }))
+  const keyChanges = planKeyChanges(planned, start)
+  const meters = planned.map((meter): MeterSpec => {
+    const change = keyChanges.find((one) => one.meter === meter.name)
+    if (!change || meter.kind === "modbus") return meter
+    return { ...meter, laterKeys: [{ secret: toHex(laterSecretOf(seed, meter.name)), from: change.from }] }
+  })
   const scenario: Scenario = {
     clock: pace,
     seed,
@@ -118,7 +127,19 @@ export function planDemo(
     start,
     end,
     auditor,
+    keyChanges,
   }
+}
+
+/** One roof that signs for itself and one that the gateway signs for get another key on the first day. */
+function planKeyChanges(meters: readonly MeterSpec[], start: number): DemoPlan["keyChanges"] {
+  const roof = (kind: MeterSpec["kind"]) =>
+    meters.find((meter) => meter.kind === kind && meter.measures === "generation")
+  const changes = [
+    { meter: roof("mqtt"), after: 12 * 3600 },
+    { meter: roof("modbus"), after: 13 * 3600 },
+  ]
+  return changes.flatMap(({ meter, after }) => (meter ? [{ meter: meter.name, from: start + after }] : []))
 }
 
 function readData(file: string): string {
@@ -181,6 +202,11 @@ function batchSecondsFor(speed: number): number {
 /** Keys of a demonstration come from its seed: worth nothing, and the same each time. */
 export function secretOf(seed: number, label: string): Uint8Array {
   return createHash("sha256").update(`commonwatt demo ${seed} ${label}`).digest()
+}
+
+/** Of a meter that gets another key: that one's. */
+export function laterSecretOf(seed: number, meter: string): Uint8Array {
+  return secretOf(seed, `${meter}, its second key`)
 }
 
 /** anvil's well-known accounts, which hold play money on every local chain. */
@@ -341,6 +367,9 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
           measures: meter.measures,
           everySeconds,
           keyFile: plainKeyFile(meter.name),
+          ...(plan.keyChanges.some((change) => change.meter === meter.name) && {
+            laterKeyFiles: [laterKeyFile(meter.name)],
+          }),
         },
       }),
     })),
@@ -349,6 +378,24 @@ export function gatewayConfig(plan: DemoPlan, deployment: Deployment, site: numb
 
 export function plainKeyFile(meter: string): string {
   return `${meter.toLowerCase().replaceAll(" ", "-")}.key`
+}
+
+export function laterKeyFile(meter: string): string {
+  return plainKeyFile(`${meter} 2`)
+}
+
+/** What the registry is told of the meters' next keys: signed by the old one and the new. */
+export function rotations(plan: DemoPlan) {
+  return plan.keyChanges.map(({ meter, from }) => {
+    const spec = plan.scenario.meters.find(({ name }) => name === meter)!
+    const old = secretFor(plan, spec)
+    return {
+      meterId: createSigningKey(old).meterId,
+      old: (digest: Hex) => signEd25519(toHex(old), digest),
+      next: heldKey(toHex(laterSecretOf(plan.seed, meter))),
+      from,
+    }
+  })
 }
 
 export function validatorConfig(plan: DemoPlan, deployment: Deployment, site: number, i: number) {

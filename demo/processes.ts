@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { createWriteStream, renameSync, writeFileSync } from "node:fs"
+import { createWriteStream, existsSync, renameSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -42,19 +42,24 @@ export class Processes {
     })
   }
 
-  /** Starts a local chain that keeps its state in the run's directory. */
-  startChain(port: number): void {
+  /**
+   * Starts a local chain that keeps its state in the run's directory.
+   * @param from its time where it is a new one, Unix seconds.
+   */
+  startChain(port: number, from: number): void {
     // A block each second, as a chain has, and one at once for each transaction.
     const mining = ["--block-time", "1", "--mixed-mining"]
-    const state = ["--state", join(this.#directory, "chain.json"), "--state-interval", "2"]
-    const child = spawnChain(port, [...mining, ...state])
+    const file = join(this.#directory, "chain.json")
+    const state = ["--state", file, "--state-interval", "2"]
+    const time = existsSync(file) ? [] : ["--timestamp", String(from)]
+    const child = spawnChain(port, [...mining, ...state, ...time])
     this.#running.set("chain", child)
     child.on("exit", () => {
       this.#running.delete("chain")
       if (this.#stopping) return
       this.#say("chain ended; starting it again")
       setTimeout(() => {
-        if (!this.#stopping) this.startChain(port)
+        if (!this.#stopping) this.startChain(port, from)
       }, restartAfterMs)
     })
     this.#note()

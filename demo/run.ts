@@ -12,6 +12,7 @@ import { PersonError } from "../protocol/error.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
 import { newIdentity } from "../protocol/seal.ts"
 import { type Deployment, deploy, openPool, openSite, setLimits } from "../provisioning/deploy.ts"
+import { rotateKey } from "../provisioning/meter-keys.ts"
 import { registerMeters } from "../provisioning/meters.ts"
 import { connectOperator, type Operator } from "../provisioning/operator.ts"
 import { checkPlan } from "../provisioning/plan.ts"
@@ -26,10 +27,13 @@ import {
   gatewayConfig,
   householdOf,
   householdWords,
+  laterKeyFile,
+  laterSecretOf,
   operatorPassword,
   plainKeyFile,
   planDemo,
   registrations,
+  rotations,
   secretOf,
   validatorConfig,
 } from "./plan.ts"
@@ -90,9 +94,10 @@ export async function runDemo(
   const web = `http://127.0.0.1:${plan.ports.web}`
   const processes = new Processes(directory, say)
   try {
-    processes.startChain(plan.ports.chain)
+    // It begins with the first day: the registry takes no other key for a time that is over.
+    processes.startChain(plan.ports.chain, plan.start)
     await waitForChain(rpc, signal)
-    const deployment = continued ? readDeployment(directory) : await prepare(plan, rpc, directory, say)
+    const deployment = continued ? readDeployment(directory) : await prepare(plan, options.factors, rpc, directory, say)
     processes.keepRunning("simulator", ["sim", "--scenario", join(directory, "scenario.yaml")])
     for (const i of accounts.validators.keys())
       processes.keepRunning(`validator-${i + 1}`, [
@@ -131,7 +136,13 @@ async function choosePorts(web: number): Promise<DemoPlan["ports"]> {
 }
 
 /** Deploys, registers and writes the files that the processes start from; the plan last, for then it is complete. */
-async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (line: string) => void) {
+async function prepare(
+  plan: DemoPlan,
+  factors: Uint8Array | undefined,
+  rpc: string,
+  directory: string,
+  say: (line: string) => void,
+) {
   const operator = await connectOperator(rpc, accounts.operator.key)
   const deployment = await deploy(operator, checkPlan(communityPlan, "the demo's plan"))
   const site = await openSite(operator, deployment, accounts.gateway.address)
@@ -140,11 +151,18 @@ async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (lin
   say(
     `Contracts deployed, ${plan.scenario.meters.length} meters of ${plan.scenario.homes.length} homes registered.`,
   )
+  for (const rotation of rotations(plan)) await rotateKey(operator, deployment, rotation.meterId, rotation)
+  for (const { meter, from } of plan.keyChanges)
+    say(`${meter} signs with another key from ${new Date(from * 1000).toISOString().slice(0, 16)}Z on.`)
+  const { timestamp } = await operator.getBlock()
+  await passOnChain(operator, Math.max(0, Math.ceil(Date.now() / 1000) - Number(timestamp)))
 
-  const write = (name: string, content: string) =>
+  const write = (name: string, content: string | Uint8Array) =>
     writeFileSync(join(directory, name), content, { mode: 0o600 })
   write("scenario.yaml", stringify(plan.scenario))
-  write("gateway.yaml", stringify(gatewayConfig(plan, deployment, site)))
+  const counting = factors && { emissionFactors: { file: "grid.csv" } }
+  write("gateway.yaml", stringify({ ...gatewayConfig(plan, deployment, site), ...counting }))
+  if (factors) write("grid.csv", factors)
   write("gateway.key", accounts.gateway.key)
   write("relay.key", accounts.relay.key)
   for (const meter of plan.scenario.meters)
@@ -153,6 +171,7 @@ async function prepare(plan: DemoPlan, rpc: string, directory: string, say: (lin
     write(`validator-${i + 1}.yaml`, stringify(validatorConfig(plan, deployment, site, i)))
     write(`validator-${i + 1}.key`, key)
   }
+  for (const { meter } of plan.keyChanges) write(laterKeyFile(meter), toHex(laterSecretOf(plan.seed, meter)))
   write("auditor.key", `${plan.auditor.identity}\n`)
   write("community.yaml", stringify(communityPlan))
   write("deployment.json", JSON.stringify(deployment))

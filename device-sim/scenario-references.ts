@@ -71,7 +71,14 @@ export function checkReferences(it: Scenario, context: z.core.$RefinementCtx<Sce
 
 type Complain = (message: string, key: string) => void
 
-function checkMqttMeter({ certFile, keyFile }: MqttMeterSpec, complain: Complain): void {
+function checkMqttMeter(
+  { certFile, keyFile, format, laterKeys = [] }: MqttMeterSpec,
+  complain: Complain,
+): void {
+  if (format === "ocmf" && laterKeys.length > 0)
+    complain("A meter that signs in a format of its maker keeps its key.", "laterKeys")
+  if (laterKeys.some(({ from }, i) => i > 0 && from <= laterKeys[i - 1]!.from))
+    complain("Each key is in force later than the one before it.", "laterKeys")
   if ((certFile === undefined) !== (keyFile === undefined))
     complain(
       "A client certificate needs its key, and the key its certificate.",

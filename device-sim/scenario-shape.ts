@@ -39,6 +39,11 @@ const mqttMeter = z.strictObject({
   kind: z.literal("mqtt"),
   secret,
   every: z.int().min(1).max(86_400),
+  /** Keys with which it signs after the first, each from a time on. Its meterId stays. */
+  laterKeys: z
+    .array(z.strictObject({ secret, from: time }))
+    .min(1)
+    .exactOptional(),
   /** Readings as COSE by an Ed25519 key, or OCMF records by a P-256 key; `cose` if absent. */
   format: z.enum(["cose", "ocmf"]).exactOptional(),
   /** A client certificate and its key, PEM. */

@@ -96,6 +96,21 @@ t.test("what does not fit a device, a bus or a fault is said too", async (t) => 
   }
   const device = (change: Record<string, unknown>) => (s: Draft) => Object.assign(s.meters[1]!, change)
   for (const [change, message] of [
+    [
+      (s: Draft) =>
+        Object.assign(s.meters[0]!, {
+          laterKeys: [
+            { secret: "ab".repeat(32), from: 2 },
+            { secret: "cd".repeat(32), from: 2 },
+          ],
+        }),
+      "meters[0].laterKeys: Each key is in force later than the one before it.",
+    ],
+    [
+      (s: Draft) =>
+        Object.assign(s.meters[0]!, { format: "ocmf", laterKeys: [{ secret: "ab".repeat(32), from: 2 }] }),
+      "meters[0].laterKeys: A meter that signs in a format of its maker keeps its key.",
+    ],
     [device({ device: "sma" }), "meters[1].measures: A sma measures generation."],
     [device({ device: "bsm-ws36a" }), "meters[1].secret: A bsm-ws36a signs: it needs a secret."],
     [device({ secret: "ab".repeat(32) }), "meters[1].secret: A sdm630 has no key of its own."],

@@ -20,9 +20,10 @@ export interface Boot {
 /** Who a meter is, and how it writes. */
 interface Identity {
   readonly meterId: Hex
-  /** Ed25519: 32 bytes; P-256: SubjectPublicKeyInfo in DER. */
+  /** Its first key. Ed25519: 32 bytes; P-256: SubjectPublicKeyInfo in DER. */
   readonly publicKey: Uint8Array
-  readonly writer: Writer
+  /** With the key that is in force at a time, by the meter's own clock. */
+  writerAt(time: number): Writer
 }
 
 /** A meter that signs its readings: one at each multiple of `every` seconds. */
@@ -48,7 +49,7 @@ export function createSigningMeter(
   start: number,
 ): SigningMeter {
   const identity = identityOf(spec)
-  const { writer, meterId } = identity
+  const { writerAt, meterId } = identity
   const nextReading = (time: number) => Math.ceil(time / spec.every) * spec.every
   const first = nextReading(start)
 
@@ -71,6 +72,7 @@ export function createSigningMeter(
   function messagesAt(time: number, boot: Boot): Message[] {
     if (operationAt(faults, time, spec.every).silent) return []
     const reading = readingAt(time, boot)
+    const writer = writerAt(reading.time)
     const moment: Moment = {
       reading,
       writer,
@@ -96,12 +98,15 @@ export function createSigningMeter(
   return { ...identity, spec, topic, nextReading, messagesAt }
 }
 
-function identityOf({ secret, format, name, measures }: MqttMeterSpec): Identity {
+function identityOf({ secret, laterKeys = [], format, name, measures }: MqttMeterSpec): Identity {
   const bytes = fromHex(secret, 32)
   if (format !== "ocmf") {
     const key = createSigningKey(bytes)
-    return { meterId: key.meterId, publicKey: key.publicKey, writer: key }
+    const later = laterKeys.map(({ secret, from }) => ({ from, key: createSigningKey(fromHex(secret, 32)) }))
+    const writerAt = (time: number) => later.findLast(({ from }) => from <= time)?.key ?? key
+    return { meterId: key.meterId, publicKey: key.publicKey, writerAt }
   }
   const key = createEcdsaKey(bytes, "ocmf", measures === "generation")
-  return { meterId: key.meterId, publicKey: key.publicKey, writer: createOcmfWriter(key, name) }
+  const writer = createOcmfWriter(key, name)
+  return { meterId: key.meterId, publicKey: key.publicKey, writerAt: () => writer }
 }

@@ -68,26 +68,39 @@ export function booked({ credits, open }: Accounting, fund: Hex): Accounting {
   const after = new Map<Hex, bigint>([...credits])
   const add = (account: Hex, units: bigint) => after.set(account, (after.get(account) ?? 0n) + units)
   for (const [fundParts, worths] of open) {
-    let pot = 0n
-    for (const [household, { received }] of worths) {
-      const payment = received / whPerKWh
-      add(household, -payment)
-      pot += payment
-    }
-    const forFund = (pot * BigInt(fundParts)) / wholeParts
-    const households = [...worths.keys()]
-    const parts = divide(
-      pot - forFund,
-      households.map((household) => worths.get(household)!.given),
-      households,
-    )
-    households.forEach((household, i) => {
-      add(household, parts[i]!)
-    })
-    // The fund's part, and all of a pot that nobody gave for.
-    add(fund, pot - parts.reduce((sum, part) => sum + part, 0n))
+    const { payments, earnings, forFund } = bookingOf(worths, fundParts)
+    for (const [household, payment] of payments) add(household, -payment)
+    for (const [household, part] of earnings) add(household, part)
+    add(fund, forFund)
   }
   return { credits: after, open: new Map() }
+}
+
+/** Who pays what and who has what of it, under one part of the fund. Whole units. */
+export interface Booking {
+  pot: bigint
+  payments: ReadonlyMap<Hex, bigint>
+  earnings: ReadonlyMap<Hex, bigint>
+  /** The fund's part, and all of a pot that nobody gave for. */
+  forFund: bigint
+}
+
+/** @param fundParts millionths of all payments. */
+export function bookingOf(worths: ReadonlyMap<Hex, Worth>, fundParts: number): Booking {
+  const payments = new Map([...worths].map(([household, { received }]) => [household, received / whPerKWh]))
+  const pot = [...payments.values()].reduce((sum, payment) => sum + payment, 0n)
+  const households = [...worths.keys()]
+  const parts = divide(
+    pot - (pot * BigInt(fundParts)) / wholeParts,
+    households.map((household) => worths.get(household)!.given),
+    households,
+  )
+  return {
+    pot,
+    payments,
+    earnings: new Map(households.map((household, i) => [household, parts[i]!])),
+    forFund: pot - parts.reduce((sum, part) => sum + part, 0n),
+  }
 }
 
 /**

@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from "node:fs"
 import fc from "fast-check"
 import t from "tap"
-import { readEmissionFactors } from "./emission-factors.ts"
-import { impactOf } from "./impact.ts"
+import { type EmissionFactors, readEmissionFactors } from "../protocol/emission-factors.ts"
+import { type Impact, impactOf as impactBy } from "./impact.ts"
 
 const head = "# grid: DE\n# source: made up\n# version: 7\nhour,grams_per_kwh\n"
 const table = (rows: string) => readEmissionFactors(new TextEncoder().encode(head + rows))
+const impactOf = (records: Parameters<typeof impactBy>[0], factors: EmissionFactors): Impact =>
+  impactBy(records, ({ start }) => factors.milligramsPerKwh(start))
 const midnight = Date.parse("2026-06-01T00:00:00Z") / 1000
 const record = (start: number, generatedWh: bigint, exportedWh = 0n) => ({
   start,
@@ -44,31 +46,6 @@ t.test("self-consumption is never more than what was generated, nor below nothin
       )
     }),
   )
-})
-
-t.test("an hour is one moment, whatever offset it is written with", async (t) => {
-  const factors = table("2026-06-01T00:00+02:00,10\n2026-06-01T00:00Z,20.125\n")
-  t.equal(factors.milligramsPerKwh(midnight - 7200), 10_000n)
-  t.equal(factors.milligramsPerKwh(midnight - 7201), undefined)
-  t.equal(factors.milligramsPerKwh(midnight + 3599), 20_125n)
-  t.match(factors, { grid: "DE", source: "made up", version: "7", hours: 2, sha256: /^0x[0-9a-f]{64}$/ })
-})
-
-t.test("a table that is not one is refused with its line", async (t) => {
-  for (const [rows, says] of [
-    ["2026-06-01T00:00,1\n", /Line 5 is not hour,grams/],
-    ["2026-06-01T00:30Z,1\n", /Line 5 is not/],
-    ["2026-06-01T00:00Z,1\n2026-06-01T00:00Z,1\n", /Line 6 is not later/],
-    ["2026-06-01T00:00Z,-1\n", /no factor/],
-    ["2026-06-01T00:00Z,1e3\n", /no factor/],
-    ["2026-06-01T00:00Z,0.1234\n", /no factor/],
-    ["2026-06-01T00:00Z,170700\n", /no factor from 0 to 3000/],
-    ["2026-06-01T00:00Z,1,2\n", /Line 5 is not/],
-    ["", /no hours/],
-  ] as const)
-    t.throws(() => table(rows), { message: says })
-  const bare = new TextEncoder().encode("hour,grams_per_kwh\n2026-06-01T00:00Z,1\n")
-  t.throws(() => readEmissionFactors(bare), { message: /# grid: … is missing|"# grid: …" is missing/ })
 })
 
 const homes = "../shared/data/sierra-crest-17-homes-hourly.csv"

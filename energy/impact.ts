@@ -1,5 +1,4 @@
 import type { HouseholdRecord } from "../protocol/evidence.ts"
-import type { EmissionFactors } from "./emission-factors.ts"
 
 /** What a household's energy of a time meant. Energy in whole Wh, CO2 in whole grams. */
 export interface Impact {
@@ -25,8 +24,12 @@ const unitsPerGram = 1_000_000n
 /**
  * Adds up a household's intervals. Only what was generated avoids CO2, whoever used it, so that no kWh avoids it twice
  * in a community. The sum is exact, and rounded down to a gram once, at its end.
+ * @param factorOf what the grid emitted in a record's hour, mg/kWh; undefined where nobody says.
  */
-export function impactOf(records: readonly HouseholdRecord[], factors: EmissionFactors): Impact {
+export function impactOf<R extends HouseholdRecord>(
+  records: readonly R[],
+  factorOf: (record: R) => bigint | undefined,
+): Impact {
   const impact: Impact = {
     generatedWh: 0n,
     selfConsumedWh: 0n,
@@ -40,7 +43,8 @@ export function impactOf(records: readonly HouseholdRecord[], factors: EmissionF
     withoutFactor: 0,
   }
   let units = 0n
-  for (const { start, energy } of records) {
+  for (const record of records) {
+    const { energy } = record
     if (!energy) {
       impact.gaps++
       continue
@@ -54,7 +58,7 @@ export function impactOf(records: readonly HouseholdRecord[], factors: EmissionF
     impact.receivedWh += energy.receivedWh
     // A battery may feed in more than the roof gives: what it gives was generated earlier.
     if (generatedWh > exportedWh) impact.selfConsumedWh += generatedWh - exportedWh
-    const factor = factors.milligramsPerKwh(start)
+    const factor = factorOf(record)
     if (factor === undefined) impact.withoutFactor++
     else units += generatedWh * factor
   }

@@ -8,6 +8,7 @@ import {
   type DoubtReason,
   type JudgeRules,
   judge,
+  type KeyUse,
   type MeterLimits,
   type MeterState,
   newMeterState,
@@ -30,11 +31,16 @@ function reading(sequence: number, seconds: number, over: Partial<Reading> = {})
   }
 }
 
+interface Circumstances {
+  received?: number
+  use?: KeyUse
+}
+
 /** Judges one reading after the other; each is received when it says it was taken, or as given. */
-function run(readings: readonly (Reading & { received?: number })[], by = rules, of = meter) {
+function run(readings: readonly (Reading & Circumstances)[], by = rules, of = meter) {
   let state: MeterState = newMeterState
-  const verdicts = readings.map(({ received, ...reading }) => {
-    const result = judge(state, reading, received ?? reading.time, of, by)
+  const verdicts = readings.map(({ received, use, ...reading }) => {
+    const result = judge(state, reading, received ?? reading.time, of, by, use)
     state = result.state
     return result.verdict
   })
@@ -46,8 +52,13 @@ const generated = (sequence: number, seconds: number, wh: number, over: Partial<
   reading(sequence, seconds, { generatedWh: meter.startWh + BigInt(wh), ...over })
 
 t.test("each reason to doubt a reading is given where it applies, and says what was seen", async (t) => {
-  const cases: [DoubtReason, RegExp, (Reading & { received?: number })[]][] = [
+  const cases: [DoubtReason, RegExp, (Reading & Circumstances)[]][] = [
     ["out-of-order", /sequence 7 came after sequence 7/, [generated(7, 60, 1), generated(7, 120, 2)]],
+    [
+      "key-not-in-force",
+      /key at 2026-06-01T00:02:00Z is another/,
+      [generated(7, 60, 1), { ...generated(8, 120, 2), use: { signed: 0, inForce: 1 } }],
+    ],
     ["out-of-order", /sequence 3 came after sequence 7/, [generated(7, 60, 1), generated(3, 120, 2)]],
     ["clock-unsynchronised", /clock quality 1/, [generated(0, 60, 1, { clock: Clock.informative })]],
     ["clock-unsynchronised", /clock quality 0/, [generated(0, 60, 1, { clock: Clock.unknown })]],
@@ -94,6 +105,7 @@ t.test("each reason to doubt a reading is given where it applies, and says what 
   }
   const named: Record<DoubtReason, true> = {
     "out-of-order": true,
+    "key-not-in-force": true,
     "clock-unsynchronised": true,
     "clock-implausible": true,
     "clock-ahead": true,
@@ -107,6 +119,47 @@ t.test("each reason to doubt a reading is given where it applies, and says what 
     "register-late": true,
   }
   t.same(new Set(cases.map(([reason]) => reason)), new Set(Object.keys(named)), "each has a case")
+})
+
+t.test("a later key has sequence numbers of its own, and an earlier one spoils none of them", async (t) => {
+  const first = { signed: 0, inForce: 0 }
+  const second = { signed: 1, inForce: 1 }
+  const { reasons, state } = run([
+    { ...generated(7, 60, 1), use: first },
+    { ...generated(1, 120, 2), use: second },
+    { ...generated(Number.MAX_SAFE_INTEGER, 90, 2), use: first },
+    { ...generated(Number.MAX_SAFE_INTEGER - 1, 240, 3), use: { signed: 0, inForce: 1 } },
+    { ...generated(2, 180, 3), use: second },
+    { ...generated(2, 240, 4), use: second },
+  ])
+  t.same(reasons, [
+    "accepted",
+    "accepted",
+    "key-not-in-force",
+    "key-not-in-force",
+    "accepted",
+    "out-of-order",
+  ])
+  t.match(state, { keyIndex: 1, sequence: 2, anchor: { time: start + 180 } })
+})
+
+t.test(
+  "what a rule remembers of a reading is the same whether its key was in force or its clock ahead",
+  async (t) => {
+    const ahead = { ...generated(8, 4000, 1), received: start + 120 }
+    const before = run([generated(7, 60, 1), ahead]).state
+    const after = run([generated(7, 60, 1), { ...ahead, use: { signed: 0, inForce: 1 } }]).state
+    t.same(after, before)
+  },
+)
+
+t.test("nothing is remembered of what is signed with a key that is not in force", async (t) => {
+  const { state } = run([generated(7, 60, 1)])
+  for (const use of [
+    { signed: 0, inForce: 1 },
+    { signed: 2, inForce: 1 },
+  ])
+    t.same(run([generated(7, 60, 1), { ...generated(8, 120, 2), use }]).state, state)
 })
 
 t.test("a meter at the grid may leave out a register until it has counted something", async (t) => {

@@ -46,8 +46,10 @@ export type Counters = Partial<Record<RegisterName, Counter>>
 
 /** All that the rules remember of one meter. */
 export interface MeterState {
-  /** The highest sequence number seen in an authentic reading; -1 before the first. */
+  /** The highest sequence number seen in an authentic reading of the latest key that was seen; -1 before the first. */
   sequence: number
+  /** Which of the meter's keys that is; left out for its first. */
+  keyIndex?: number
   anchor: Anchor | undefined
   /** Of each register that has counted, and of one that is in doubt. */
   registers: RegisterMemories
@@ -60,6 +62,7 @@ export type RegisterMemories = Partial<Record<RegisterName, RegisterMemory>>
 /** Why an authentic reading does not count. Each is explained to people in `gateway/web/reasons.ts`. */
 export type DoubtReason =
   | "out-of-order"
+  | "key-not-in-force"
   | "clock-unsynchronised"
   | "clock-implausible"
   | "clock-ahead"
@@ -76,6 +79,14 @@ export type Verdict =
       note?: string
     }
   | { accepted: false; reason: DoubtReason; detail: string }
+
+/** Which of its keys a meter signed a reading with, and which was in force at the reading's time. */
+export interface KeyUse {
+  signed: number
+  inForce: number
+}
+
+const firstKey: KeyUse = Object.freeze({ signed: 0, inForce: 0 })
 
 export const newMeterState: MeterState = Object.freeze({
   sequence: -1,
@@ -101,13 +112,21 @@ export function judge(
   received: number,
   meter: MeterLimits,
   rules: JudgeRules,
+  { signed, inForce }: KeyUse = firstKey,
 ): { verdict: Verdict; state: MeterState } {
-  if (reading.sequence <= state.sequence)
+  const { keyIndex = 0 } = state
+  if (signed < keyIndex)
+    return doubt(state, "key-not-in-force", "signed with a key after which the meter has used its next one")
+  if (signed === keyIndex && reading.sequence <= state.sequence)
     return doubt(state, "out-of-order", `sequence ${reading.sequence} came after sequence ${state.sequence}`)
-  const seen = { ...state, sequence: reading.sequence }
+  const last = { sequence: reading.sequence, ...(signed > 0 && { keyIndex: signed }) }
+  const seen = { ...state, ...last }
 
   const clock = judgeClock(state.anchor, reading, received, meter, rules)
   if (clock) return doubt(seen, clock.reason, clock.detail)
+  // A time that is in doubt says nothing about which key was in force.
+  if (signed !== inForce)
+    return doubt(state, "key-not-in-force", `the meter's key at ${iso(reading.time)} is another`)
   if (reading.doubts?.length) return doubt(seen, "record-in-doubt", reading.doubts.join("; "))
 
   const from = state.anchor ?? commissioning(reading, meter)
@@ -136,14 +155,14 @@ export function judge(
   for (const name of registerNames) {
     const shown = reading[name]
     if (shown === undefined) continue
-    const last = from.registers[name]
-    if (last === undefined) {
+    const before = from.registers[name]
+    if (before === undefined) {
       registers[name] = shown
       counting[name] = newRegister(shown, reading.time)
       continue
     }
-    const memory = state.registers[name] ?? newRegister(last, from.time)
-    const judged = judgeRegister({ wh: last, time: from.time }, shown, reading.time, step, memory, bounds)
+    const memory = state.registers[name] ?? newRegister(before, from.time)
+    const judged = judgeRegister({ wh: before, time: from.time }, shown, reading.time, step, memory, bounds)
     if ("fault" in judged) {
       doubting[name] = judged.memory
       fault ??= { reason: judged.fault.reason, detail: `${name} ${judged.fault.detail}` }
@@ -159,7 +178,7 @@ export function judge(
   return {
     verdict: { accepted: true, ...(notes.length > 0 && { note: notes.join("; ") }) },
     state: {
-      sequence: reading.sequence,
+      ...last,
       anchor: { time: reading.time, registers, ...(restarted && { counters }) },
       registers: counting,
     },

@@ -1,6 +1,7 @@
 import * as dagCbor from "@ipld/dag-cbor"
 import { BrokenBlock, CID } from "../protocol/block.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
+import type { Erased } from "./erased.ts"
 
 /** What a batch's root block says of its place in the site's history. */
 export interface BatchPlace {
@@ -41,10 +42,44 @@ export function placeOf(root: CID, bytes: Uint8Array): BatchPlace {
   }
 }
 
-/** The blocks that a block of a batch names, each once; a root's link to the batch before is no part of the batch. */
-export function linksOf(cid: CID, bytes: Uint8Array, root: CID): CID[] {
+/**
+ * The blocks that a block of a batch names, each once; a root's link to the batch before is no part of the batch, nor are
+ * the parts of those who are erased.
+ */
+export function linksOf(cid: CID, bytes: Uint8Array, root: CID, erased: readonly Erased[] = []): CID[] {
   if (cid.code !== dagCbor.code) return []
   const value = decode(cid, bytes)
+  if (!cid.equals(root)) return linksIn(value)
+  const gone = new Set(partsOf(value, erased).map(String))
+  return linksIn({ ...(value as object), previous: null }).filter((link) => !gone.has(String(link)))
+}
+
+/** The blocks of a batch's sealed parts of those who are erased. @param bytes of its root block. */
+export function erasedLinks(root: CID, bytes: Uint8Array, erased: readonly Erased[]): CID[] {
+  return partsOf(decode(root, bytes), erased)
+}
+
+/** How many sealed parts a batch has, of whom. @param bytes of its root block. */
+export function householdsIn(root: CID, bytes: Uint8Array): Hex[] {
+  return sealedIn(decode(root, bytes)).map(({ household }) => household)
+}
+
+function partsOf(head: unknown, erased: readonly Erased[]): CID[] {
+  const { time } = head as { time?: unknown }
+  return sealedIn(head).flatMap(({ household, content }) =>
+    erased.some((one) => one.household === household && Number(time) <= one.upTo) ? linksIn(content) : [],
+  )
+}
+
+function sealedIn(head: unknown): { household: Hex; content: unknown }[] {
+  const { sealed } = (head ?? {}) as { sealed?: unknown }
+  if (!Array.isArray(sealed)) return []
+  return (sealed as { household?: unknown; content?: unknown }[]).flatMap(({ household, content }) =>
+    household instanceof Uint8Array ? [{ household: toHex(household), content }] : [],
+  )
+}
+
+function linksIn(value: unknown): CID[] {
   const links = new Map<string, CID>()
   const visit = (part: unknown): void => {
     const link = CID.asCID(part)
@@ -53,7 +88,7 @@ export function linksOf(cid: CID, bytes: Uint8Array, root: CID): CID[] {
     else if (part && typeof part === "object" && !(part instanceof Uint8Array))
       for (const item of Object.values(part)) visit(item)
   }
-  visit(cid.equals(root) ? { ...(value as object), previous: null } : value)
+  visit(value)
   return [...links.values()]
 }
 

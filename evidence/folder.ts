@@ -7,11 +7,12 @@ import {
   openSync,
   readdirSync,
   renameSync,
+  rmSync,
   writeSync,
 } from "node:fs"
 import { join } from "node:path"
 import { type Block, type BlockSource, BrokenBlock, CID, checkBlock } from "../protocol/block.ts"
-import { linksOf, placeOf } from "./batch-links.ts"
+import { erasedLinks, linksOf, placeOf } from "./batch-links.ts"
 import {
   carHeader,
   carSection,
@@ -21,6 +22,7 @@ import {
   sectionsOf,
   withFile,
 } from "./car-file.ts"
+import { type Erased, readErased } from "./erased.ts"
 
 /** A day of 100 meters at one reading a second has about 1 GB, a day at 5 minutes 4 MB. */
 const largestBatch = 2 * 1024 ** 3
@@ -46,6 +48,13 @@ export function evidenceFolder(directory: string) {
     const bytes = withFile(whole(root), "r", (handle) => Uint8Array.from(readAt(handle, offset, length)))
     checkBlock(cid, bytes)
     return bytes
+  }
+
+  function partsHere(root: CID, erased: readonly Erased[]): Section[] {
+    const all = sections(root)
+    const own = all.find(({ cid }) => cid.equals(root))
+    const names = new Set(own ? erasedLinks(root, read(root, own)!, erased).map(String) : [])
+    return all.filter(({ cid }) => names.has(cid.toString()))
   }
 
   return {
@@ -82,7 +91,7 @@ export function evidenceFolder(directory: string) {
       const came = { blocks: 0, bytes: 0 }
       if (existsSync(whole(root))) return came
       mkdirSync(directory, { recursive: true, mode: 0o700 })
-      const part = openPart(partial(root), root)
+      const part = openPart(partial(root), root, readErased(directory))
       try {
         const absent = new Set<CID>()
         for (let wanted = part.missing(); wanted.length > 0; wanted = part.missing()) {
@@ -113,7 +122,45 @@ export function evidenceFolder(directory: string) {
 
     /** Reads a batch from its first byte to its last. @returns what is wrong with it, in words; nothing where all is well. */
     faults(root: CID): string[] {
-      return withFile(whole(root), "r", (handle) => faultsIn(handle, root))
+      const erased = readErased(directory)
+      return withFile(whole(root), "r", (handle) => faultsIn(handle, root, erased))
+    },
+
+    /**
+     * Writes a batch's file anew without the parts of those who are erased; in the old one they are overwritten first.
+     * @returns how many blocks and bytes went.
+     */
+    erase(root: CID): { blocks: number; bytes: number } {
+      const gone = partsHere(root, readErased(directory))
+      if (gone.length === 0) return { blocks: 0, bytes: 0 }
+      const names = new Set(gone.map(({ cid }) => cid.toString()))
+      const left = sections(root).filter(({ cid }) => !names.has(cid.toString()))
+      const anew = join(directory, `${root}.erasing`)
+      withFile(anew, "w", (handle) => {
+        let end = carHeader(root).length
+        writeAll(handle, carHeader(root), 0)
+        for (const section of left) {
+          const bytes = carSection({ cid: section.cid, bytes: read(root, section)! })
+          writeAll(handle, bytes, end)
+          end += bytes.length
+        }
+        fsyncSync(handle)
+      })
+      withFile(whole(root), "r+", (handle) => {
+        for (const { offset, length } of gone) writeAll(handle, new Uint8Array(length), offset)
+        fsyncSync(handle)
+      })
+      renameSync(anew, whole(root))
+      syncDirectory(directory)
+      return { blocks: gone.length, bytes: gone.reduce((sum, { length }) => sum + length, 0) }
+    },
+
+    /** The blocks of those who would be erased that a batch's file has. */
+    partsOf: partsHere,
+
+    /** Throws away what has come of batches that are not whole: it comes again. */
+    dropUnfinished(): void {
+      for (const root of namesOf(directory, ".part")) rmSync(partial(root), { force: true })
     },
 
     /** Takes a damaged file out of the way, so that the batch can be fetched again; what it holds is not thrown away. */
@@ -127,7 +174,7 @@ export function evidenceFolder(directory: string) {
 }
 
 /** A batch that is coming. Blocks that are in the file and whole are not asked for again. */
-function openPart(file: string, root: CID) {
+function openPart(file: string, root: CID, erased: readonly Erased[]) {
   const handle = openSync(file, existsSync(file) ? "r+" : "w+", 0o600)
   const have = new Set<string>()
   const wanted = new Map<string, CID>([[root.toString(), root]])
@@ -137,7 +184,7 @@ function openPart(file: string, root: CID) {
     if (cid.equals(root)) placeOf(root, bytes)
     have.add(cid.toString())
     wanted.delete(cid.toString())
-    for (const link of linksOf(cid, bytes, root))
+    for (const link of linksOf(cid, bytes, root, erased))
       if (!have.has(link.toString()) && !wanted.has(link.toString())) wanted.set(link.toString(), link)
   }
 
@@ -171,7 +218,7 @@ function openPart(file: string, root: CID) {
   }
 }
 
-function faultsIn(handle: number, root: CID): string[] {
+function faultsIn(handle: number, root: CID, erased: readonly Erased[]): string[] {
   const faults: string[] = []
   const have = new Set<string>()
   const named = new Map<string, CID>([[root.toString(), root]])
@@ -184,7 +231,7 @@ function faultsIn(handle: number, root: CID): string[] {
       checkBlock(cid, bytes)
       if (cid.equals(root)) placeOf(root, bytes)
       have.add(cid.toString())
-      for (const link of linksOf(cid, bytes, root)) named.set(link.toString(), link)
+      for (const link of linksOf(cid, bytes, root, erased)) named.set(link.toString(), link)
     } catch (error) {
       if (!(error instanceof BrokenBlock)) throw error
       faults.push(error.message)

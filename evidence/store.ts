@@ -4,6 +4,7 @@ import Database from "better-sqlite3"
 import { type Block, type BlockSource, BrokenBlock, CID } from "../protocol/block.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { type BatchPlace, placeOf } from "./batch-links.ts"
+import { eraseFrom, type FolderErasure } from "./erase.ts"
 import { evidenceFolder } from "./folder.ts"
 
 /** A batch that is here whole. */
@@ -119,6 +120,12 @@ export function openEvidenceStore(directory: string) {
       if (!byRoot.get(root.toString())) index(root)
       return came
     },
+
+    /** Takes the parts of those who are erased out of every file. */
+    erase: (): FolderErasure =>
+      eraseFrom(folder, index, (root) => {
+        dropBatch.run(root.toString())
+      }),
 
     get(root: CID): KeptBatch | undefined {
       const row = byRoot.get(root.toString()) as BatchRow | undefined

@@ -3,6 +3,7 @@ import { dirname } from "node:path"
 import { isSealed } from "../protocol/sealed-secret.ts"
 import { isShared } from "../protocol/shared-folder.ts"
 import type { Config } from "./config.ts"
+import { keyFilesOf } from "./key-files.ts"
 
 /** A file or folder that a configuration names, and what is wrong with it. */
 export interface FileMistake {
@@ -24,7 +25,10 @@ export function mistakesInFiles(config: Config): FileMistake[] {
   }
   look("chain.keyFile", config.chain.keyFile, secretMistake)
   config.meters.forEach(({ name, modbus }, i) => {
-    look(`meters.${i} (${name}) modbus.keyFile`, modbus?.keyFile, secretMistake)
+    keyFilesOf(modbus).forEach((path, n) => {
+      const setting = n === 0 ? "keyFile" : `laterKeyFiles.${n - 1}`
+      look(`meters.${i} (${name}) modbus.${setting}`, path, secretMistake)
+    })
   })
   const { tls, broker } = config.mqtt
   look("mqtt.tls.certFile", tls?.certFile, fileMistake)

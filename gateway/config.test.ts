@@ -1,4 +1,5 @@
 import { createECDH } from "node:crypto"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import t from "tap"
 import { stringify } from "yaml"
@@ -527,3 +528,25 @@ t.test("a sharing key that cannot be meant is refused, with the reason", async (
       t.match([error.message, ...error.context].join("\n"), reason)
     }
 })
+
+t.test(
+  "a table of emission factors is read with the configuration, or what is wrong with it is said",
+  async (t) => {
+    const table = "# grid: DE\n# source: s\n# version: 1\nhour,grams_per_kwh\n"
+    const emissionFactors = { file: "grid.csv" }
+    const folder = t.testdir({
+      "grid.csv": `${table}2026-06-01T00:00Z,350.2\n`,
+      "site.yaml": stringify({ ...good(), emissionFactors }),
+    })
+    t.match(readConfig(join(folder, "site.yaml")).emissionFactors, { grid: "DE", source: "s", version: "1" })
+    writeFileSync(join(folder, "grid.csv"), `${table}2026-06-01T00:00Z,350200\n`)
+    try {
+      readConfig(join(folder, "site.yaml"))
+      t.fail("it was taken")
+    } catch (error) {
+      t.match((error as PersonError).context, [
+        /emissionFactors: .*grid\.csv is not a table of emission factors\. Line 5 has no factor/,
+      ])
+    }
+  },
+)

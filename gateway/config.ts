@@ -7,6 +7,8 @@ import { replicateShape } from "../evidence/settings.ts"
 import { paceShape } from "../protocol/clock.ts"
 import { configPath } from "../protocol/config-path.ts"
 import { PersonError } from "../protocol/error.ts"
+import { readFactorsFile } from "../protocol/factors-file.ts"
+import type { NamedFactors } from "../protocol/factors-in-evidence.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { Assurance, type MeterKey, Scheme, schemeFacts, schemeNames } from "../protocol/meter.ts"
 import { readMeterKey } from "../protocol/meter-key-text.ts"
@@ -214,6 +216,10 @@ const configShape = z.strictObject({
     })
     .exactOptional()
     .describe("The sharing key as Spain's distributors take it, in place of `sharingKey`."),
+  emissionFactors: z
+    .strictObject({ file: file.describe("The table, hour by hour: docs/impact.md.") })
+    .exactOptional()
+    .describe("What the grid emits: batches name the table, and claims count avoided CO2 by it."),
   validators: z
     .array(validatorShape)
     .default([])
@@ -341,9 +347,11 @@ export function validatorUrls({ validators }: Pick<Config, "validators">): strin
   return validators.filter((one) => !isAddress(one))
 }
 
-export interface Config extends Omit<ConfigFile, "version" | "meters" | "sharingKey" | "coefficients"> {
+export interface Config
+  extends Omit<ConfigFile, "version" | "meters" | "sharingKey" | "coefficients" | "emissionFactors"> {
   meters: Meter[]
   sharingKey: SharingKey
+  emissionFactors?: NamedFactors
 }
 
 /** What a configuration file may hold, before it is checked. */
@@ -436,6 +444,7 @@ function readSettings(value: unknown, file: string): { config: Config } | { mist
     if (settings.validators.indexOf(validator) < i) wrong(["validators", i], "is there twice")
   })
   const sharingKey = sharingKeyOf(settings, at, wrong)
+  const factors = factorsOf(settings, at, wrong)
   const households = new Set<Hex>()
   settings.households.forEach(({ name, address }, i) => {
     if (households.has(address)) wrong(["households", i], `(${name}): another household has the same address`)
@@ -451,11 +460,12 @@ function readSettings(value: unknown, file: string): { config: Config } | { mist
   const mistake = mistakeIn(settings.mqtt, names, households)
   if (mistake) wrong(...placed(mistake))
   if (mistakes.length > 0) return { mistakes }
-  const { version: _, coefficients, ...rest } = settings
+  const { version: _, coefficients, emissionFactors, ...rest } = settings
   return {
     config: {
       ...rest,
       sharingKey,
+      ...(factors && { emissionFactors: factors }),
       meters,
       mqtt: atPaths(settings.mqtt, at),
       ...(settings.validatorBroker && { validatorBroker: filesAt(settings.validatorBroker, at) }),
@@ -497,6 +507,16 @@ function sharingKeyOf(
   if ("seconds" in key && key.seconds % intervalSeconds !== 0)
     wrong(["sharingKey", "seconds"], "must be a multiple of rules.intervalSeconds")
   return key
+}
+
+function factorsOf({ emissionFactors }: ConfigFile, at: (path: string) => string, wrong: Wrong) {
+  if (!emissionFactors) return undefined
+  try {
+    return readFactorsFile(at(emissionFactors.file))
+  } catch (error) {
+    wrong(["emissionFactors"], inOneLine(error))
+    return undefined
+  }
 }
 
 function profilesFor({ profilesDir }: ConfigFile, at: (path: string) => string, wrong: Wrong) {
@@ -561,10 +581,11 @@ function metersOf(
     }
     const assurance = modbus && !signsItself ? Assurance.gateway : Assurance.meter
     const keyFile = modbus?.keyFile === undefined ? {} : { keyFile: at(modbus.keyFile) }
+    const laterKeyFiles = modbus?.laterKeyFiles ? { laterKeyFiles: modbus.laterKeyFiles.map(at) } : {}
     return [
       {
         ...{ name, household, key, assurance, ratedW, startTime, startWh, restarts },
-        ...(modbus && profile && { modbus: { ...modbus, profile, ...keyFile } }),
+        ...(modbus && profile && { modbus: { ...modbus, profile, ...keyFile, ...laterKeyFiles } }),
       },
     ]
   })

@@ -54,7 +54,7 @@ t.test("nothing is acknowledged before it can be read back", async (t) => {
   const intake = createIntake([roof], journal, rules, testClock(start + 3600))
   for (const sequence of [1, 2, 3]) {
     await intake.submit({ source: "test", bytes: roof.says(sequence) })
-    t.ok(reader.readings.earlier(roof.key.meterId, sequence), "another connection sees it")
+    t.ok(reader.readings.earlier(roof.key.meterId, { keyIndex: 0, sequence }), "another connection sees it")
   }
   await intake.submit({ source: "test", bytes: Buffer.from("rubbish") })
   t.match(reader.quarantine.newest(1), [{ reason: "malformed", source: "test", received: start + 3600 }])

@@ -1,6 +1,6 @@
 import type { JudgeRules, MeterState } from "../energy/judge.ts"
 import type { Clock } from "../protocol/clock.ts"
-import { type Hex, toHex } from "../protocol/hex.ts"
+import type { Hex } from "../protocol/hex.ts"
 import type { Meter } from "./config.ts"
 import type { Journal } from "./journal/journal.ts"
 import {
@@ -8,6 +8,7 @@ import {
   examine,
   type IncomingMessage,
   type KnownAlready,
+  type Numbered,
   type Refused,
 } from "./verify/examine.ts"
 
@@ -55,15 +56,16 @@ export function createIntake(
   onStored: (outcome: Outcome, received: number) => void = () => {},
   { holdMs, monotonic }: Hold = { holdMs: 0, monotonic: () => performance.now() },
 ): Intake {
-  const byKid = new Map<Hex, Meter>(meters.map((meter) => [toHex(meter.key.kid), meter]))
   const byId = new Map<Hex, Meter>(meters.map((meter) => [meter.key.meterId, meter]))
   const states = new Map<Hex, MeterState>()
   const known = {
-    meterByKid: (kid: Hex) => byKid.get(kid),
+    meterByKid: (kid: Hex) => byId.get(journal.keys.meterIdOf(kid) ?? "0x"),
     meterById: (meterId: Hex) => byId.get(meterId),
+    keysOf: journal.keys.of,
     stateOf: ({ key }: Meter) => states.get(key.meterId) ?? recall(key.meterId),
-    earlier: ({ key }: Meter, sequence: number) => journal.readings.earlier(key.meterId, sequence),
-    forgottenUpTo: ({ key }: Meter) => journal.readings.forgottenUpTo(key.meterId),
+    earlier: ({ key }: Meter, number: Numbered) => journal.readings.earlier(key.meterId, number),
+    mayBeForgotten: ({ key }: Meter, number: Numbered) =>
+      journal.readings.mayBeForgotten(key.meterId, number),
   }
   function recall(meterId: Hex): MeterState {
     const state = journal.readings.state(meterId)

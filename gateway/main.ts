@@ -11,6 +11,7 @@ import { createEvidenceKeeping, evidenceDirectory } from "./evidence.ts"
 import { forgetSettled } from "./housekeeping.ts"
 import { createIntake, type Intake, type Outcome } from "./intake.ts"
 import { type Journal, openJournal } from "./journal/journal.ts"
+import { lastNumber } from "./journal/readings.ts"
 import { saysDamage, watched } from "./journal/watched.ts"
 import { noteLoss } from "./recovery/marker.ts"
 import { noticeLoss } from "./recovery/notice.ts"
@@ -156,6 +157,7 @@ export async function startGateway(
       return [[meter, progress.loop(`polling ${meter.name}`, periodMs + holdMs + slackMs)] as const]
     }),
   )
+  let hasLookedAtKeys = () => false
   const poller = startPoller(config.meters, config.buses, {
     deviceOf: (meter) => deviceOf(meter, () => clockQuality(config)),
     clock,
@@ -163,6 +165,8 @@ export async function startGateway(
     sign: createPlainMeterSigner(
       config.meters,
       (meter) => journal.readings.state(meter.key.meterId).sequence,
+      journal.keys.of,
+      () => hasLookedAtKeys(),
     ),
     intake,
     log,
@@ -178,7 +182,16 @@ export async function startGateway(
   const chain = connectChain({ ...config.chain, site: config.site })
   const { siteIdentity } = await import("../protocol/site-identity.ts")
   const { recipient } = await siteIdentity(readAccountKey(config.chain.keyFile, "The site's key"))
-  const settlement = createSettlement({ config, journal, chain, recipient, clock, monotonic, log })
+  const settlement = createSettlement({
+    ...{ config, journal, chain, recipient, clock, monotonic, log },
+    onKeyChange({ name, key }) {
+      if (journal.keys.takenInError(key.meterId) > 0)
+        return lose(`readings of ${name} were counted by a key that was not in force any more`)
+      for (const { source, bytes } of journal.quarantine.ofKeys(journal.keys.of({ key })))
+        void toJournal.submit({ source, bytes, redelivered: true }).catch(() => {})
+    },
+  })
+  hasLookedAtKeys = settlement.hasLookedAtKeys
   const { createProposedHeads } = await import("../evidence/proposed.ts")
   const proposed = createProposedHeads(config.chain)
   const evidence = createEvidenceKeeping({
@@ -293,9 +306,9 @@ const mayBeSentAgain = 32
 /** Of each meter the latest readings before this start: their acknowledgements may have been lost. */
 function* latestOf(journal: Journal, meters: readonly Meter[]): Iterable<Hex> {
   for (const { key } of meters) {
-    const { sequence } = journal.readings.state(key.meterId)
+    const { keyIndex, sequence } = lastNumber(journal.readings.state(key.meterId))
     for (let n = Math.max(0, sequence - mayBeSentAgain); n <= sequence; n++) {
-      const bytes = journal.readings.earlier(key.meterId, n)
+      const bytes = journal.readings.earlier(key.meterId, { keyIndex, sequence: n })
       if (bytes) yield readingDigest(bytes)
     }
   }

@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import t from "tap"
 import { type Config, checkConfig } from "./config.ts"
 import { reload, reloadable } from "./reload.ts"
@@ -17,6 +18,7 @@ households: [{ name: Home 1, address: "0x${"1".repeat(40)}" }]
 meters:
   - { name: roof, household: "0x${"1".repeat(40)}", scheme: ed25519, publicKey: "0xb33ff89bea3568342b50756dbd89b12b04ca27d0c1f9c668647d3a3b4316aafe", ratedW: 5000, startTime: 1 }
 `
+const table = "# grid: DE\n# source: s\n# version: 1\nhour,grams_per_kwh\n2026-06-01T00:00Z,1\n"
 const changed = (from: string | RegExp, to: string): Config => {
   const other = text.replace(from, to)
   if (other === text) throw new Error(`${from} is not in the text`)
@@ -26,6 +28,7 @@ const changed = (from: string | RegExp, to: string): Config => {
 t.test(
   "what can change under way is taken, by parts of the gateway that hold on to it as well",
   async (t) => {
+    const folder = t.testdir({ "grid.csv": table })
     const running = checkConfig(text, "gateway.yaml")
     const { validators, auditors, households, settlement } = running
     const cases: [next: Config, taken: (typeof reloadable)[number], holds: () => boolean][] = [
@@ -42,6 +45,11 @@ t.test(
         changed("waitSeconds: 120", "waitSeconds: 60"),
         "settlement.waitSeconds",
         () => settlement.waitSeconds === 60,
+      ],
+      [
+        changed("site: 1", `site: 1\nemissionFactors: { file: ${JSON.stringify(join(folder, "grid.csv"))} }`),
+        "emissionFactors",
+        () => running.emissionFactors?.grid === "DE",
       ],
     ]
     t.same(new Set(cases.map(([, taken]) => taken)), new Set(reloadable), "each is tried")

@@ -15,6 +15,7 @@ export const reloadable = [
   "auditors",
   "households (names and recipients, not who they are)",
   "settlement.waitSeconds",
+  "emissionFactors",
 ] as const
 
 /**
@@ -44,6 +45,11 @@ export function reload(running: Config, next: Config): Reloaded {
   const { waitSeconds } = settlement
   take("settlement.waitSeconds", running.settlement.waitSeconds, waitSeconds, () => {
     running.settlement.waitSeconds = waitSeconds
+  })
+  const { emissionFactors } = next
+  take("emissionFactors", running.emissionFactors, emissionFactors, () => {
+    if (emissionFactors) running.emissionFactors = emissionFactors
+    else delete running.emissionFactors
   })
   const settings = [...new Set([...Object.keys(running), ...Object.keys(next)])] as (keyof Config)[]
   return { taken, waiting: settings.filter((one) => !isDeepStrictEqual(running[one], next[one])) }

@@ -93,6 +93,7 @@ const words: Record<DamageReason, RegExp> = {
   count: /names \d+ readings of meter 0x[0-9a-f]{64}, its chunks hold \d+/,
   twice: /names (meter|household) 0x[0-9a-f]+ twice/,
   inside: /opens, but what is inside is not DAG-CBOR|is not canonical inside/,
+  factors: /is no table of emission factors|is not the table of emission factors|says its version is "1"/,
 }
 
 t.test("each damaged batch of the vectors is refused, each kind of damage with its own words", async (t) => {

@@ -12,9 +12,11 @@ import {
   rawBlock,
 } from "./block.ts"
 import { commitmentTo, seedBytes } from "./commitment.ts"
+import { factorsOut, factorsShape, fetchFactors, type NamedFactors } from "./factors-in-evidence.ts"
 import { concatBytes, equalBytes, fromHex, type Hex, toHex } from "./hex.ts"
 import type { HouseholdRecord } from "./household-record.ts"
 import { isScheme, type Scheme } from "./meter.ts"
+import type { LaterKey } from "./meter-keys.ts"
 import { type Identity, type Recipient, sealStream, unseal } from "./seal.ts"
 import { type SharingKey, sharingKeyShape } from "./sharing-key.ts"
 import type { Statement } from "./statement.ts"
@@ -45,7 +47,10 @@ export interface ReceivedReading {
 export interface MeterReadings {
   meterId: Hex
   scheme: Scheme
+  /** Its first key, of which its meterId is made. */
   publicKey: Uint8Array
+  /** The keys after that, in order; left out where there are none. From version 2 on. */
+  laterKeys?: readonly LaterKey[]
   readings: ReceivedReading[]
 }
 
@@ -75,6 +80,8 @@ export interface Evidence {
   /** Root block of the batch before; null for the first. */
   previous: CID | null
   rules: Rules
+  /** The table by which the community counts the CO2 that it avoids, where it has one. */
+  factors?: NamedFactors
   /** Meters that measure generation alone: public. */
   meters: MeterReadings[]
   generation: GenerationRecord[]
@@ -187,6 +194,8 @@ export async function writeEvidence(
     for await (const chunk of readingChunks(meter)) readings.push(put(cborBlock(chunk.map(readingOut))))
     meters.push({ ...meterHead(meter), count: meter.count, readings })
   }
+  const factors = evidence.factors && factorsOut(evidence.factors)
+  if (factors?.block) put(factors.block)
   const root = cborBlock({
     format: formats[evidence.rules.version],
     chain: evidence.chainId,
@@ -197,6 +206,7 @@ export async function writeEvidence(
     time: evidence.time,
     previous: evidence.previous,
     rules: evidence.rules,
+    ...(factors && { factors: factors.entry }),
     meters,
     generation: slices(evidence.generation, rowsPerChunk).map((chunk) =>
       put(cborBlock(chunk.map(generationOut))),
@@ -265,6 +275,7 @@ export async function readEvidence(
     time: head.time,
     previous: head.previous,
     rules: head.rules,
+    ...("factors" in head && head.factors && { factors: await fetchFactors(head.factors, source) }),
     meters,
     generation: (await fetchRows(source, head.generation, generationShape)).map(generationIn),
     statements: (await fetchRows(source, head.statements, statementShapes[head.rules.version])).map(
@@ -349,8 +360,9 @@ async function* contentOf(
   yield cborHead("list", meters.length)
   for (const meter of meters) {
     const head = meterHead(meter)
-    yield cborHead("map", 4)
+    yield cborHead("map", Object.keys(head).length + 1)
     yield* entry("key", head.key)
+    if (head.later) yield* entry("later", head.later)
     yield* entry("meter", head.meter)
     yield* entry("scheme", head.scheme)
     yield dagCbor.encode("readings")
@@ -449,16 +461,20 @@ async function* ofSize(size: number, parts: AsyncIterable<Uint8Array>): AsyncGen
   if (used > 0) yield block.slice(0, used)
 }
 
-const meterHead = ({ meterId, scheme, publicKey }: Omit<MeterReadings, "readings">) => ({
+const meterHead = ({ meterId, scheme, publicKey, laterKeys = [] }: Omit<MeterReadings, "readings">) => ({
   meter: fromHex(meterId, 32),
   scheme,
   key: publicKey,
+  ...(laterKeys.length > 0 && { later: laterKeys.map(laterOut) }),
 })
-const meterHeadIn = ({ meter, scheme, key }: z.infer<typeof meterShape>) => ({
+const meterHeadIn = ({ meter, scheme, key, later }: MeterHead) => ({
   meterId: toHex(meter),
   scheme,
   publicKey: key,
+  ...(later && { laterKeys: later.map(laterIn) }),
 })
+const laterOut = ({ from, scheme, publicKey }: LaterKey) => [from, scheme, fromHex(publicKey)] as const
+const laterIn = ([from, scheme, key]: LaterRow): LaterKey => ({ from, scheme, publicKey: toHex(key) })
 const readingOut = ({ received, bytes }: ReceivedReading) => [received, bytes] as const
 const readingIn = ([received, bytes]: readonly [number, Uint8Array]): ReceivedReading => ({ received, bytes })
 const generationOut = ({ meterId, start, generatedWh }: GenerationRecord) =>
@@ -495,11 +511,17 @@ const link = z.instanceof(CID)
 const count = z.number().int().nonnegative()
 const wh = z.union([count, z.bigint().nonnegative()]).transform(BigInt)
 const readingsShape = z.array(z.tuple([count, z.instanceof(Uint8Array)]))
-const meterShape = z.object({
-  meter: bytesOf(32),
-  scheme: z.custom<Scheme>(isScheme, "must be a signature scheme"),
-  key: z.instanceof(Uint8Array),
-})
+const scheme = z.custom<Scheme>(isScheme, "must be a signature scheme")
+const meterFields = { meter: bytesOf(32), scheme, key: z.instanceof(Uint8Array) }
+/** A key after the first: since when it is in force, its scheme, and the key. */
+const laterRow = z.tuple([count.positive(), scheme, z.instanceof(Uint8Array)])
+type LaterRow = z.infer<typeof laterRow>
+const later = z
+  .array(laterRow)
+  .min(1)
+  .refine((rows) => rows.every(([from], i) => i === 0 || from > rows[i - 1]![0]), "must be in order of time")
+const laterField = { later: later.exactOptional() }
+type MeterHead = z.infer<z.ZodObject<typeof meterFields & typeof laterField>>
 const rulesFields = {
   intervalSeconds: count.positive(),
   sharingKey: sharingKeyShape,
@@ -515,22 +537,25 @@ const rootFields = {
   from: count,
   time: count,
   previous: link.nullable(),
-  meters: z.array(meterShape.extend({ count, readings: z.array(link) }).strict()),
   generation: z.array(link),
   statements: z.array(link),
   root: bytesOf(32),
 }
+const openMeter = { ...meterFields, count, readings: z.array(link) }
 const rootShape = z.discriminatedUnion("format", [
   z.strictObject({
     ...rootFields,
     format: z.literal(formats[1]),
     rules: z.strictObject({ ...rulesFields, version: z.literal(1) }),
+    meters: z.array(z.strictObject(openMeter)),
     sealed: z.array(z.strictObject(sealedFields)),
   }),
   z.strictObject({
     ...rootFields,
     format: z.literal(formats[2]),
     rules: z.strictObject({ ...rulesFields, version: z.literal(2), accounts: accountsShape.nullable() }),
+    meters: z.array(z.strictObject({ ...openMeter, ...laterField })),
+    factors: factorsShape.exactOptional(),
     sealed: z.array(z.strictObject({ ...sealedFields, commitment: bytesOf(32) })),
   }),
 ])
@@ -543,13 +568,17 @@ const meterRow = z.tuple([z.literal(1), bytesOf(32), wh, count, bytesOf(32)])
 const accountRow = z.tuple([z.literal(2), bytesOf(20), units, count])
 const statementShapes = { 1: z.array(meterRow), 2: z.array(z.union([meterRow, accountRow])) } as const
 const recordShape = z.union([z.tuple([count]), z.tuple([count, wh, wh, wh, wh, wh])])
+const sealedMeter = { ...meterFields, readings: readingsShape }
 const householdShape = z.strictObject({
-  meters: z.array(meterShape.extend({ readings: readingsShape }).strict()),
+  meters: z.array(z.strictObject(sealedMeter)),
   records: z.array(recordShape),
   seed: z.undefined().optional(),
 })
 
-const saltedShape = householdShape.extend({ seed: bytesOf(seedBytes) })
+const saltedShape = householdShape.extend({
+  meters: z.array(z.strictObject({ ...sealedMeter, ...laterField })),
+  seed: bytesOf(seedBytes),
+})
 
 function parse<T extends z.ZodType>(cid: CID, shape: T, value: unknown): z.output<T> {
   const result = shape.safeParse(value)

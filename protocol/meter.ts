@@ -78,18 +78,22 @@ export function nativeScheme(format: "bsm" | "ocmf", curve: Curve, generation = 
 export const Assurance = { meter: 1, gateway: 2 } as const
 export type Assurance = (typeof Assurance)[keyof typeof Assurance]
 
-/** A meter's public key, ready to verify with. */
-export interface MeterKey {
+/** A public key, ready to verify with. */
+export interface VerifyingKey {
   readonly scheme: Scheme
   /** Ed25519: 32 bytes (RFC 8032, 5.1.5). All others: x ‖ y, big-endian, of the curve's size each. */
   readonly publicKey: Uint8Array
-  readonly meterId: Hex
-  /** The first 8 bytes of meterId, which a reading carries. */
+  /** The first 8 bytes of the key's id, which a reading carries. */
   readonly kid: Uint8Array
   readonly keyObject: KeyObject
 }
 
-/** meterId = keccak256(scheme byte ‖ public key). */
+/** A meter's first public key: its id is the meterId. */
+export interface MeterKey extends VerifyingKey {
+  readonly meterId: Hex
+}
+
+/** keyId = keccak256(scheme byte ‖ public key); that of a meter's first key is its meterId. */
 export function meterIdOf(scheme: Scheme, publicKey: Uint8Array): Hex {
   const input = new Uint8Array(1 + publicKey.length)
   input[0] = scheme

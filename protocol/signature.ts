@@ -1,6 +1,6 @@
 import { verify } from "node:crypto"
 import { equalBytes } from "./hex.ts"
-import { type MeterKey, Scheme } from "./meter.ts"
+import { Scheme, type VerifyingKey } from "./meter.ts"
 import { verifyEcdsa } from "./ocmf/ecdsa.ts"
 import type { SignedReading } from "./reading.ts"
 import { sodiumVerify } from "./sodium.ts"
@@ -13,13 +13,13 @@ const p256HalfOrder = 0x7fffffff800000007fffffffffffffffde737d56d38bcf4279dce561
  * Small-order keys are refused earlier, by `meterKey`; signatures of makers' formats are checked in form by their
  * parsers (`readSignature`), and may have a high s, because meters write both.
  */
-export function verifySignature(key: MeterKey, signed: SignedReading): boolean {
+export function verifySignature(key: VerifyingKey, signed: SignedReading): boolean {
   if (signed.scheme !== key.scheme || (signed.kid && !equalBytes(signed.kid, key.kid))) return false
   return verifyBytes(key, signed.message, signed.signature)
 }
 
 /** The same for any message. */
-export function verifyBytes(key: MeterKey, message: Uint8Array, signature: Uint8Array): boolean {
+export function verifyBytes(key: VerifyingKey, message: Uint8Array, signature: Uint8Array): boolean {
   if (key.scheme !== Scheme.ed25519 && key.scheme !== Scheme.es256)
     return verifyEcdsa(key, message, signature)
   if (signature.length !== 64) return false
@@ -30,6 +30,6 @@ export function verifyBytes(key: MeterKey, message: Uint8Array, signature: Uint8
 }
 
 /** libsodium's yes is enough, being the faster; its no is not, because it refuses R of small order. */
-function verifyEd25519(key: MeterKey, message: Uint8Array, signature: Uint8Array): boolean {
+function verifyEd25519(key: VerifyingKey, message: Uint8Array, signature: Uint8Array): boolean {
   return sodiumVerify?.(signature, message, key.publicKey) || verify(null, message, key.keyObject, signature)
 }

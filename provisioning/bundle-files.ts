@@ -13,6 +13,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from "node:pat
 import { parseDocument } from "yaml"
 import { type Config, readConfig } from "../gateway/config.ts"
 import { mistakesInFiles } from "../gateway/config-files.ts"
+import { keyFilesOf } from "../gateway/key-files.ts"
 import { PersonError } from "../protocol/error.ts"
 import { modesIn } from "../protocol/shared-folder.ts"
 import { type Bundle, type BundledFile, bundledConfig, type Reader, staysInside } from "./bundle.ts"
@@ -43,7 +44,7 @@ export function gather(configFile: string, identity: string | undefined): Omit<B
   const { tls, broker } = config.mqtt
   const forGateway = [
     config.chain.keyFile,
-    ...config.meters.map(({ modbus }) => modbus?.keyFile),
+    ...config.meters.flatMap(({ modbus }) => keyFilesOf(modbus)),
     tls?.keyFile,
     broker?.keyFile,
     broker?.passwordFile,

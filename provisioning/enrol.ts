@@ -1,11 +1,11 @@
 import { dirname, resolve } from "node:path"
-import { type Document, isMap, isSeq } from "yaml"
+import { type Document, isMap, isSeq, type YAMLMap } from "yaml"
 import { z } from "zod"
 import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
 import { PersonError } from "../protocol/error.ts"
 import { type Hex, toHex } from "../protocol/hex.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
-import { Assurance, meterIdOf, Scheme, schemeFacts, schemeNames } from "../protocol/meter.ts"
+import { Assurance, meterIdOf, Scheme, type SchemeName, schemeFacts, schemeNames } from "../protocol/meter.ts"
 import { readMeterKey } from "../protocol/meter-key-text.ts"
 import { readCsv } from "./csv.ts"
 import type { Deployment } from "./deploy.ts"
@@ -255,6 +255,36 @@ export function putMeter(document: Document, entry: Entry, keyFile: string | und
     }),
   })
   return [`meter ${name} is in the configuration`]
+}
+
+/**
+ * Puts a key with which the gateway is to sign for a plain meter after those that it has into a configuration.
+ * @returns what was done, for people; nothing where it is there already.
+ * @throws PersonError where the meter is not there, or signs by itself.
+ */
+export function putLaterKey(document: Document, meterId: Hex, keyFile: string): string[] {
+  const list = document.get("meters")
+  const meters = isSeq(list) ? list.items.filter(isMap) : []
+  const meter = meters.find((one) => meterIdIn(one) === meterId)
+  if (!meter) throw new PersonError(`The configuration has no meter ${meterId}.`)
+  if (!meter.hasIn(["modbus", "keyFile"]))
+    throw new PersonError(`${String(meter.get("name"))} signs by itself: the gateway holds no key for it.`, {
+      next: "Leave --config out: the gateway learns the meter's next key from the registry.",
+    })
+  const place = ["modbus", "laterKeyFiles"]
+  const files = meter.getIn(place)
+  const there = isSeq(files) ? (files.toJSON() as string[]) : []
+  if (there.includes(keyFile)) return []
+  meter.setIn(place, document.createNode([...there, keyFile]))
+  return [`${String(meter.get("name"))} has ${keyFile} in the configuration`]
+}
+
+function meterIdIn(meter: YAMLMap<unknown, unknown>): Hex | undefined {
+  try {
+    return readMeterKey(Scheme[meter.get("scheme") as SchemeName], String(meter.get("publicKey"))).meterId
+  } catch {
+    return undefined
+  }
 }
 
 function entriesOf(document: Document, name: string): Record<string, unknown>[] {

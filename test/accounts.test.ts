@@ -1,8 +1,12 @@
+import { cpSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import t from "tap"
 import { type Abi, encodeFunctionData } from "viem"
-import { audit } from "../audit/audit.ts"
+import { type AuditOptions, audit } from "../audit/audit.ts"
+import { openCache } from "../audit/cache/cache.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
+import { createExplainer } from "../audit/explain.ts"
+import { explanationAsText } from "../audit/explain-text.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsText } from "../audit/report.ts"
 import { createValidator } from "../audit/validator.ts"
@@ -10,6 +14,11 @@ import { judgeDisclosure } from "../cli/disclosure.ts"
 import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
 import { sharingPoolAbi } from "../contracts/generated/sharingPool.ts"
 import { accounts as keys } from "../demo/plan.ts"
+import { openEvidenceStore } from "../evidence/store.ts"
+import { eraseHousehold } from "../gateway/erase.ts"
+import { evidenceDirectory, keepOwn } from "../gateway/evidence.ts"
+import { createIntake } from "../gateway/intake.ts"
+import { openJournal } from "../gateway/journal/journal.ts"
 import { type CID, evidenceDigest } from "../protocol/block.ts"
 import { disclosed, discloseFrom } from "../protocol/disclosure.ts"
 import { readRoot } from "../protocol/evidence.ts"
@@ -32,7 +41,7 @@ const accounts: Accounts = {
   tariffs: [{ from: start, unitsPerKWh: 150, periods: [], utcOffsetMinutes: 0, fundParts: 100_000 }],
 }
 
-const auditOf = (community: Community, key = true) =>
+const auditOf = (community: Community, key = true, reader?: AuditOptions["reader"]) =>
   audit({
     pools: Object.values(community.deployment.pools),
     client: connect(chain.rpc),
@@ -40,6 +49,7 @@ const auditOf = (community: Community, key = true) =>
     evidence: evidenceFrom(community.evidenceUrl),
     identities: key ? [community.auditor.identity] : [],
     progress: () => {},
+    ...(reader && { reader }),
   })
 const checkOf = (report: Awaited<ReturnType<typeof auditOf>>, name: string) =>
   report.checks.find((check) => check.name === name)!
@@ -84,7 +94,44 @@ t.test(
         0n,
       )
       t.equal(creditsOf(community, 3n)[1], -349n, "2,333 Wh")
-      t.equal((await auditOf(community)).ok, true)
+      const asked = (household: Hex, from: number, to: number) =>
+        createExplainer({ about: "household", household, from, to })
+      const [giver, taker] = community.households as [Hex, Hex]
+      const theirs = asked(taker, start + 3 * hour, start + 4 * hour)
+      const report = await auditOf(community, true, theirs.reader)
+      t.equal(report.ok, true)
+
+      t.test("and why a home's credit is what it is, is told for the hour that is asked for", async (t) => {
+        const told = theirs.explain(report)
+        t.match(told.credits, [
+          {
+            ...{ number: 3n, from: start + 2 * hour, time: start + 7 * hour, before: -99n, after: -349n },
+            booked: [{ paid: 250n, given: 0n, all: { pot: 250n, forFund: 25n, earned: 0n } }],
+          },
+        ])
+        t.equal(told.shares.length, 4)
+        const text = explanationAsText(told)
+        t.match(text, /received 0\.083 kWh by the key "proportional", at 0\.150 GREEN for a kWh/)
+        t.match(text, /-0\.349 GREEN\n +that is -0\.250 GREEN to the -0\.099 GREEN before/)
+        t.match(text, /it paid 0\.250 GREEN\n +all paid 0\.250 GREEN; the fund has 0\.025 GREEN of it \(10 %/)
+
+        const first = asked(giver, start, start + 8 * hour)
+        const all = first.explain(await auditOf(community, true, first.reader))
+        t.same(
+          all.credits.map(({ before, after }) => [before, after]),
+          [
+            [0n, 90n],
+            [90n, 315n],
+          ],
+        )
+        t.match(all.credits[1]!.booked, [{ paid: 0n, all: { earned: 225n } }])
+        t.match(all.notShown, [/since 2026-06-01 07:00 UTC is not in its account yet/])
+
+        const blind = asked(giver, start, start + hour)
+        const sealed = blind.explain(await auditOf(community, false, blind.reader))
+        t.match(sealed.credits, [{ before: 0n, after: 90n, booked: undefined }])
+        t.match(explanationAsText(sealed), /how it comes about is sealed/)
+      })
     })
   },
 )
@@ -237,8 +284,24 @@ t.test(
       t.match(report.pools, [
         { accounts: 3, heldWh: 27n, owed: 59n, debts: [{ household: taker, debt: 39n, limit: 50n }] },
       ])
+      t.match(report.pools[0]!.settled, [{ credit: -99n }, { credit: 90n }, { credit: 9n }])
       t.match(reportAsText(report), /holds 27 Wh, owes 59 Wh; 1 accounts are in debt, together 39 Wh/)
       t.same(checkOf(await auditOf(community, false), "pool").findings, [], "without a key as well")
+
+      for (const time of ["the first", "the second"]) {
+        const cache = await openCache(join(community.directory, "cache"), connect(chain.rpc), () => {})
+        const kept = await audit({
+          client: cache.client,
+          oracle: deployment.oracle,
+          evidence: cache.evidence(community.evidenceUrl),
+          identities: [community.auditor.identity],
+          pools: Object.values(deployment.pools),
+          kept: (history) => cache.checks(history, [community.auditor.identity]),
+          progress: () => {},
+        })
+        await cache.save()
+        t.same(kept.pools, report.pools, `${time} time with a cache, too`)
+      }
     })
   },
 )
@@ -319,5 +382,76 @@ t.test(
       report.credits.map(({ credit }) => credit),
       creditsOf(community, 4n),
     )
+
+    t.test("erased from a gateway, nothing of its load is left in any file, and all goes on", async (t) => {
+      const { config, deployment, auditor, clock, meters } = community
+      const dataDir = join(community.directory, "left")
+      const left = { ...config, dataDir }
+      cpSync(config.dataDir, dataDir, { recursive: true })
+      const store = openEvidenceStore(evidenceDirectory(dataDir))
+      await keepOwn(batches, store)
+      const { meterId } = meters.find(({ home, measures }) => home === 0 && measures === "grid")!.key
+      const said = community.journal.readings.after(meterId, 0n)
+      const settled = said.filter(({ time }) => time <= start + 4 * hour)
+      const last = settled.at(-1)!
+      const sealed: Uint8Array[] = []
+      for (const { evidence } of batches.newest(9).filter(({ number }) => number <= 4n))
+        for (const part of (await readRoot(evidence, store.source)).sealed)
+          if (toHex(part.household) === leaver)
+            for (const link of part.content) sealed.push(store.block(link)!)
+      store.close()
+      const traces = [...settled.filter((one) => one !== last).map(({ bytes }) => bytes), ...sealed]
+      const found = () => {
+        const files = readdirSync(dataDir, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map((entry) => readFileSync(join(entry.parentPath, entry.name)))
+        return traces.filter((trace) => files.some((file) => file.includes(Buffer.from(trace)))).length
+      }
+      t.equal(found(), traces.length, "all of it is there before")
+
+      const open = openJournal(dataDir, config.meters)
+      t.throws(() => eraseHousehold(left, leaver, false), { message: "The journal is in use." })
+      open.close()
+      const dry = eraseHousehold(left, leaver, true)
+      t.equal(found(), traces.length, "a dry run changes nothing")
+      t.match(dry, { upTo: start + 4 * hour, evidence: { batches: 4 }, journal: { blocks: 4 } })
+      const { journal: went } = eraseHousehold(left, leaver, false)
+      t.equal(went.readings, settled.length - 1)
+      t.ok(went.accountings > 0)
+      t.equal(found(), 0)
+      t.match(eraseHousehold(left, leaver, true), {
+        evidence: { batches: 0, bytes: 0 },
+        journal: { readings: 0, blocks: 0, days: 0, accountings: 0 },
+      })
+
+      const after = await audit({
+        client: connect(chain.rpc),
+        oracle: deployment.oracle,
+        evidence: evidenceFrom(evidenceDirectory(dataDir)),
+        identities: [auditor.identity],
+        progress: () => {},
+      })
+      t.equal(after.ok, true)
+      t.same([after.mintedWh, after.auditedWh], [report.mintedWh, report.auditedWh])
+      t.same(
+        after.ledger.batches.map(({ root, verdict }) => [root, verdict]),
+        report.ledger.batches.map(({ root, verdict }) => [root, verdict]),
+      )
+      t.match(checkOf(after, "households").skipped, [/1 household\(s\) not to be had: erased, or kept back/])
+
+      const journal = openJournal(dataDir, config.meters)
+      t.teardown(() => journal.close())
+      const intake = createIntake(config.meters, journal, config.rules, clock)
+      for (const { key } of meters)
+        for (const { bytes, time } of community.journal.readings.after(key.meterId, 0n))
+          if (time > start + 4 * hour) await intake.submit({ source: "test", bytes })
+      if (!journal.batches.get(5n))
+        await community.settlement({ journal, config: { ...left, validators: [] } }).advance()
+      t.equal(
+        journal.batches.get(5n)?.root,
+        batches.get(5n)!.root,
+        "the next batch is what it would have been",
+      )
+    })
   },
 )

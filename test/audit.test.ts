@@ -8,6 +8,7 @@ import { type AuditReport, audit } from "../audit/audit.ts"
 import { certificateId } from "../audit/books.ts"
 import type { CheckName } from "../audit/checks.ts"
 import { createClaimant } from "../audit/claim.ts"
+import { fetchTables } from "../audit/emission-factors.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { createExplainer, type Question } from "../audit/explain.ts"
 import { explanationAsText } from "../audit/explain-text.ts"
@@ -19,9 +20,9 @@ import { impactOracleAbi } from "../contracts/generated/impactOracle.ts"
 import { meterRegistryAbi } from "../contracts/generated/meterRegistry.ts"
 import { retirementsAbi } from "../contracts/generated/retirements.ts"
 import { accounts } from "../demo/plan.ts"
-import { readEmissionFactors } from "../energy/emission-factors.ts"
 import type { StoredReading } from "../gateway/journal/readings.ts"
 import { issuerOf, signCredential } from "../protocol/credential.ts"
+import { namedFactors } from "../protocol/factors-in-evidence.ts"
 import { fromHex, type Hex, toHex } from "../protocol/hex.ts"
 import { leafOf } from "../protocol/statement.ts"
 import { buildTree, proofOf, rootFromProof } from "../protocol/tree.ts"
@@ -54,11 +55,17 @@ const findingsOf = (report: AuditReport, name: CheckName): string =>
     .findings.map(({ where, what }) => `${where}: ${what}`)
     .join("\n")
 
+/** A table of emission factors. */
+const tableOf = (version: number, rows: string) =>
+  `# grid: DE\n# source: made up\n# version: ${version}\nhour,grams_per_kwh\n${rows}`
+
 t.test("an honest history is accounted for to the Wh", async (t) => {
-  const community = await startCommunity(chain)
+  const community = await startCommunity(chain, { factors: tableOf(1, "2026-06-01T00:00Z,400\n") })
   t.teardown(() => community.stop())
   await community.report(start, start + hour)
   await community.settle()
+  const measured = new TextEncoder().encode(tableOf(2, "2026-06-01T00:00Z,999\n2026-06-01T01:00Z,100\n"))
+  community.config.emissionFactors = namedFactors(measured)
   await community.report(start + hour + 900, start + 3 * hour)
   await community.settle()
   const report = await auditOf(community)
@@ -141,7 +148,7 @@ t.test("an honest history is accounted for to the Wh", async (t) => {
     async (t) => {
       const household = community.households[0]!
       const claimed = async (over: { identities?: string[]; household?: Hex; from?: number } = {}) => {
-        const period = { household, from: start, to: start + 2 * hour, ...over }
+        const period = { household, from: start, to: start + 3 * hour, ...over }
         const claimant = createClaimant(period)
         const report = await audit({
           client: connect(chain.rpc),
@@ -153,19 +160,27 @@ t.test("an honest history is accounted for to the Wh", async (t) => {
         })
         return { claimant, report }
       }
-      const table = "# grid: DE\n# source: made up\n# version: 1\nhour,grams_per_kwh\n2026-06-01T00:00Z,400\n"
-      const factors = readEmissionFactors(new TextEncoder().encode(table))
       const secret = community.meters[0]!.secret
       const { claimant, report } = await claimed()
-      const credential = claimant.claim(report, factors, issuerOf(secret), start)
-      t.match(credential.credentialSubject, {
-        id: `did:pkh:eip155:31337:${household}`,
-        generatedWh: "2000",
-        avoidedGrams: "400",
-        intervals: "8",
-        withoutFactor: "4",
-        emissionFactors: { sha256: factors.sha256 },
-      })
+      const tables = await fetchTables(report.emissionFactors, evidenceFrom(community.evidenceUrl))
+      t.match(report.emissionFactors, [
+        { number: 1n, from: start, version: "1" },
+        { number: 2n, from: start + hour, version: "2", grid: "DE", source: "made up" },
+      ])
+      t.match(reportAsText(report), /CO2 is counted at site 1 from batch 2 on by the table "DE", version "2"/)
+      const credential = claimant.claim(report, tables, issuerOf(secret), start)
+      t.match(
+        credential.credentialSubject,
+        {
+          id: `did:pkh:eip155:31337:${household}`,
+          generatedWh: "3000",
+          avoidedGrams: "500",
+          intervals: "12",
+          withoutFactor: "4",
+          emissionFactors: [{ version: "1" }, { version: "2", sha256: namedFactors(measured).sha256 }],
+        },
+        "what the first table says of an hour, no later one changes",
+      )
       const last = community.journal.batches.newest(1)[0]!
       t.match(credential.evidence, {
         oracle: community.deployment.oracle,
@@ -183,16 +198,20 @@ t.test("an honest history is accounted for to the Wh", async (t) => {
       )
       t.same(JSON.parse(Buffer.from(payload).toString()), credential)
 
-      t.throws(() => claimant.claim({ ...report, ok: false }, factors, issuerOf(secret), start), {
+      t.throws(() => claimant.claim({ ...report, ok: false }, tables, issuerOf(secret), start), {
         message: /The audit does not hold, so nothing is claimed/,
       })
       const blind = await claimed({ identities: [] })
-      t.throws(() => blind.claimant.claim(blind.report, factors, issuerOf(secret), start), {
+      t.throws(() => blind.claimant.claim(blind.report, tables, issuerOf(secret), start), {
         message: /sealed in 2/,
       })
       const nobody = await claimed({ household: `0x${"99".repeat(20)}` })
-      t.throws(() => nobody.claimant.claim(nobody.report, factors, issuerOf(secret), start), {
+      t.throws(() => nobody.claimant.claim(nobody.report, tables, issuerOf(secret), start), {
         message: /no records/,
+      })
+      const nameless = { ...report, emissionFactors: [] }
+      t.throws(() => claimant.claim(nameless, tables, issuerOf(secret), start), {
+        message: /names no table of emission factors/,
       })
     },
   )
@@ -262,6 +281,13 @@ t.test("one Wh minted beside the settlements is named", async (t) => {
     /1 Wh were minted, 0 Wh are due by the settlements: Wh 1 of it has no origin/,
   )
   t.match(findingsOf(report, "supply"), /supply is 1001 Wh, due by the settlements less retired is 1000 Wh/)
+
+  const code = (await chain.client.getCode({ address: token }))!
+  await chain.client.setCode({ address: token, bytecode: code.replace(/..$/, "5b") as Hex })
+  t.match(
+    findingsOf(await auditOf(community), "contracts"),
+    new RegExp(`GreenToken ${token.toLowerCase()}: runs another code than this program knows of it`),
+  )
 })
 
 t.test("what a gateway and all validators make up together, the audit finds", async (t) => {

@@ -2,10 +2,13 @@ import { createTestClient, http, publicActions, walletActions } from "viem"
 import { spawnChain } from "../demo/chain.ts"
 import { freePort } from "../demo/processes.ts"
 
-/** A real chain for a test, with time in the test's hands. */
-export async function startTestChain() {
+/**
+ * A real chain for a test, with time in the test's hands.
+ * @param from its time at first, Unix seconds; the wall clock's where left out.
+ */
+export async function startTestChain(from?: number) {
   const port = await freePort(0)
-  const child = spawnChain(port)
+  const child = spawnChain(port, from === undefined ? [] : ["--timestamp", String(from)])
   const rpc = `http://127.0.0.1:${port}`
   const client = createTestClient({ mode: "anvil", transport: http(rpc), cacheTime: 0 })
     .extend(publicActions)

@@ -84,6 +84,8 @@ export async function startCommunity(
     commons = undefined as Hex | undefined,
     accounts: keptBy = undefined as Accounts | undefined,
     pool: withPool = false,
+    /** A table of emission factors. */
+    factors = undefined as string | undefined,
     /** The validators are asked over this, and not over HTTP. */
     broker = undefined as string | undefined,
   } = {},
@@ -170,6 +172,7 @@ export async function startCommunity(
 
   const keyFile = join(directory, "gateway.key")
   writeFileSync(keyFile, accounts.gateway.key)
+  if (factors !== undefined) writeFileSync(join(directory, "grid.csv"), factors)
   const configFile = join(directory, "gateway.yaml")
   writeFileSync(
     configFile,
@@ -183,6 +186,7 @@ export async function startCommunity(
       rules: {},
       ...(keptBy && { accounts: keptBy }),
       ...(opened && { sharingPool: opened.pool }),
+      ...(factors !== undefined && { emissionFactors: { file: "grid.csv" } }),
       validators:
         broker === undefined
           ? validatorServers.map(({ port }) => `http://127.0.0.1:${port}`)

@@ -203,8 +203,21 @@ t.test("a meter's key is rotated by the key before it, and recovered after a del
     time: String(now + 600),
   }
   t.match((await run("meter rotate-key", { ...rotation, "old-key": at("grid.key") })).told, /NotSigned/)
-  t.match(await run("meter rotate-key", { ...rotation, "dry-run": true }), { told: "" })
-  t.match(await run("meter rotate-key", rotation), { told: "", said: /done/ })
+  const config = at("gateway.yaml")
+  const laterKeysOf = (name: string) =>
+    readConfig(config).meters.find((one) => one.name === name)?.modbus?.laterKeyFiles
+  t.match(await run("meter rotate-key", { ...rotation, config, "dry-run": true }), { told: "" })
+  t.equal(laterKeysOf("Anna roof"), undefined)
+  t.match(
+    (await run("meter rotate-key", { ...rotation, config, meter: keys.next!.meterId })).told,
+    /has no meter 0x/,
+  )
+  t.match(await run("meter rotate-key", { ...rotation, config }), {
+    told: "",
+    said: /done[\s\S]*learn of it from the registry[\s\S]*Start the gateway anew before 20/,
+  })
+  t.same(laterKeysOf("Anna roof"), [at("next.key")], "the gateway has the file, and comments stay")
+  t.match(readFileSync(config, "utf8"), /^# our lane\n/)
   const kidAt = (time: number) =>
     operator.readContract({
       address: deployment.registry,
@@ -219,7 +232,10 @@ t.test("a meter's key is rotated by the key before it, and recovered after a del
   t.match((await run("meter recover finish", lost)).told, /No recovery of meter .* is announced/)
   t.match((await run("meter recover announce", lost)).told, /It is scheduled for/)
   await chain.pass(62)
-  t.match(await run("meter recover announce", lost), { told: "", said: /to be finished from 20/ })
+  t.match(await run("meter recover announce", lost), {
+    told: "",
+    said: /to be finished from 20[\s\S]*meter recover cancel[\s\S]*meter recover finish/,
+  })
   t.match((await run("meter recover finish", lost)).told, /can be finished from/)
   t.match(await run("meter recover cancel", { ...node, meter: meterId }), { told: "" })
   t.match((await run("meter recover cancel", { ...node, meter: meterId })).told, /No recovery/)
@@ -227,7 +243,11 @@ t.test("a meter's key is rotated by the key before it, and recovered after a del
   await chain.pass(62)
   t.match(await run("meter recover announce", lost), { told: "" })
   await chain.pass(7 * day + 1)
-  t.match(await run("meter recover finish", lost), { told: "", said: /done/ })
+  t.match(await run("meter recover finish", { ...lost, config }), {
+    told: "",
+    said: /done: the new key is in force[\s\S]*Start the gateway anew now/,
+  })
+  t.same(laterKeysOf("Anna roof"), [at("next.key"), at("found.key")])
   const later = Number((await operator.getBlock()).timestamp) + 1
   t.equal(await kidAt(later), meterIdOf(Scheme.ed25519, fromHex(keys.found!.publicKey)).slice(0, 18))
 })

@@ -19,6 +19,12 @@ interface Segment {
   receipts: Map<Hex, { blockNumber: bigint | null }>
 }
 
+interface Span {
+  address: Hex | Hex[]
+  fromBlock: bigint
+  toBlock: bigint
+}
+
 /** More files than this are made one. */
 const mostSegments = 16
 
@@ -60,8 +66,9 @@ export async function openChainCache(
       if (hash) tip ??= { number, hash }
       return number
     },
-    async getLogs({ address, fromBlock, toBlock }: { address: Hex[]; fromBlock: bigint; toBlock: bigint }) {
-      const by = sha256([...address].sort().join(" "))
+    /** Of whole contracts: which of their events are wanted is for whoever asks to say. */
+    async getLogs({ address, fromBlock, toBlock }: Span) {
+      const by = sha256([address].flat().sort().join(" "))
       const logs: Log[] = []
       let next = fromBlock
       for (const segment of all)

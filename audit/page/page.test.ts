@@ -39,6 +39,7 @@ function reportOf(over: Partial<AuditReport> = {}): AuditReport {
     cancelled: [],
     gasUsed: 1n,
     twins: [],
+    emissionFactors: [],
     fromCache: 0,
     ledger: {
       batches: [

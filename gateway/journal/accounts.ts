@@ -53,7 +53,7 @@ export function accountStore(db: Db) {
   }
 }
 
-function accountingAsText({ credits, open }: Accounting): string {
+export function accountingAsText({ credits, open }: Accounting): string {
   return JSON.stringify({
     credits: [...credits].map(([account, credit]) => [account, credit.toString()]),
     open: [...open].map(([fundParts, worths]) => [
@@ -63,7 +63,7 @@ function accountingAsText({ credits, open }: Accounting): string {
   })
 }
 
-function accountingFromText(text: string): Accounting {
+export function accountingFromText(text: string): Accounting {
   const { credits, open } = JSON.parse(text) as {
     credits: [Hex, string][]
     open: [number, [Hex, string, string][]][]

@@ -127,8 +127,8 @@ t.test("an authentic reading is kept verbatim and found again in every way it is
     journal.readings.after(roof.key.meterId, all[1]!.id).map(({ sequence }) => sequence),
     [3],
   )
-  t.same(journal.readings.earlier(roof.key.meterId, 2), Buffer.from(said[2]!))
-  t.equal(journal.readings.earlier(roof.key.meterId, 4), undefined)
+  t.same(journal.readings.earlier(roof.key.meterId, { keyIndex: 0, sequence: 2 }), Buffer.from(said[2]!))
+  t.equal(journal.readings.earlier(roof.key.meterId, { keyIndex: 0, sequence: 4 }), undefined)
   t.equal(journal.readings.lastCounted(roof.key.meterId)?.sequence, 3)
   t.equal(journal.readings.lastCounted(roof.key.meterId, all[1]!.id)?.sequence, 1)
   t.equal(journal.readings.lastCounted(roof.key.meterId, 0n), undefined)
@@ -304,7 +304,7 @@ t.test("a quarantine is bounded, its counts are exact, and a proof of fraud is n
   t.equal(of("equivocation").length, 1501, "each proof is kept, once, however often it is sent")
   t.same(of("equivocation").at(-1)!.bytes, lie)
   t.same(
-    journal.readings.earlier(roof.key.meterId, 1),
+    journal.readings.earlier(roof.key.meterId, { keyIndex: 0, sequence: 1 }),
     Buffer.from(original),
     "and the reading that it contradicts",
   )
@@ -417,7 +417,7 @@ t.test(
       const said = await killAfter(submitter, [directory, String(first)], enough)
       const journal = openJournal(directory, [roof])
       for (const sequence of said) {
-        const bytes = journal.readings.earlier(roof.key.meterId, sequence)
+        const bytes = journal.readings.earlier(roof.key.meterId, { keyIndex: 0, sequence })
         if (!bytes) t.fail(`round ${round}: ${sequence} was acknowledged and is not stored`)
         else if (decodeReading(Uint8Array.from(bytes)).reading.sequence !== sequence)
           t.fail(`${sequence} is another`)

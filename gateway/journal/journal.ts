@@ -3,6 +3,7 @@ import { batchStore } from "./batches.ts"
 import { type Db, openDatabase } from "./database.ts"
 import { dayStore } from "./days.ts"
 import { forgetting } from "./forget.ts"
+import { keyStore } from "./keys.ts"
 import { quarantineStore } from "./quarantine.ts"
 import { readingStore } from "./readings.ts"
 import { relayStore } from "./relays.ts"
@@ -22,6 +23,7 @@ export function journalIn(db: Db, meters: readonly Meter[]) {
   const lastRecovery = db.prepare("SELECT time, report FROM recoveries ORDER BY id DESC LIMIT 1")
   return {
     readings,
+    keys: keyStore(db, meters),
     quarantine,
     batches: batchStore(db),
     relays: relayStore(db),

@@ -1,4 +1,4 @@
-import type { Hex } from "../../protocol/hex.ts"
+import { type Hex, toHex } from "../../protocol/hex.ts"
 import type { Db } from "./database.ts"
 
 /** A message that is not an authentic reading. */
@@ -40,6 +40,9 @@ export function quarantineStore(db: Db) {
        SELECT id FROM quarantine WHERE reason = ? ORDER BY id DESC LIMIT 1 OFFSET ${keptPerReason})`,
   )
   const newest = db.prepare("SELECT * FROM quarantine ORDER BY id DESC LIMIT ?")
+  const ofUnknown = db.prepare(
+    "SELECT source, bytes FROM quarantine WHERE reason = 'unknown-meter' ORDER BY id",
+  )
   const counts = db.prepare("SELECT name, n FROM counts WHERE name LIKE 'refused.%'")
 
   const untrimmed = new Map<string, number>()
@@ -91,6 +94,14 @@ export function quarantineStore(db: Db) {
       }))
     },
 
+    /** What was refused because its key was not known, and carries one of these: in order of arrival. */
+    ofKeys(keys: readonly { kid: Uint8Array }[]): { source: string; bytes: Uint8Array }[] {
+      const kids = new Set(keys.map(({ kid }) => toHex(kid)))
+      return (ofUnknown.all() as { source: string; bytes: Buffer }[])
+        .map(({ source, bytes }) => ({ source, bytes: Uint8Array.from(bytes) }))
+        .filter(({ bytes }) => kids.has(kidIn(bytes)))
+    },
+
     counts(): Map<string, number> {
       const rows = counts.all() as { name: string; n: bigint }[]
       const all = new Map(rows.map(({ name, n }) => [name.slice("refused.".length), Number(n)]))
@@ -109,6 +120,11 @@ export function quarantineStore(db: Db) {
       uncounted = uncountedBefore
     },
   }
+}
+
+/** The key id in the bytes of a reading in Commonwatt's own form (SPEC.md, 3.1). */
+function kidIn(bytes: Uint8Array): Hex {
+  return toHex(bytes.subarray(8, 16))
 }
 
 /** How many rows were kept in the minute that is. */

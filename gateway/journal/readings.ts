@@ -10,14 +10,17 @@ import {
 import type { Hex } from "../../protocol/hex.ts"
 import { readingDigest } from "../../protocol/reading.ts"
 import type { Meter } from "../config.ts"
-import type { Authentic } from "../verify/examine.ts"
+import type { Authentic, Numbered } from "../verify/examine.ts"
 import type { Db } from "./database.ts"
+import { fromOrder, orderOf } from "./order.ts"
 
 /** An authentic reading as stored. */
 export interface StoredReading extends Anchor {
   id: bigint
   meterId: Hex
   sequence: number
+  /** Which of the meter's keys signed it: each has sequence numbers of its own. */
+  keyIndex: number
   received: number
   bytes: Uint8Array
   powerW: number | undefined
@@ -117,12 +120,12 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
 
   return {
     /** Within a transaction of the caller's, which ends with `settle`. */
-    add({ meter, signed, verdict, state }: Authentic, received: number): void {
+    add({ meter, signed, keyIndex, verdict, state }: Authentic, received: number): void {
       const { meterId } = meter.key
       const id = rowId(meterId)
       const { reading } = signed
       const row = {
-        sequence: reading.sequence,
+        sequence: orderOf({ keyIndex, sequence: reading.sequence }),
         time: reading.time,
         received,
         bytes: signed.bytes,
@@ -144,7 +147,7 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
     /** Writes what was added up while readings were added. */
     settle(): void {
       for (const [meterId, { state, anchor }] of remembered)
-        remember.run(state.sequence, anchor, toText(state.registers), rowId(meterId))
+        remember.run(orderOf(lastNumber(state)), anchor, toText(state.registers), rowId(meterId))
       for (const [name, by] of counted) count.run({ name, by })
       remembered.clear()
       counted.clear()
@@ -160,31 +163,33 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
       const added = remembered.get(meterId)
       if (added) return added.state
       const row = recall.get(meterId) as StateRow
+      const { keyIndex, sequence } = fromOrder(row.sequence)
       return {
-        sequence: Number(row.sequence),
+        sequence,
+        ...(keyIndex > 0 && { keyIndex }),
         anchor: row.time === null ? undefined : { time: Number(row.time), ...countedIn(row) },
         registers: fromText(row.registers) as RegisterMemories,
       }
     },
 
-    /** The bytes of the authentic reading with this sequence number. */
-    earlier(meterId: Hex, sequence: number): Uint8Array | undefined {
-      return earlier.get(rowId(meterId), sequence) as Uint8Array | undefined
+    /** The bytes of the authentic reading with this number. */
+    earlier(meterId: Hex, number: Numbered): Uint8Array | undefined {
+      return earlier.get(rowId(meterId), orderOf(number)) as Uint8Array | undefined
     },
 
-    /** Readings up to this sequence number may have left the journal; -1 where none has. */
-    forgottenUpTo(meterId: Hex): number {
-      return Number(forgotten.get(meterId) as bigint)
+    /** Whether a reading with this number may have left the journal. */
+    mayBeForgotten(meterId: Hex, number: Numbered): boolean {
+      return orderOf(number) <= (forgotten.get(meterId) as bigint)
     },
 
     /** A number that was given out and whose reading may be lost is not given out again. */
-    skipTo(meterId: Hex, sequence: number): void {
-      skipTo.run(sequence, meterId)
+    skipTo(meterId: Hex, number: Numbered): void {
+      skipTo.run(orderOf(number), meterId)
     },
 
-    /** The row of the reading with this sequence number. */
-    idOf(meterId: Hex, sequence: number): bigint | undefined {
-      return idOf.get(rowId(meterId), sequence) as bigint | undefined
+    /** The row of the reading with this number. */
+    idOf(meterId: Hex, number: Numbered): bigint | undefined {
+      return idOf.get(rowId(meterId), orderOf(number)) as bigint | undefined
     },
 
     countAfter(meterId: Hex, id: bigint): number {
@@ -266,6 +271,11 @@ interface StateRow extends Pick<Row, "sequence" | "generated" | "imported" | "ex
   time: bigint | null
 }
 
+/** The last number that the rules have seen of a meter. */
+export function lastNumber({ keyIndex = 0, sequence }: Pick<MeterState, "keyIndex" | "sequence">): Numbered {
+  return { keyIndex, sequence }
+}
+
 /** Energy in JSON is text: a number there would be a float. Nothing else in it is text. */
 function toText(memory: RegisterMemories | Counters): string {
   return JSON.stringify(memory, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value))
@@ -322,7 +332,7 @@ function fromRow(row: Row): StoredReading {
   return {
     id: row.id,
     meterId: row.meter_id,
-    sequence: Number(row.sequence),
+    ...fromOrder(row.sequence),
     time: Number(row.time),
     received: Number(row.received),
     bytes: Uint8Array.from(row.bytes),

@@ -256,4 +256,15 @@ export const migrations: readonly string[] = [
     DELETE FROM blocks WHERE number = old.number;
   END;
   `,
+  `
+  -- The keys that meters got after their first, as the registry has them. In readings and meters, sequence is the key's
+  -- place among them times 2^53, and the number that the meter gave.
+  CREATE TABLE meter_keys (
+    meter INTEGER NOT NULL REFERENCES meters(id),
+    since INTEGER NOT NULL,
+    scheme INTEGER NOT NULL,
+    public_key TEXT NOT NULL,
+    PRIMARY KEY (meter, since)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

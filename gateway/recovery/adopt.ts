@@ -1,14 +1,13 @@
 import { booked, noAccounting, statesAccounts, withIntervals } from "../../energy/accounts.ts"
 import type { JudgeRules } from "../../energy/judge.ts"
 import type { MeterReadings, OpenedEvidence } from "../../protocol/evidence.ts"
-import { type Hex, toHex } from "../../protocol/hex.ts"
+import type { Hex } from "../../protocol/hex.ts"
 import { schemeFacts } from "../../protocol/meter.ts"
-import { readSigned } from "../../protocol/signed-reading.ts"
 import type { Meter } from "../config.ts"
 import type { BatchAccounts } from "../journal/accounts.ts"
 import type { BatchState } from "../journal/batches.ts"
 import type { Journal } from "../journal/journal.ts"
-import { examine, type Known } from "../verify/examine.ts"
+import { examine, type Known, type Numbered } from "../verify/examine.ts"
 
 /** The journal holds readings that the evidence does not, and lacks others from before them: it cannot be completed. */
 export class OtherHistory extends Error {
@@ -24,13 +23,13 @@ export interface AdoptOptions {
 /** What examination looks up, from the journal alone. */
 export function knownTo(journal: Journal, meters: readonly Meter[]): Known {
   const byId = new Map(meters.map((meter) => [meter.key.meterId, meter]))
-  const byKid = new Map(meters.map((meter) => [toHex(meter.key.kid), meter]))
   return {
-    meterByKid: (kid) => byKid.get(kid),
+    meterByKid: (kid) => byId.get(journal.keys.meterIdOf(kid) ?? "0x"),
     meterById: (meterId) => byId.get(meterId),
+    keysOf: journal.keys.of,
     stateOf: ({ key }) => journal.readings.state(key.meterId),
-    earlier: ({ key }, sequence) => journal.readings.earlier(key.meterId, sequence),
-    forgottenUpTo: ({ key }) => journal.readings.forgottenUpTo(key.meterId),
+    earlier: ({ key }, number) => journal.readings.earlier(key.meterId, number),
+    mayBeForgotten: ({ key }, number) => journal.readings.mayBeForgotten(key.meterId, number),
   }
 }
 
@@ -53,15 +52,21 @@ export function createAdoption({ journal, meters, rules }: AdoptOptions) {
     return journal.readings.countAfter(meterId, last)
   }
 
-  function take(evidence: OpenedEvidence, { meterId, readings }: MeterReadings, lost: string[]): void {
+  function take(
+    evidence: OpenedEvidence,
+    { meterId, laterKeys, readings }: MeterReadings,
+    lost: string[],
+  ): void {
     const meter = byId.get(meterId)
     if (!meter) {
       lost.push(`batch ${evidence.number}: meter ${meterId} is not in the configuration any more`)
       return
     }
+    if (laterKeys && laterKeys.length > journal.keys.later(meterId).length)
+      journal.keys.learn(meterId, laterKeys)
     const { format } = schemeFacts(meter.key.scheme)
     let left = aheadOf(meterId, evidence.number)
-    let last: number | undefined
+    let last: Numbered | undefined
     let refused: string | undefined
     for (const { received, bytes } of readings) {
       const message = {
@@ -78,8 +83,9 @@ export function createAdoption({ journal, meters, rules }: AdoptOptions) {
         journal.readings.add(outcome, received)
       } else if (outcome.reason === "equivocation") throw new OtherHistory(outcome.detail)
       else refused ??= outcome.detail
-      if (outcome.kind === "authentic") last = outcome.signed.reading.sequence
-      else if (outcome.kind === "known") last = readSigned(meter.key.scheme, bytes).reading.sequence
+      if (outcome.kind === "authentic")
+        last = { keyIndex: outcome.keyIndex, sequence: outcome.signed.reading.sequence }
+      else if (outcome.kind === "known") last = outcome.number
     }
     ahead.set(meterId, Math.max(0, left))
     if (refused) lost.push(`batch ${evidence.number}, ${meter.name}: ${refused}`)

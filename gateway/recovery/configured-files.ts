@@ -16,10 +16,11 @@ export interface PackedConfig {
 export const packedDataDir = "data"
 
 const namesFile = /(^f|F)ile$/
+const namesFiles = /(^f|F)iles$/
 
 /**
- * Reads a configuration and finds the files that it names: each setting whose name ends in `file`, and the directory of
- * profiles. A path that leads out of the configuration's directory gets a place inside.
+ * Reads a configuration and finds the files that it names: each setting whose name ends in `file` or `files`, and the
+ * directory of profiles. A path that leads out of the configuration's directory gets a place inside.
  */
 export function packConfig(file: string): PackedConfig {
   const from = dirname(resolve(file))
@@ -54,6 +55,9 @@ export function packConfig(file: string): PackedConfig {
       const name = isScalar(key) ? String(key.value) : ""
       if (isScalar(value) && typeof value.value === "string") {
         if (namesFile.test(name) || name === "profilesDir") value.value = pack(value.value)
+      } else if (namesFiles.test(name) && isSeq(value)) {
+        for (const item of value.items)
+          if (isScalar(item) && typeof item.value === "string") item.value = pack(item.value)
       } else visit(value)
     }
   }

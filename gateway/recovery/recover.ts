@@ -12,10 +12,11 @@ import type { Identity } from "../../protocol/seal.ts"
 import type { Config } from "../config.ts"
 import { contentDamage, isDamage, pagesDamage } from "../journal/health.ts"
 import { type Journal, openJournal } from "../journal/journal.ts"
+import { lastNumber } from "../journal/readings.ts"
 import { createAdoption, OtherHistory } from "./adopt.ts"
 import { backupsIn, stamp, unpackBackup } from "./backup.ts"
 import { forgetLoss, type Loss, noteLoss } from "./marker.ts"
-import { salvage } from "./salvage.ts"
+import { salvage, salvageKeys } from "./salvage.ts"
 
 /** What came back and what did not, for people. */
 export interface RecoveryReport {
@@ -84,10 +85,12 @@ async function rebuild(loss: Loss, options: RecoveryOptions): Promise<RecoveryRe
         meters.map(({ key }) => key.meterId),
       )
       if (damage !== undefined) throw new OtherHistory(damage)
+      const others = salvageFrom.concat(whole && base.name !== itself ? [current] : [])
+      for (const file of others) salvageKeys(file, { journal, meters })
+      const inError = meters.find(({ key }) => journal!.keys.takenInError(key.meterId) > 0)
+      if (inError) throw new OtherHistory(`it counted ${inError.name} by a key that was not in force`)
       const { batches, lost, unopened } = await adoptAll(journal, head, options)
-      const found = salvageFrom
-        .concat(whole && base.name !== itself ? [current] : [])
-        .map((file) => salvage(file, { journal: journal!, meters, rules: config.rules }))
+      const found = others.map((file) => salvage(file, { journal: journal!, meters, rules: config.rules }))
       completeSealed(journal, config, unopened)
       const unreadable = found.reduce((sum, { unreadable }) => sum + unreadable, 0)
       if (unreadable > 0) lost.push(`${unreadable} places in the damaged journal could not be read`)
@@ -258,9 +261,10 @@ function completeSealed(journal: Journal, { meters }: Config, unopened: readonly
 function skipSequences(journal: Journal, { meters }: Config, now: number): void {
   for (const { modbus, key } of meters) {
     if (modbus?.keyFile === undefined) continue
-    const { sequence, anchor } = journal.readings.state(key.meterId)
+    const { anchor, ...seen } = journal.readings.state(key.meterId)
+    const { keyIndex, sequence } = lastNumber(seen)
     const elapsed = Math.max(0, now - (anchor?.time ?? now))
-    journal.readings.skipTo(key.meterId, sequence + skippedSequences + elapsed)
+    journal.readings.skipTo(key.meterId, { keyIndex, sequence: sequence + skippedSequences + elapsed })
   }
 }
 

@@ -4,6 +4,8 @@ import type { Hex } from "../../protocol/hex.ts"
 import { schemeFacts } from "../../protocol/meter.ts"
 import type { Meter } from "../config.ts"
 import type { Journal } from "../journal/journal.ts"
+import { keyStore } from "../journal/keys.ts"
+import { fromOrder } from "../journal/order.ts"
 import { examine } from "../verify/examine.ts"
 import { knownTo } from "./adopt.ts"
 
@@ -44,7 +46,7 @@ export function salvage(
           const claimedMeter = names.get(meter)
           const its = meters.find(({ key }) => key.meterId === claimedMeter)
           // Most are there already, and looking is cheaper than verifying.
-          if (its && journal.readings.earlier(its.key.meterId, Number(sequence))) continue
+          if (its && journal.readings.earlier(its.key.meterId, fromOrder(sequence))) continue
           const format = its ? schemeFacts(its.key.scheme).format : "cose"
           const message = {
             source: "a damaged journal",
@@ -64,6 +66,26 @@ export function salvage(
     damaged.close()
   }
   return out
+}
+
+/** Takes over which keys the meters had, as far as a damaged journal still says. */
+export function salvageKeys(
+  file: string,
+  { journal, meters }: { journal: Journal; meters: readonly Meter[] },
+): void {
+  const damaged = readable(file)
+  if (!damaged) return
+  try {
+    const keys = keyStore(damaged, meters)
+    for (const { key } of meters) {
+      const later = keys.later(key.meterId)
+      if (later.length > journal.keys.later(key.meterId).length) journal.keys.learn(key.meterId, later)
+    }
+  } catch {
+    // What is not to be read is asked for at the registry.
+  } finally {
+    damaged.close()
+  }
 }
 
 function readable(file: string): Database.Database | undefined {

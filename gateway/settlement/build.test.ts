@@ -1,6 +1,7 @@
 import tap from "tap"
 import { blocksInMemory } from "../../protocol/block.ts"
 import { buildEvidence, readEvidence, readRoot } from "../../protocol/evidence.ts"
+import { namedFactors } from "../../protocol/factors-in-evidence.ts"
 import { newIdentity } from "../../protocol/seal.ts"
 import type { MeterStatement } from "../../protocol/statement.ts"
 import { rules, start, testClock, testMeter } from "../intake.test.support.ts"
@@ -116,4 +117,26 @@ tap.test("a batch whose making was interrupted leaves nothing of itself in the n
   journal.batches.remove(1n)
   t.equal(journal.batches.block(batch.evidence), undefined, "and goes with its batch")
   t.ok(await buildBatch(journal, plan), "whose number is free then")
+})
+
+tap.test("a table of emission factors is in the first batch that names it, and once", async (t) => {
+  const site = await filled(t, 6)
+  const journal = site.journal()
+  const table = (version: number) =>
+    namedFactors(
+      new TextEncoder().encode(
+        `# grid: DE\n# source: s\n# version: ${version}\nhour,grams_per_kwh\n2026-06-01T00:00Z,1\n`,
+      ),
+    )
+  const often = { ...plan, meters: [roof], rules: { ...plan.rules, intervalSeconds: 3 } }
+  const named: unknown[] = []
+  for (const [i, factors] of [table(1), table(1), undefined, table(1), table(2)].entries()) {
+    const next = { ...often, number: BigInt(i + 1), time: start + 3 * (i + 1), factors }
+    const batch = (await buildBatch(journal, next))!
+    journal.batches.add(batch)
+    const source = blocksInMemory(journal.batches.blocksOf(batch.evidence)!)
+    const opened = await readEvidence(batch.evidence, source, [])
+    named.push(opened.factors && [opened.factors.version, opened.factors.table !== undefined])
+  }
+  t.same(named, [["1", true], ["1", false], undefined, ["1", true], ["2", true]])
 })

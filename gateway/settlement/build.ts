@@ -20,8 +20,10 @@ import {
   type CommonRules,
   type EvidenceSource,
   type MeterSource,
+  readRoot,
   writeEvidence,
 } from "../../protocol/evidence.ts"
+import type { NamedFactors } from "../../protocol/factors-in-evidence.ts"
 import { type Hex, toHex } from "../../protocol/hex.ts"
 import type { OracleAddress } from "../../protocol/proposal.ts"
 import { readingDigest } from "../../protocol/reading.ts"
@@ -44,6 +46,8 @@ export interface BatchPlan extends OracleAddress {
   rules: CommonRules
   /** What the community's accounts are kept by; undefined where it keeps none. */
   accounts?: Accounts | undefined
+  /** The table by which avoided CO2 is counted; undefined where there is none. */
+  factors?: NamedFactors | undefined
   meters: readonly Meter[]
   recipientsOf: (household: Hex) => readonly Recipient[]
 }
@@ -90,6 +94,7 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
   const withReadings = taken.filter(({ count }) => count > 0)
   // A meter that has never said anything that counts is named all the same: its household's energy is not known.
   const named = taken.filter(({ count, part }) => count > 0 || (!part.before && part.counted.length === 0))
+  const factors = plan.factors && (await asNamedNext(journal, previous, plan.factors))
   const evidence: EvidenceSource = {
     chainId: plan.chainId,
     oracle: plan.oracle,
@@ -104,6 +109,7 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
       sharingKey: keyWithin(plan.rules.sharingKey, from, plan.time),
       accounts: keptBy ?? null,
     },
+    ...(factors && { factors }),
     meters: named.filter(({ open }) => open).map((one) => readingsOf(journal, one)),
     generation: result.generation,
     statements,
@@ -123,6 +129,19 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
       reading: last,
     })),
   }
+}
+
+/** A table that the batch before names is not in this one again. */
+async function asNamedNext(
+  { batches }: Journal,
+  previous: Batch | undefined,
+  factors: NamedFactors,
+): Promise<NamedFactors> {
+  const root = previous && batches.block(previous.evidence)
+  if (!root) return factors
+  const head = await readRoot(previous.evidence, async () => root)
+  const before = "factors" in head ? head.factors : undefined
+  return before && toHex(before.sha256) === factors.sha256 ? { ...factors, table: undefined } : factors
 }
 
 /** Writes the evidence into the journal block by block. */
@@ -245,6 +264,7 @@ function toCounted({ time, registers, counters, bytes }: StoredReading): Counted
 /** The readings that were taken, as often as they are gone through. */
 function readingsOf(journal: Journal, { meter, count, after, last }: Taken): MeterSource {
   const { meterId, scheme, publicKey } = meter.key
+  const laterKeys = journal.keys.later(meterId)
   const readings = {
     async *[Symbol.asyncIterator]() {
       for await (const { id, received, bytes } of storedAfter(journal, meterId, after)) {
@@ -253,7 +273,7 @@ function readingsOf(journal: Journal, { meter, count, after, last }: Taken): Met
       }
     },
   }
-  return { meterId, scheme, publicKey, count, readings }
+  return { meterId, scheme, publicKey, laterKeys, count, readings }
 }
 
 function sealedParts(

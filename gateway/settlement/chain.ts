@@ -13,10 +13,13 @@ import { privateKeyToAccount } from "viem/accounts"
 import { greenTokenAbi } from "../../contracts/generated/greenToken.ts"
 import { impactOracleAbi } from "../../contracts/generated/impactOracle.ts"
 import { issuanceAbi } from "../../contracts/generated/issuance.ts"
+import { meterRegistryAbi } from "../../contracts/generated/meterRegistry.ts"
 import { sharingPoolAbi } from "../../contracts/generated/sharingPool.ts"
 import { PersonError } from "../../protocol/error.ts"
 import { type Hex, toHex } from "../../protocol/hex.ts"
 import { readAccountKey } from "../../protocol/key-file.ts"
+import { Scheme } from "../../protocol/meter.ts"
+import type { LaterKey } from "../../protocol/meter-keys.ts"
 import type { Proposal } from "../../protocol/proposal.ts"
 import type { AccountStatement, MeterStatement } from "../../protocol/statement.ts"
 import type { Fees, Price } from "./fees.ts"
@@ -75,6 +78,8 @@ export type Chain = ReturnType<typeof connectChain>
 
 /** What a transaction may use at most (EIP-7825). */
 const mostGas = 1n << 24n
+/** A change of a meter's key is registered at most so long before it is in force, seconds (contracts/MeterKeys.sol). */
+const keysAhead = 7 * 86_400
 /** Public nodes limit how many blocks one query may span. */
 const blocksPerQuery = 5_000n
 
@@ -95,6 +100,14 @@ export function connectChain({ rpc, chainId, oracle, keyFile, site, timeoutMs = 
       abi: issuanceAbi,
     }
     return issuanceContract
+  }
+  let registryContract: { address: Hex; abi: typeof meterRegistryAbi } | undefined
+  const registry = async () => {
+    registryContract ??= {
+      address: await client.readContract({ ...contract, functionName: "registry" }),
+      abi: meterRegistryAbi,
+    }
+    return registryContract
   }
   let token: Hex | undefined
   const tokenAddress = async () => {
@@ -228,6 +241,45 @@ export function connectChain({ rpc, chainId, oracle, keyFile, site, timeoutMs = 
         args: [meterId],
       })
       return Number(time)
+    },
+
+    /**
+     * The meters that got another key in some blocks, both ends included.
+     * @throws Error where these are more blocks than one query may span.
+     */
+    async keyChanges(fromBlock: bigint, toBlock: bigint): Promise<ReadonlySet<Hex>> {
+      if (toBlock - fromBlock > blocksPerQuery) throw new Error("These are too many blocks for one query.")
+      const query = { eventName: "KeyChanged", fromBlock, toBlock } as const
+      const logs = await client.getContractEvents({ ...(await registry()), ...query })
+      return new Set(logs.flatMap(({ args }) => args.meterId ?? []))
+    },
+
+    /**
+     * The keys of a meter after its first, in order: no key is a meter's twice, so that between two times with one key
+     * there is no other.
+     * @param known those that are known: no more is asked where the last of them, or the first key, still is the last.
+     * @param at.block as the chain has it there. @param at.until that block's time or later, Unix seconds.
+     */
+    async laterKeys(
+      meterId: Hex,
+      known: { first: Hex; later: readonly LaterKey[] },
+      at: { block: bigint; until: number },
+    ): Promise<readonly LaterKey[]> {
+      const call = { ...(await registry()), functionName: "keyAt", blockNumber: at.block } as const
+      const keyAt = async (time: number): Promise<LaterKey> => {
+        const [scheme, [x, y]] = await client.readContract({ ...call, args: [meterId, BigInt(time)] })
+        const publicKey: Hex = scheme === Scheme.ed25519 ? x : `${x}${y.slice(2)}`
+        return { scheme: scheme as Scheme, publicKey, from: time }
+      }
+      const changes = async (low: LaterKey, high: LaterKey): Promise<LaterKey[]> => {
+        if (low.publicKey === high.publicKey) return []
+        if (high.from - low.from === 1) return [high]
+        const middle = await keyAt(Math.floor((low.from + high.from) / 2))
+        return [...(await changes(low, middle)), ...(await changes(middle, high))]
+      }
+      const last = await keyAt(at.until + keysAhead)
+      if (last.publicKey === (known.later.at(-1)?.publicKey ?? known.first)) return known.later
+      return changes(await keyAt(0), last)
     },
 
     async blockTime(): Promise<number> {

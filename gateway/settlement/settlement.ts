@@ -7,7 +7,7 @@ import type { Proposal } from "../../protocol/proposal.ts"
 import type { Recipient } from "../../protocol/seal.ts"
 import { leafOf } from "../../protocol/statement.ts"
 import { buildTree } from "../../protocol/tree.ts"
-import type { Config } from "../config.ts"
+import type { Config, Meter } from "../config.ts"
 import type { Batch, BatchState } from "../journal/batches.ts"
 import type { Journal } from "../journal/journal.ts"
 import { buildBatch, nameOf } from "./build.ts"
@@ -17,8 +17,10 @@ import { depthOf, stands } from "./depth.ts"
 import { writeProofs } from "./double-signature.ts"
 import { weiOf } from "./fees.ts"
 import { createGathering } from "./gather.ts"
+import { createKeyWatch } from "./keys.ts"
 import { createLane, type LanePatience, usualLanePatience } from "./lane.ts"
 import { nextStep } from "./next.ts"
+import type { Tip } from "./nodes.ts"
 import { pay } from "./pay.ts"
 import { createPool } from "./pool.ts"
 import { reasonOf } from "./reason.ts"
@@ -36,6 +38,8 @@ export interface Patience extends LanePatience {
 
 export const usualPatience: Patience = { ...usualLanePatience, graceMs: 2_000, behindMs: 120_000 }
 const accountEveryMs = 60_000
+/** Each look costs traffic, and a change is registered ahead or heals: what came too early is kept apart until then. */
+const keysEveryMs = { usual: 60_000, paced: 0 }
 /** What a batch costs is the mean of the last ones. */
 const batchesForCost = 5
 
@@ -50,6 +54,8 @@ export interface SettlementOptions {
   monotonic: () => number
   patience?: Patience
   log: Logger
+  /** Learns of a meter that has another key by the registry. */
+  onKeyChange?: (meter: Meter) => void
 }
 
 /**
@@ -75,6 +81,11 @@ export function createSettlement(options: SettlementOptions) {
       ? undefined
       : createPool({ address: config.sharingPool, journal, chain, lane })
   const answers = createAnswers({ config, journal, chain, lane, log })
+  const keys = createKeyWatch({
+    ...{ meters: config.meters, journal, chain, confirmations, monotonic, log },
+    everyMs: keysEveryMs[config.pace ? "paced" : "usual"],
+    onChange: (meter) => options.onKeyChange?.(meter),
+  })
   const gathering = createGathering({ config, at, journal, clock, graceMs: patience.graceMs, log })
   let checked = false
   let refusedUpTo = 0
@@ -97,6 +108,7 @@ export function createSettlement(options: SettlementOptions) {
     }
     reached = { block: tip.number, atMs: monotonic() }
     await readAccount()
+    await keys.look(tip)
     await lane.catchUp()
 
     const head = await chain.head(site)
@@ -121,7 +133,7 @@ export function createSettlement(options: SettlementOptions) {
       case "propose":
         return propose(next!, head, onChain.status === "pending")
       case "build":
-        return build(head)
+        return build(head, tip)
     }
   }
 
@@ -243,7 +255,7 @@ export function createSettlement(options: SettlementOptions) {
     return passage === "mined" || waitFor(`proposing ${nameOf(batch)}`)
   }
 
-  async function build(head: Head): Promise<boolean> {
+  async function build(head: Head, tip: Tip): Promise<boolean> {
     const time = boundaryAt(clock.now(), settlement.everySeconds)
     const last = batches.standingBefore(head.number + 1n)
     if (last?.state === "settled") status.settledUpTo = last.time
@@ -257,6 +269,12 @@ export function createSettlement(options: SettlementOptions) {
       status.doing = `waiting for readings up to ${iso(time)}`
       return false
     }
+    await keys.look(tip, { once: true })
+    const inError = config.meters.filter(({ key }) => journal.keys.takenInError(key.meterId) > 0)
+    if (inError.length > 0)
+      throw new Error(
+        `readings of ${inError.map(({ name }) => name).join(", ")} were counted by a key that was not in force any more`,
+      )
     const { headroomBasisPoints } = await chain.rules()
     if (headroomBasisPoints !== config.rules.headroomBasisPoints)
       throw new Error(
@@ -269,6 +287,7 @@ export function createSettlement(options: SettlementOptions) {
       time,
       rules: { sharingKey: config.sharingKey, ...config.rules },
       accounts: config.accounts,
+      factors: config.emissionFactors,
       meters: config.meters,
       recipientsOf: (household) => {
         const own = config.households.find(({ address }) => address === household)?.recipient
@@ -347,6 +366,8 @@ export function createSettlement(options: SettlementOptions) {
 
   return {
     status,
+    /** Whether the registry said since the start which keys the meters have. */
+    hasLookedAtKeys: keys.hasLooked,
     /** Steps until there is nothing to do right now; keeps a problem for people to see, and never throws. */
     async advance(): Promise<void> {
       try {

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import Database from "better-sqlite3"
 import { readAccountKey } from "../../protocol/key-file.ts"
 import type { Config } from "../config.ts"
+import { keyFilesOf } from "../key-files.ts"
 import type { Finding } from "./finding.ts"
 import { inOrder } from "./finding.ts"
 import { machineFacts } from "./machine.ts"
@@ -62,11 +63,11 @@ function keys({ chain, meters }: Config): Finding[] {
     found.push(keyFinding(chain.keyFile, error, "Nothing can be settled without it."))
   }
   for (const { name, modbus } of meters)
-    if (modbus?.keyFile !== undefined)
+    for (const file of keyFilesOf(modbus))
       try {
-        accessSync(modbus.keyFile, constants.R_OK)
+        accessSync(file, constants.R_OK)
       } catch (error) {
-        found.push(keyFinding(modbus.keyFile, error, `The gateway cannot sign for ${name}.`))
+        found.push(keyFinding(file, error, `The gateway cannot sign for ${name}.`))
       }
   return found
 }

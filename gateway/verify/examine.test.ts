@@ -3,27 +3,30 @@ import t from "tap"
 import { judge, type MeterState, newMeterState } from "../../energy/judge.ts"
 import { type Hex, toHex } from "../../protocol/hex.ts"
 import { meterKey, Scheme } from "../../protocol/meter.ts"
+import { keysSince, type LaterKey } from "../../protocol/meter-keys.ts"
 import { Clock, encodeReading, maxReadingBytes } from "../../protocol/reading.ts"
 import type { Meter } from "../config.ts"
 import { rules, start, testMeter } from "../intake.test.support.ts"
 import { type Authentic, examine, type IncomingMessage, type Known, type RefusalReason } from "./examine.ts"
 
 /** What a journal would know, in memory. */
-function memory(meters: readonly Meter[]) {
+function memory(meters: readonly Meter[], laterKeys: readonly LaterKey[] = []) {
   const states = new Map<Meter, MeterState>()
   const readings = new Map<string, Uint8Array>()
   const known: Known = {
-    meterByKid: (kid) => meters.find((meter) => toHex(meter.key.kid) === kid),
+    meterByKid: (kid) => meters.find((meter) => known.keysOf(meter).some((key) => toHex(key.kid) === kid)),
+    keysOf: (meter) => keysSince(meter.key, meter === meters[0] ? laterKeys : []),
     meterById: (meterId) => meters.find((meter) => meter.key.meterId === meterId),
     stateOf: (meter) => states.get(meter) ?? newMeterState,
-    earlier: (meter, sequence) => readings.get(`${meter.name} ${sequence}`),
-    forgottenUpTo: () => -1,
+    earlier: (meter, { keyIndex, sequence }) => readings.get(`${meter.name} ${keyIndex} ${sequence}`),
+    mayBeForgotten: () => false,
   }
   return (message: Omit<IncomingMessage, "source">, received = start + 3600) => {
     const outcome = examine({ source: "test", ...message }, received, known, rules)
     if (outcome.kind === "authentic") {
       states.set(outcome.meter, outcome.state)
-      readings.set(`${outcome.meter.name} ${outcome.signed.reading.sequence}`, outcome.signed.bytes)
+      const { meter, keyIndex, signed } = outcome
+      readings.set(`${meter.name} ${keyIndex} ${signed.reading.sequence}`, signed.bytes)
     }
     return outcome
   }
@@ -106,7 +109,7 @@ t.test(
       take({ bytes: before })
       t.match(take(message), { kind: "refused", reason, detail, meterId }, `${reason}: ${detail}`)
     }
-    const named: Record<RefusalReason, true> = {
+    const named: Record<Exclude<RefusalReason, "key-not-in-force">, true> = {
       oversized: true,
       malformed: true,
       "unknown-meter": true,
@@ -118,6 +121,38 @@ t.test(
     t.same(new Set(cases.map(([reason]) => reason)), new Set(Object.keys(named)), "each has a case")
   },
 )
+
+t.test("a meter is known by each of its keys, and each has sequence numbers of its own", async (t) => {
+  const next = testMeter("roof's next key")
+  const laterKeys = [{ scheme: next.key.scheme, publicKey: toHex(next.key.publicKey), from: start + 600 }]
+  const take = memory([roof, other], laterKeys)
+  const verdict = (bytes: Uint8Array, claimedMeter = roof.key.meterId) => {
+    const outcome = take({ bytes, claimedMeter })
+    if (outcome.kind === "refused") return outcome.reason
+    if (outcome.kind === "known") return outcome.kind
+    return outcome.verdict.accepted ? outcome.meter.name : outcome.verdict.reason
+  }
+  t.equal(verdict(roof.says(9)), "roof")
+  t.equal(verdict(next.says(10, { time: start + 599 })), "key-not-in-force", "before its time")
+  t.equal(verdict(roof.says(11, { time: start + 600 })), "key-not-in-force", "after its time")
+  t.equal(verdict(next.says(11, { time: start + 601 }), other.key.meterId), "wrong-topic")
+  t.equal(verdict(next.says(11, { time: start + 602, generatedWh: 500n })), "roof")
+  t.equal(verdict(next.says(11, { time: start + 602, generatedWh: 501n })), "equivocation", "its own twin")
+  t.equal(verdict(roof.says(10, { time: start + 598 })), "key-not-in-force", "the next one was used")
+  t.equal(verdict(next.says(12, { time: start + 660, generatedWh: 550n })), "roof")
+  t.equal(verdict(roof.says(9, { generatedWh: 451n })), "equivocation", "an old key's twin is still a proof")
+})
+
+t.test("a next key may number its readings anew", async (t) => {
+  const next = testMeter("roof's next key")
+  const take = memory(
+    [roof],
+    [{ scheme: next.key.scheme, publicKey: toHex(next.key.publicKey), from: start + 600 }],
+  )
+  take({ bytes: roof.says(9) })
+  const bytes = next.says(0, { time: start + 600, generatedWh: 500n })
+  t.match(take({ bytes }), { kind: "authentic", keyIndex: 1, verdict: { accepted: true } })
+})
 
 t.test("every changed byte of a reading is noticed", async (t) => {
   const bytes = roof.says(3)
@@ -139,7 +174,7 @@ t.test(
     const take = memory([roof])
     const bytes = roof.says(1)
     take({ bytes })
-    t.same(take({ bytes, redelivered: true }), { kind: "known" })
+    t.match(take({ bytes, redelivered: true }), { kind: "known" })
     t.match(take({ bytes, redelivered: false }), { kind: "refused", reason: "replayed" })
     t.match(
       take({ bytes: roof.says(2), redelivered: true }),

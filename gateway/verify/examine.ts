@@ -7,8 +7,8 @@ import {
 } from "../../energy/judge.ts"
 import { equalBytes, type Hex, toHex } from "../../protocol/hex.ts"
 import { schemeFacts } from "../../protocol/meter.ts"
+import { type KeySince, keyIndexAt, signedWith } from "../../protocol/meter-keys.ts"
 import { decodeReading, MalformedReading, readingDigest, type SignedReading } from "../../protocol/reading.ts"
-import { verifySignature } from "../../protocol/signature.ts"
 import { maxRecordBytes, readSigned } from "../../protocol/signed-reading.ts"
 import type { Meter } from "../config.ts"
 
@@ -34,6 +34,7 @@ export type RefusalReason =
   | "bad-signature"
   | "replayed"
   | "equivocation"
+  | "key-not-in-force"
 
 export type QuarantineReason = RefusalReason | DoubtReason
 
@@ -45,11 +46,19 @@ export interface Refused {
   meterId: Hex | undefined
 }
 
+/** What a meter numbered a reading with: each of its keys has sequence numbers of its own. */
+export interface Numbered {
+  keyIndex: number
+  sequence: number
+}
+
 /** A reading that its meter signed, seen for the first time. Whether it counts is the verdict's to say. */
 export interface Authentic {
   kind: "authentic"
   meter: Meter
   signed: SignedReading
+  /** Which of the meter's keys it is signed with. */
+  keyIndex: number
   verdict: Verdict
   /** What the rules remember after it. */
   state: MeterState
@@ -58,17 +67,20 @@ export interface Authentic {
 /** The same reading once more, sent again by a transport that missed our acknowledgement. Nothing to do. */
 export interface KnownAlready {
   kind: "known"
+  number: Numbered
 }
 
 /** What examination looks up; the journal provides it. */
 export interface Known {
   meterByKid(kid: Hex): Meter | undefined
   meterById(meterId: Hex): Meter | undefined
+  /** All keys that the meter has or had, in order. */
+  keysOf(meter: Meter): readonly KeySince[]
   stateOf(meter: Meter): MeterState
-  /** The bytes of an earlier authentic reading with this sequence number. */
-  earlier(meter: Meter, sequence: number): Uint8Array | undefined
-  /** Earlier readings up to this number may have left the journal for the evidence; -1 where none has. */
-  forgottenUpTo(meter: Meter): number
+  /** The bytes of an earlier authentic reading with this number. */
+  earlier(meter: Meter, number: Numbered): Uint8Array | undefined
+  /** Whether an earlier reading with this number may have left the journal for the evidence. */
+  mayBeForgotten(meter: Meter, number: Numbered): boolean
 }
 
 const recordName = { cose: "a reading", bsm: "a BSM snapshot", ocmf: "an OCMF record" } as const
@@ -121,12 +133,16 @@ export function examine(
     if (!(error instanceof MalformedReading)) throw error
     return refuse("malformed", error.message, meter)
   }
-  if (!verifySignature(meter.key, signed))
-    return refuse("bad-signature", `not signed by the key of ${meter.name}`, meter)
+  const keys = known.keysOf(meter)
+  const keyIndex = signedWith(keys, signed)
+  if (keyIndex === undefined) return refuse("bad-signature", `not signed by the key of ${meter.name}`, meter)
 
   const { sequence } = signed.reading
+  const number = { keyIndex, sequence }
   const before = known.stateOf(meter)
-  const earlier = sequence <= before.sequence ? known.earlier(meter, sequence) : undefined
+  const { keyIndex: latest = 0 } = before
+  const isNew = keyIndex > latest || (keyIndex === latest && sequence > before.sequence)
+  const earlier = isNew ? undefined : known.earlier(meter, number)
   if (earlier) {
     if (!equalBytes(readSigned(meter.key.scheme, earlier).message, signed.message))
       return refuse(
@@ -135,17 +151,21 @@ export function examine(
         meter,
       )
     return message.redelivered
-      ? { kind: "known" }
+      ? { kind: "known", number }
       : refuse("replayed", `sequence ${sequence} of ${meter.name} was here before`, meter)
   }
-  if (sequence <= before.sequence && sequence <= known.forgottenUpTo(meter))
+  if (!isNew && known.mayBeForgotten(meter, number))
     return message.redelivered
-      ? { kind: "known" }
+      ? { kind: "known", number }
       : refuse(
           "replayed",
           `sequence ${sequence} of ${meter.name} is of a time that is settled: it is in the evidence, or will never be`,
           meter,
         )
-  const { verdict, state } = judge(before, signed.reading, received, meter, rules)
-  return { kind: "authentic", meter, signed, verdict, state }
+  const use = { signed: keyIndex, inForce: keyIndexAt(keys, signed.reading.time) }
+  const { verdict, state } = judge(before, signed.reading, received, meter, rules, use)
+  // Whoever has an old key could fill the disk with what is worth nothing and of which nothing is remembered.
+  if (!verdict.accepted && verdict.reason === "key-not-in-force")
+    return refuse(verdict.reason, verdict.detail, meter)
+  return { kind: "authentic", meter, signed, keyIndex, verdict, state }
 }

@@ -48,6 +48,11 @@ export const reasons: Readonly<Record<QuarantineReason, ReasonInWords>> = Object
     meaning:
       "It counts for nothing and is missed by nobody, for the later reading holds its energy; look at the link if there are many.",
   },
+  "key-not-in-force": {
+    phrase: "Signed with a key that was not in force",
+    meaning:
+      "The meter has another key by the registry; if you did not change it lately, somebody uses the old one: look at the meter and the network.",
+  },
   "clock-unsynchronised": {
     phrase: "The meter's clock is not set",
     meaning:

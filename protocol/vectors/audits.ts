@@ -32,6 +32,8 @@ export interface AuditVectors {
 
 const first = "the first batch of a site: a roof, and two households' sealed parts"
 const second = "the second batch, linked to the first, with a gap"
+const counted = "format 2: a table of emission factors, with its bytes"
+const countedOn = "format 2: the next batch, which names that table alone"
 const accounts = "format 2: accounts are stated, records committed to"
 
 /** @param evidence of the same corpus. */
@@ -93,6 +95,7 @@ function batchCases({ meters: public_, households }: Content): AuditVectors["bat
     ["a batch as it is", null, null, []],
     ["two batches as they are", null, null, [], [first, second]],
     ["accounts as they are", null, null, [], [accounts]],
+    ["a table of emission factors, and the next batch names it alone", null, null, [], [counted, countedOn]],
     ["another chain", "evidence", "header", [["/proposal/chainId", 1]]],
     ["another contract", "evidence", "header", [["/proposal/oracle", other.slice(0, 42)]]],
     ["another site", "evidence", "header", [["/proposal/site", 2]]],
@@ -125,6 +128,20 @@ function batchCases({ meters: public_, households }: Content): AuditVectors["bat
       "link",
       [["/evidence/from", noon + 900]],
       [first, second],
+    ],
+    [
+      "a table of emission factors whose bytes are nowhere",
+      "evidence",
+      "factors",
+      [["/evidence/factors/table", null]],
+      [counted],
+    ],
+    [
+      "another table than the batch before has, without its bytes",
+      "evidence",
+      "factors",
+      [["/evidence/factors/sha256", other]],
+      [counted, countedOn],
     ],
     ["a meter that nobody registered", "meters", "unregistered", [["/registered/0", null]]],
     ["a meter of another site", "meters", "unregistered", [["/registered/0/site", 2]]],
@@ -235,8 +252,9 @@ function batchCases({ meters: public_, households }: Content): AuditVectors["bat
 // ---------------------------------------------------------------- what the contracts said
 
 const address = (n: number) => `0x${n.toString(16).padStart(40, "0")}`
+
 const word = (n: number) => `0x${n.toString(16).padStart(64, "0")}`
-const [oracle, policy, home, commons] = [1, 3, 4, 5].map(address)
+const [nobody, oracle, policy, home, commons] = [0, 1, 3, 4, 5].map(address)
 const at = (block: number, log = 0) => ({ block: String(block), log, transaction: word(block) })
 const hour = 3600
 
@@ -299,6 +317,10 @@ function history() {
       certificatesWh: [],
       retiredForWh: [[home, "100"]],
       retirements: 1,
+      balances: [
+        { account: home, wh: "2330" },
+        { account: commons, wh: "270" },
+      ],
     },
     toBlock: "100",
     /** Of each block that something happened in: its time. */
@@ -337,6 +359,13 @@ function history() {
       { account: commons, wh: "180", at: at(21, 2) },
     ],
     burned: [{ account: home, wh: "100", at: at(30) }],
+    transfers: [
+      { from: nobody, to: home, wh: "810", at: at(11, 1) },
+      { from: nobody, to: commons, wh: "90", at: at(11, 2) },
+      { from: nobody, to: home, wh: "1620", at: at(21, 1) },
+      { from: nobody, to: commons, wh: "180", at: at(21, 2) },
+      { from: home, to: nobody, wh: "100", at: at(30) },
+    ],
     retired: [{ number: "1", holder: home, beneficiary: home, wh: "100", at: at(30, 1) }],
     rules: [{ oracle, version: 1, rules, at: at(5) }],
     policies: [
@@ -433,6 +462,28 @@ function historyCases(): AuditCase[] {
       "surplus",
       ["/minted/4", { id: "1", account: home, wh: "1", at: at(50) }],
     ],
+    [
+      "a transfer out of nowhere",
+      "transfers",
+      "nowhere",
+      ["/transfers/5", { from: address(99), to: address(98), wh: "1", at: at(40) }],
+    ],
+    [
+      "a Wh more transferred than there was",
+      "transfers",
+      "nowhere",
+      ["/transfers/5", { from: commons, to: home, wh: "271", at: at(40) }],
+      ["/standing/balances/0/wh", "2601"],
+      ["/standing/balances/1/wh", "0"],
+    ],
+    [
+      "transferred before it was had",
+      "transfers",
+      "nowhere",
+      ["/transfers/4", { from: home, to: commons, wh: "2431", at: at(29) }],
+      ["/transfers/5", { from: commons, to: home, wh: "1", at: at(31) }],
+    ],
+    ["a balance that no transfer explains", "transfers", "balance", ["/standing/balances/1/wh", "271"]],
     ["a Wh too many in the supply", "supply", "differs", ["/standing/totalSupplyWh", "2601"]],
     ["a Wh too few in the supply", "supply", "differs", ["/standing/totalSupplyWh", "2599"]],
     ["a retirement that burned less", "retirements", "differs", ["/burned/0/wh", "99"]],

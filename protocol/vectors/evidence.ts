@@ -10,6 +10,7 @@ import {
   type MeterReadings,
   type Rules,
 } from "../evidence.ts"
+import { namedFactors } from "../factors-in-evidence.ts"
 import { concatBytes, type Hex, toHex } from "../hex.ts"
 import { Clock, encodeReading, type Reading, readingDigest } from "../reading.ts"
 import { newIdentity, seal } from "../seal.ts"
@@ -34,6 +35,7 @@ export type DamageReason =
   | "count"
   | "twice"
   | "inside"
+  | "factors"
 
 export interface EvidenceVectors {
   about: string[]
@@ -77,6 +79,10 @@ const accounts: Accounts = {
     },
   ],
 }
+/** What the grid emitted at noon, and that nobody says it of one o'clock. */
+const gridTable = new TextEncoder().encode(
+  "# grid: DE\n# source: made up for these vectors\n# version: 1\nhour,grams_per_kwh\n2026-06-21T12:00Z,350.2\n2026-06-21T16:00+02:00,351\n",
+)
 const minutes = (n: number) => noon + 60 * n
 const [anne, ben] = [householdFor("household A"), householdFor("household B")].sort() as [Hex, Hex]
 
@@ -104,6 +110,16 @@ export async function evidenceVectors(): Promise<EvidenceVectors> {
     const silent = await build(later, identities)
     const alone: Evidence = { ...first, households: [], rules: { ...rules, version: 2, accounts: null } }
     const smallSecond = await build(alone, identities)
+    const counting: Evidence = { ...alone, factors: namedFactors(gridTable) }
+    const counted = await build(counting, identities)
+    const onward: Evidence = {
+      ...second,
+      households: [],
+      previous: counted.root,
+      rules: alone.rules,
+      factors: { ...counting.factors!, table: undefined },
+    }
+    const countedOn = await build(onward, identities)
     return {
       about: [
         "Batches' evidence. SPEC.md, 8. car is a CAR file in base64, root its CID, digest what a proposal carries.",
@@ -126,8 +142,14 @@ export async function evidenceVectors(): Promise<EvidenceVectors> {
         await valid("format 2: accounts are stated, records committed to", stating, stated),
         await valid("format 2: the next batch, in which they are not stated", later, silent),
         await valid("format 2: public meters alone, no accounts", alone, smallSecond),
+        await valid("format 2: a table of emission factors, with its bytes", counting, counted),
+        await valid("format 2: the next batch, which names that table alone", onward, countedOn),
       ],
-      damaged: [...damaged, ...(await damagedAccounts(stating, stated, smallSecond, identities))],
+      damaged: [
+        ...damaged,
+        ...(await damagedAccounts(stating, stated, smallSecond, identities)),
+        ...(await damagedFactors(small, counted)),
+      ],
       chains: [
         { name: "the first batch", holds: true, roots: [one.root.toString()] },
         { name: "two batches", holds: true, roots: [one, two].map(({ root }) => root.toString()) },
@@ -631,6 +653,70 @@ async function damagedAccounts(
   return found
 }
 
+/** What may be wrong with a table of emission factors, and with its name. */
+async function damagedFactors(small: Built, counted: Built): Promise<Damaged> {
+  const found: Damaged = []
+  const add = async (reason: DamageReason, name: string, built: Built) =>
+    found.push({ name: `factors: ${name}`, reason, root: built.root.toString(), car: await carOf(built) })
+  type Entry = { [name: string]: unknown; sha256: Uint8Array; table: CID | null }
+  const entry = (root: RootValue) => root.factors as Entry
+  const named = (name: string, change: (factors: Entry) => unknown, reason: DamageReason = "format") =>
+    add(
+      reason,
+      name,
+      rootWith(counted, (root) => change(entry(root))),
+    )
+  const text = new TextDecoder().decode(gridTable)
+  const tabled = (name: string, table: string) => {
+    const block = rawBlock(new TextEncoder().encode(table))
+    const built = rootWith(counted, (root) => {
+      entry(root).table = block.cid
+      entry(root).sha256 = block.cid.multihash.digest
+    })
+    return add("factors", name, { ...built, blocks: [block, ...built.blocks] })
+  }
+  const isTable = ({ bytes }: Block) => bytes.length === gridTable.length
+  const flipped = ({ cid, bytes }: Block) => ({ cid, bytes: bytes.with(bytes.length - 2, 0x32) })
+  await add("missing", "the table missing", {
+    ...counted,
+    blocks: counted.blocks.filter((block) => !isTable(block)),
+  })
+  await add("changed", "a digit of the table changed", {
+    ...counted,
+    blocks: counted.blocks.map((block) => (isTable(block) ? flipped(block) : block)),
+  })
+  const structured = cborBlock(text)
+  const inCbor = rootWith(counted, (root) => {
+    entry(root).table = structured.cid
+  })
+  await add("codec", "the table in a DAG-CBOR block", { ...inCbor, blocks: [structured, ...inCbor.blocks] })
+  await named("another hash than the table's", (factors) => (factors.sha256 = bytesFor("table")), "factors")
+  await named("another version than the table's", (factors) => (factors.version = "2"), "factors")
+  await tabled("no source in the table", text.replace("# source", "# from"))
+  await tabled("an hour twice in the table", text.replace("16:00+02:00", "12:00Z"))
+  await tabled("a table without hours", text.slice(0, text.indexOf("2026-06")))
+  await tabled("a factor in tonnes", text.replace("351", "351000"))
+  await tabled("a day that there is not", text.replace("06-21T12", "02-30T12"))
+  await named("a grid without a name", (factors) => (factors.grid = ""))
+  await named("a name that runs backwards", (factors) => (factors.source = "made up\u202e"))
+  await named("a hash of 31 bytes", (factors) => (factors.sha256 = factors.sha256.subarray(1)))
+  await named("a field more", (factors) => (factors.unit = "g/kWh"))
+  await named("a field less", (factors) => Reflect.deleteProperty(factors, "table"))
+  await add(
+    "format",
+    "nothing in their place",
+    rootWith(counted, (root) => (root.factors = null)),
+  )
+  await add(
+    "format",
+    "in format 1",
+    rootWith(small, (root) => {
+      root.factors = { ...entry(dagCbor.decode<RootValue>(counted.blocks.at(-1)!.bytes)), table: null }
+    }),
+  )
+  return found
+}
+
 async function damagedFiles(small: Built): Promise<Damaged> {
   const car = Buffer.from(await carOf(small), "base64")
   const of = (name: string, bytes: Uint8Array) => ({
@@ -649,7 +735,7 @@ async function damagedFiles(small: Built): Promise<Damaged> {
 }
 
 /** Random numbers that come out the same each time: SHA-256 over a counter, for vectors and nothing else. */
-async function withFixedRandomness<T>(seed: string, work: () => Promise<T>): Promise<T> {
+export async function withFixedRandomness<T>(seed: string, work: () => Promise<T>): Promise<T> {
   let counter = 0
   const fill = (array: Uint8Array): Uint8Array => {
     for (let i = 0; i < array.length; i += 32)

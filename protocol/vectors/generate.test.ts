@@ -32,7 +32,7 @@ t.test("the vectors are what the script makes, byte by byte", async (t) => {
 
 t.test("the corpus stays small enough to carry along", async (t) => {
   const size = vectorNames.reduce((sum, name) => sum + textOf(`${name}.json`).length, 0)
-  t.ok(size < 600_000, `${size} characters`)
+  t.ok(size < 700_000, `${size} characters`)
 })
 
 t.test("no two cases of a file have the same name", async (t) => {

@@ -5,6 +5,7 @@ import { auditVectors } from "./audits.ts"
 import { counterVectors } from "./counters.ts"
 import { evidenceVectors } from "./evidence.ts"
 import { keyVectors } from "./keys.ts"
+import { laterKeyVectors } from "./later-keys.ts"
 import { type VectorName, vectorsFolder } from "./load.ts"
 import { nativeVectors } from "./native.ts"
 import { proposalVectors } from "./proposals.ts"
@@ -27,6 +28,7 @@ export async function generateVectors(): Promise<Record<VectorName, string>> {
     proposals: asFile(proposalVectors()),
     attestations: asFile(await attestationVectors()),
     evidence: asFile(evidence),
+    "later-keys": asFile(await laterKeyVectors()),
     counters: asFile(counterVectors()),
     sharing: asFile(sharingVectors()),
     audits: asFile(auditVectors(evidence)),

@@ -14,6 +14,7 @@ export const vectorNames = [
   "proposals",
   "attestations",
   "evidence",
+  "later-keys",
   "counters",
   "sharing",
   "audits",

@@ -20,6 +20,7 @@ import json
 import pathlib
 import re
 import sys
+import unicodedata
 from fractions import Fraction
 
 import cbor2
@@ -720,11 +721,34 @@ def received(readings):
     return found
 
 
+def scheme_of(scheme):
+    known = scheme in (ED25519, ES256, 8, 136) or (is_count(scheme) and native(scheme))
+    refuse_unless(known and scheme < 256, "scheme")
+    return scheme
+
+
+def later_keys(rows_):
+    """A meter's keys after its first, 8.4."""
+    found, last = [], 0
+    for at, scheme, key in [row(one, 3) for one in listed(rows_)]:
+        refuse_unless(count(at) > last, "keys not in order")
+        found.append({"from": at, "scheme": scheme_of(scheme), "publicKey": blob(key, None)})
+        last = at
+    refuse_unless(found, "no later keys")
+    return found
+
+
 def meter_of(meter, readings):
-    known = meter["scheme"] in (ED25519, ES256, 8, 136) or (is_count(meter["scheme"]) and native(meter["scheme"]))
-    refuse_unless(known and meter["scheme"] < 256, "scheme")
-    head_ = {"meterId": blob(meter["meter"], 32), "scheme": meter["scheme"], "publicKey": blob(meter["key"], None)}
+    head_ = {"meterId": blob(meter["meter"], 32), "scheme": scheme_of(meter["scheme"]), "publicKey": blob(meter["key"], None)}
+    if "later" in meter:
+        head_["laterKeys"] = later_keys(meter["later"])
     return {**head_, "readings": received(readings)}
+
+
+def meter_keys(meter, version, *names):
+    """The entries of a meter: of form 2 it may have later keys."""
+    later = ["later"] if version == 2 and isinstance(meter, dict) and "later" in meter else []
+    return keys(meter, "meter", "scheme", "key", "readings", *names, *later)
 
 
 RECORD = ("generatedWh", "importedWh", "exportedWh", "givenWh", "receivedWh")
@@ -804,12 +828,75 @@ def commitment_to(household, records, seed):
     return tree_root(leaves) if leaves else bytes(32)
 
 
+def trimmed(text):
+    return text.strip(" \t\r")
+
+
+def name_of_table(text):
+    """What a table may be called by 8.9."""
+    refuse_unless(isinstance(text, str) and text == trimmed(text) and 1 <= len(text) <= 200, "a name")
+    refuse_unless(not any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in text), "a name")
+    return text
+
+
+def read_factors(table):
+    """What a table of emission factors says of itself, once all of it was found in its form, 8.9."""
+    refuse_unless(len(table) <= 1048576, "longer than a block")
+    try:
+        lines = table.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        raise Refused("not UTF-8")
+    about, last, begun, hours = {}, None, False, 0
+    for line in map(trimmed, lines):
+        said = re.match(r"#[ \t]*(grid|source|version):(.*)\Z", line, re.S)
+        if said:
+            refuse_unless(said[1] not in about, "said twice")
+            about[said[1]] = name_of_table(trimmed(said[2]))
+        elif line.startswith("#") or line == "":
+            continue
+        elif not begun:
+            refuse_unless(line == "hour,grams_per_kwh", "the head of the columns")
+            begun = True
+        else:
+            row = re.match(r"(\d{4}-\d\d-\d\d)T(\d\d):00(?::00)?(?:Z|([+-]\d\d):00),(\d{1,6})(?:\.(\d{1,3}))?\Z", line, re.A)
+            refuse_unless(row, "no hour and its grams")
+            hour, ahead = int(row[2]), int(row[3] or 0)
+            try:
+                day = datetime.date.fromisoformat(row[1]).toordinal()
+            except ValueError:
+                raise Refused("no day")
+            refuse_unless(row[1] >= "1970" and hour < 24 and abs(ahead) < 24, "no hour")
+            time = day * 24 + hour - ahead
+            refuse_unless(last is None or time > last, "not later than the one before")
+            refuse_unless(int(row[4]) * 1000 + int((row[5] or "").ljust(3, "0")) <= 3_000_000, "too many grams")
+            last, hours = time, hours + 1
+    refuse_unless(hours > 0 and set(about) == {"grid", "source", "version"}, "no hours, or nobody says whence")
+    return about
+
+
+def factors_of(factors, blocks):
+    """The table of emission factors that a batch names, 8.2 and 8.9."""
+    keys(factors, "grid", "source", "version", "sha256", "table")
+    said = {name: name_of_table(factors[name]) for name in ("grid", "source", "version")}
+    said["sha256"] = blob(factors["sha256"], 32)
+    table = None
+    if factors["table"] is not None:
+        table = fetch(blocks, link_of(factors["table"]), RAW)
+        refuse_unless(hashlib.sha256(table).digest() == factors["sha256"], "another table than is named")
+        about = read_factors(table)
+        refuse_unless(all(said[name] == about[name] for name in about), "another name than the table's")
+    return {**said, "table": None if table is None else "0x" + table.hex()}
+
+
 def read_evidence(cid, blocks, identities):
     """The content of a batch as the vectors write it, and the households whose part no identity opens."""
-    root = keys(
-        decode(fetch(blocks, cid, DAG_CBOR)),
+    root = decode(fetch(blocks, cid, DAG_CBOR))
+    counts = isinstance(root, dict) and "factors" in root
+    keys(
+        root,
         *("format", "chain", "oracle", "site", "number", "from", "time", "previous", "rules"),
         *("meters", "generation", "statements", "root", "sealed"),
+        *(["factors"] if counts and root.get("format") != "commonwatt/evidence/1" else []),
     )
     refuse_unless(root["format"] in ("commonwatt/evidence/1", "commonwatt/evidence/2"), "format")
     version = int(root["format"][-1])
@@ -824,7 +911,7 @@ def read_evidence(cid, blocks, identities):
     refuse_unless(rules["intervalSeconds"] > 0, "interval")
     meters = []
     for meter in listed(root["meters"]):
-        keys(meter, "meter", "scheme", "key", "count", "readings")
+        meter_keys(meter, version, "count")
         readings = rows(blocks, listed(meter["readings"]))
         refuse_unless(len(readings) == meter["count"], "count")
         meters.append(meter_of(meter, readings))
@@ -849,7 +936,7 @@ def read_evidence(cid, blocks, identities):
             blob(inside["seed"], 32)
             committed = commitment_to(household, [record_of(r) for r in listed(inside["records"])], inside["seed"])
             refuse_unless("0x" + committed.hex() == commitment, "the commitment is to other records")
-        own = [keys(meter, "meter", "scheme", "key", "readings") for meter in listed(inside["meters"])]
+        own = [meter_keys(meter, version) for meter in listed(inside["meters"])]
         households.append(
             {
                 "household": household,
@@ -893,6 +980,7 @@ def read_evidence(cid, blocks, identities):
         "time": count(root["time"]),
         "previous": None if root["previous"] is None else base32(link_of(root["previous"])),
         "rules": rules,
+        **({"factors": factors_of(root["factors"], blocks)} if counts else {}),
         "meters": meters,
         "generation": generation,
         "statements": statements,
@@ -1247,6 +1335,58 @@ def verify_evidence(v, report):
         report.case("chains", c["name"], (links == [None] + c["roots"][:-1]) == c["holds"])
 
 
+def signed_with(keys_, data):
+    """Which of a meter's keys signed a reading, 3.3."""
+    signers = [n for n, k in enumerate(keys_) if reading_verifies(k["scheme"], unhex(k["publicKey"]), data)]
+    return signers[0] if signers else None
+
+
+def verify_later_keys(v, report):
+    keys_ = v["keys"]
+    for k in keys_:
+        check_key(k["scheme"], unhex(k["publicKey"]))
+    named = meter_id(keys_[0]["scheme"], unhex(keys_[0]["publicKey"])) == unhex(v["meter"]["meterId"])
+    report.case("meters", "its first key makes its meterId", named)
+
+    latest = (0, -1)
+    for c in v["readings"]:
+        data = unhex(c["bytes"])
+        signer = signed_with(keys_, data)
+        verdict = None
+        if signer is not None:
+            said = read_reading(data)[2]
+            in_force = max(n for n, k in enumerate(keys_) if k["from"] <= said["time"])
+            if signer < latest[0]:
+                verdict = "key-not-in-force"
+            elif (signer, said["sequence"]) <= latest:
+                verdict = "out-of-order"
+            elif signer != in_force:
+                verdict = "key-not-in-force"
+            else:
+                verdict, latest = "counts", (signer, said["sequence"])
+        report.case("readings", c["name"], (signer, verdict) == (c["key"], c["verdict"]))
+
+    for c in v["batches"]:
+        _, blocks = read_car(base64.b64decode(c["car"]))
+        content, _ = read_evidence(base32_cid(c["root"]), blocks, [v["identity"]["identity"]])
+        [meter] = content["meters"] + [m for h in content["households"] for m in h["meters"]]
+        later, registered = meter.get("laterKeys", []), c["registered"]
+        left = registered[len(later):]
+        same = later == registered[: len(later)] and not any(k["from"] <= content["time"] for k in left)
+        report.case("batches", c["name"], same == c["holds"])
+        if same:
+            own = [{"from": 0, **{name: meter[name] for name in ("scheme", "publicKey")}}, *later]
+            signed = all(signed_with(own, unhex(r["bytes"])) is not None for r in meter["readings"])
+            report.case("batches' readings", c["name"], signed)
+    for c in v["damaged"]:
+
+        def read():
+            _, blocks = read_car(base64.b64decode(c["car"]))
+            read_evidence(base32_cid(c["root"]), blocks, [v["identity"]["identity"]])
+
+        report.refused("damaged", c["name"], read)
+
+
 def verify_counters(v, report):
     for c in v["cases"]:
         register = Register(v["meter"], v["rules"], int(c["startWh"]), 0) if "startWh" in c else None
@@ -1505,6 +1645,14 @@ def found_in_history(h, stated):
     for r in h["retired"]:
         sums[r["beneficiary"]] = sums.get(r["beneficiary"], 0) + int(r["wh"])
     standing = h["standing"]
+    held = {}
+    for t in h["transfers"]:
+        wh, nobody = int(t["wh"]), "0x" + "00" * 20
+        for account, change in ((t["from"], -wh), (t["to"], wh)):
+            if account != nobody:
+                held[account, t.get("id")] = held.get((account, t.get("id")), 0) + change
+                find("transfers", held[account, t.get("id")] < 0)
+    find("transfers", any(held.get((b["account"], b.get("id")), 0) != int(b["wh"]) for b in standing["balances"]))
     find("supply", int(standing["totalSupplyWh"]) != total - sum(retired.values()))
     find("retirements", retired != burned or standing["retirements"] != len(h["retired"]))
     find("retirements", [int(r["number"]) for r in h["retired"]] != list(range(1, len(h["retired"]) + 1)))
@@ -1530,6 +1678,7 @@ FILES = {
     "proposals": verify_proposals,
     "attestations": verify_attestations,
     "evidence": verify_evidence,
+    "later-keys": verify_later_keys,
     "counters": verify_counters,
     "sharing": verify_sharing,
     "audits": verify_audits,

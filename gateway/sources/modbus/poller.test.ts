@@ -290,7 +290,7 @@ t.test("a reading that cannot be stored is told of, and the poller goes on", asy
   let full = true
   const submit = async () => {
     if (full) throw new Error("the disk is full")
-    return { kind: "known" as const }
+    return { kind: "known" as const, number: { keyIndex: 0, sequence: 0 } }
   }
   const intake = { submit, turnAway: submit, drain: async () => {} }
   const { seen, went, polled } = poll(t, device.port, { roof: {} }, {}, { intake })
@@ -377,7 +377,7 @@ t.test("what a meter signed itself is handed in as it is", async (t) => {
   const taken: unknown[] = []
   const submit = async (message: unknown) => {
     taken.push(message)
-    return { kind: "known" as const }
+    return { kind: "known" as const, number: { keyIndex: 0, sequence: 0 } }
   }
   const intake = { submit, turnAway: submit, drain: async () => {} }
   const deviceOf = (): Device => ({

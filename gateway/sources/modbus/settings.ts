@@ -65,6 +65,12 @@ export const placeShape = z.strictObject({
     .describe(
       "The key with which the gateway signs for a plain meter, plain or sealed. A meter with a key of its own has none here.",
     ),
+  laterKeyFiles: z
+    .array(z.string())
+    .exactOptional()
+    .describe(
+      "The keys with which it signs for it after the first: each from the time that the registry has for it.",
+    ),
   serial: z.string().min(1).exactOptional().describe("The serial number that the meter must say it has."),
   base: z
     .int()
@@ -90,7 +96,7 @@ export function mistakeInBuses(buses: readonly BusPlace[]): string | undefined {
 
 /** @param format in which a meter of the configured scheme has its readings. */
 export function mistakeInPlace(
-  { bus: name, unit, keyFile }: ModbusPlace,
+  { bus: name, unit, keyFile, laterKeyFiles }: ModbusPlace,
   buses: readonly BusPlace[],
   profile: Profile,
   format: "cose" | "bsm" | "ocmf",
@@ -102,6 +108,8 @@ export function mistakeInPlace(
   if (signsItself(profile) ? profile.kind !== format : format !== "cose")
     return `scheme: a meter of profile ${profile.maker} ${profile.model} ${signsItself(profile) ? `signs in its own format: ${profile.kind}…` : "is signed for by the gateway: ed25519"}`
   if (signsItself(profile) && keyFile !== undefined) return "modbus.keyFile: the meter has a key of its own"
+  if (signsItself(profile) && laterKeyFiles !== undefined)
+    return "modbus.laterKeyFiles: the meter has a key of its own"
   if (!signsItself(profile) && keyFile === undefined)
     return "modbus.keyFile is missing: the gateway signs for a plain meter"
   return undefined

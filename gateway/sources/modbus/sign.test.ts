@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import t from "tap"
 import { toHex } from "../../../protocol/hex.ts"
+import { keysSince } from "../../../protocol/meter-keys.ts"
 import { Clock, decodeReading } from "../../../protocol/reading.ts"
 import { verifySignature } from "../../../protocol/signature.ts"
 import type { Meter } from "../../config.ts"
@@ -46,6 +47,58 @@ t.test(
     t.equal(decodeReading(restarted(one, shown)).reading.sequence, 100)
   },
 )
+
+t.test("each reading is signed by the key that the registry has for its time", async (t) => {
+  const [meter, next] = [testMeter("plain"), testMeter("plain's next key")]
+  const directory = t.testdir({ first: toHex(meter.secret), next: toHex(next.secret) })
+  const roof = plain(meter, join(directory, "first"))
+  const both: Meter = { ...roof, modbus: { ...roof.modbus!, laterKeyFiles: [join(directory, "next")] } }
+  const from = start + 60
+  const registered = { scheme: next.key.scheme, publicKey: toHex(next.key.publicKey), from }
+  let keys = keysSince(meter.key)
+  const sign = createPlainMeterSigner(
+    [both],
+    () => -1,
+    () => keys,
+  )
+  const signer = (time: number) => {
+    const signed = decodeReading(sign(both, { ...shown, time }))
+    return [meter, next].findIndex(({ key }) => verifySignature(key, signed))
+  }
+  t.equal(signer(from), 0, "the registry has said that there is no other yet")
+  let looked = false
+  const early = createPlainMeterSigner(
+    [both],
+    () => -1,
+    () => keys,
+    () => looked,
+  )
+  t.throws(() => early(both, shown), /not asked yet which key of plain is in force/)
+  looked = true
+  t.ok(early(both, shown))
+  keys = keysSince(meter.key, [registered])
+  t.same([signer(from - 1), signer(from)], [0, 1])
+
+  const lacking = createPlainMeterSigner(
+    [roof],
+    () => -1,
+    () => keys,
+  )
+  t.ok(lacking(roof, shown))
+  t.throws(
+    () => lacking(roof, { ...shown, time: from }),
+    /no key for plain that is in force from 2026-.*laterKeyFiles/,
+  )
+  const alone = plain(meter, join(directory, "next"))
+  t.ok(
+    createPlainMeterSigner(
+      [alone],
+      () => -1,
+      () => keys,
+    )(alone, { ...shown, time: from }),
+    "the first may go",
+  )
+})
 
 t.test(
   "a key that is missing, no key, or another meter's is refused by name, and is not shown",

@@ -4,7 +4,8 @@ import { copyFileSync, readFileSync, utimesSync } from "node:fs"
 import { connect as connectSocket, type Socket } from "node:net"
 import { connect as connectTls } from "node:tls"
 import t from "tap"
-import { type TestMeter, testMeter } from "../../intake.test.support.ts"
+import { toHex } from "../../../protocol/hex.ts"
+import { start, type TestMeter, testMeter } from "../../intake.test.support.ts"
 import { hashPassword } from "../../password.ts"
 import { event, listen, plainly, topicOf, until } from "./broker.test.support.ts"
 import { issuer, lacking, type Pair } from "./certificates.test.support.ts"
@@ -77,9 +78,15 @@ else {
   const gone = (socket: Socket) => new Promise<void>((resolve) => socket.once("close", () => resolve()))
 
   t.test("by TLS a meter's own certificate lets it report, and no other certificate does", async (t) => {
-    const { tlsPort, stored, reasons } = await listen(t, meters, { settings: { tls } })
+    const { tlsPort, journal, stored, reasons } = await listen(t, meters, { settings: { tls } })
     t.equal(await publishes(tlsPort, certificates.roof, topicOf(roof), roof.says(1)), 0)
     t.same(stored(roof), [1])
+    const next = testMeter("roof's next key")
+    journal.keys.learn(roof.key.meterId, [
+      { scheme: next.key.scheme, publicKey: toHex(next.key.publicKey), from: start + 61 },
+    ])
+    t.equal(await publishes(tlsPort, certificates.roof, topicOf(roof), next.says(2)), 0)
+    t.same(stored(roof), [1, 2], "it goes on with certificate and topic when its key has changed")
     const bad: [string, Pair | undefined][] = [
       ["another issuer's", certificates.stranger],
       ["one that has expired", certificates.expired],
@@ -87,10 +94,10 @@ else {
       ["none", undefined],
     ]
     const codes = await Promise.all(
-      bad.map(([, pair], i) => publishes(tlsPort, pair, topicOf(roof), roof.says(2 + i))),
+      bad.map(([, pair], i) => publishes(tlsPort, pair, topicOf(roof), next.says(3 + i))),
     )
     bad.forEach(([what], i) => void t.not(codes[i], 0, what))
-    t.same(stored(roof), [1])
+    t.same(stored(roof), [1, 2])
     t.same(reasons(), {}, "they were not heard at all")
   })
 
