@@ -24,6 +24,7 @@ import { checkPool, type PoolReport } from "./pool.ts"
 import { readPool } from "./pool-history.ts"
 import type { MissingReadings, Recomputed } from "./recompute.ts"
 import type { History } from "./record.ts"
+import { type ValidatorRecord, validatorRecords } from "./signatures.ts"
 import { type BatchOutcome, checkSite, type KeptChecks, type Reader } from "./sites.ts"
 import { checkContracts, checkProposals } from "./standing-checks.ts"
 import { checkTransfers } from "./transfers.ts"
@@ -58,6 +59,8 @@ export interface AuditReport {
   slashed: { whose: string; wei: bigint }[]
   /** Proposals that were cancelled, and why. */
   cancelled: { where: string; why: string }[]
+  /** How each validator's signatures fared, as the chain alone shows it. */
+  validators: ValidatorRecord[]
   gasUsed: bigint
   /** Two readings that a meter signed with one sequence number, found in the evidence. */
   twins: TwinReadings[]
@@ -129,6 +132,7 @@ export async function audit({
     cancelled: history.proposals.flatMap(({ site, number, cancelled }) =>
       cancelled === undefined ? [] : [{ where: `site ${site} proposal ${number}`, why: cancelled }],
     ),
+    validators: validatorRecords(history),
     gasUsed: 0n,
     twins: [],
     emissionFactors: [],

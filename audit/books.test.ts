@@ -116,6 +116,7 @@ function history(over: Partial<History> = {}): History {
         signers: 1n,
         validAt: june + 3700,
         cancelled: undefined,
+        signersFault: false,
         at: at(8),
       },
     ],
@@ -132,6 +133,7 @@ function history(over: Partial<History> = {}): History {
     policies: [
       { version: 1, activeFrom: 0, rules, sharingKey: word(0), withdrawn: false, by: policy, at: at(1) },
     ],
+    fromBlock: 0n,
     policyOf: new Map([[oracle, policy]]),
     commons: [{ to: commons, at: at(3) }],
     challenges: [],

@@ -9,6 +9,7 @@ import { retirementsAbi } from "../contracts/generated/retirements.ts"
 import { stakesAbi } from "../contracts/generated/stakes.ts"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
+import { firstBlockOf, logsOf } from "./logs.ts"
 import {
   lower,
   noteCertificates,
@@ -24,25 +25,34 @@ import { dropWhatWasSucceeded, type History, type Standing } from "./record.ts"
 
 export type { RegisteredMeter } from "./meter-life.ts"
 
-/** Public nodes limit how many blocks one query may span. */
-const blocksPerQuery = 10_000n
-
 export function connect(rpc: string): PublicClient {
   // Without cacheTime 0 a client answers from memory for some seconds, also when asked for the last block.
   return createPublicClient({ cacheTime: 0, transport: http(rpc, { retryCount: 2, timeout: 30_000 }) })
 }
 
+/** Is told how far reading is, in blocks. */
+export type Progress = (block: bigint, of: bigint) => void
+
 /**
  * Reads the history of an oracle's community: of its issuance, of every oracle that this ever listened to, and of the
  * registry, policy and tokens that belong to them.
- * @param progress is told how far it is, in blocks.
  * @throws PersonError when there is no oracle at the address.
  */
 export async function readHistory(
   client: PublicClient,
   oracle: Hex,
-  progress: (block: bigint, of: bigint) => void = () => {},
+  progress: Progress = () => {},
 ): Promise<History> {
+  const history = await beginHistory(client, oracle)
+  const { token, certificates, retirements, fromBlock, toBlock } = history
+  await readOn(client, history, { fromBlock, toBlock }, [token, certificates, retirements], progress)
+  dropWhatWasSucceeded(history)
+  Object.assign(history.standing, await readStanding(client, history))
+  return history
+}
+
+/** Who is who in an oracle's community, as of now; what happened in it is not read yet. */
+export async function beginHistory(client: PublicClient, oracle: Hex): Promise<History> {
   const contract = { address: oracle, abi: impactOracleAbi } as const
   if (!(await client.getCode({ address: oracle })))
     throw new PersonError(`There is no contract at ${oracle}.`, {
@@ -58,6 +68,11 @@ export async function readHistory(
     client.readContract({ ...paying, functionName: "token" }),
     client.readContract({ ...paying, functionName: "certificates" }),
   ])
+  // Whoever is governed was given the governor's address when it was made.
+  const governor = await client.readContract({
+    ...{ address: registry, abi: meterRegistryAbi, ...at },
+    functionName: "authority",
+  })
   const green = { address: token, abi: greenTokenAbi, ...at } as const
   const certified = { address: certificates, abi: certificatesAbi, ...at } as const
   const [minter, certificatesMinter, burner, certificatesBurner, totalSupplyWh] = await Promise.all([
@@ -67,7 +82,7 @@ export async function readHistory(
     client.readContract({ ...certified, functionName: "retirements" }),
     client.readContract({ ...green, functionName: "totalSupply" }),
   ])
-  const history: History = {
+  return {
     chainId,
     oracle: lower(oracle),
     registry: lower(registry),
@@ -84,6 +99,7 @@ export async function readHistory(
       retirements: 0,
       balances: [],
     },
+    fromBlock: await firstBlockOf(client, [lower(governor), lower(registry), issuance], toBlock),
     toBlock,
     oracles: [],
     meters: [],
@@ -101,16 +117,31 @@ export async function readHistory(
     challenges: [],
     slashed: [],
   }
+}
 
+/**
+ * Reads what happened in a span of blocks behind those that the history has.
+ * @param more contracts to follow, besides those that decide who may do what.
+ * @returns whether the oracles are those that were known: what a new one said before the span is not in the history.
+ */
+export async function readOn(
+  client: PublicClient,
+  history: History,
+  span: { fromBlock: bigint; toBlock: bigint },
+  more: readonly Hex[] = [],
+  progress: Progress = () => {},
+): Promise<boolean> {
+  const { toBlock } = span
+  const before = history.oracles.length
   // First who was listened to, as that says where else to look.
-  for await (const logs of logsOf(client, [issuance], toBlock))
+  for await (const { logs } of logsOf(client, [history.issuance], span))
     for (const log of parseEventLogs({ abi: issuanceAbi, logs })) noteIssuance(history, log)
   const oracles = [...new Set([...history.oracles.map((o) => o.oracle), history.oracle])]
   const policyOf = new Map<Hex, Hex>()
   const stakes = new Set<Hex>()
   for (const address of oracles)
     try {
-      const one = { address, abi: impactOracleAbi, ...at } as const
+      const one = { address, abi: impactOracleAbi } as const
       policyOf.set(address, lower(await client.readContract({ ...one, functionName: "policy" })))
       stakes.add(lower(await client.readContract({ ...one, functionName: "stakes" })))
     } catch (error) {
@@ -119,8 +150,9 @@ export async function readHistory(
     }
   history.policyOf = policyOf
   const policies = new Set(policyOf.values())
-  const wanted = [...oracles, history.registry, history.token, history.certificates, history.retirements]
-  for await (const logs of logsOf(client, [...wanted, ...policies, ...stakes], toBlock, progress)) {
+  const wanted = [...oracles, history.registry, ...more, ...policies, ...stakes]
+  for await (const { logs, toBlock: upTo } of logsOf(client, wanted, span)) {
+    progress(upTo, toBlock)
     const by = (...addresses: Hex[]) => logs.filter((log) => addresses.includes(lower(log.address)))
     const { registry, token, certificates, retirements } = history
     for (const log of parseEventLogs({ abi: meterRegistryAbi, logs: by(registry) }))
@@ -135,29 +167,8 @@ export async function readHistory(
     for (const log of parseEventLogs({ abi: retirementsAbi, logs: by(retirements) }))
       noteRetirements(history, log)
   }
-  dropWhatWasSucceeded(history)
-  history.standing = { totalSupplyWh, ...(await readStanding(client, history)) }
-  return history
-}
-
-async function* logsOf(
-  client: PublicClient,
-  address: Hex[],
-  toBlock: bigint,
-  progress: (block: bigint, of: bigint) => void = () => {},
-) {
-  for (const span of spansOf(toBlock)) {
-    yield await client.getLogs({ address, ...span })
-    progress(span.toBlock, toBlock)
-  }
-}
-
-/** All blocks, as many at a time as one query may span. */
-export function* spansOf(toBlock: bigint): Iterable<{ fromBlock: bigint; toBlock: bigint }> {
-  for (let fromBlock = 0n; fromBlock <= toBlock; fromBlock += blocksPerQuery) {
-    const last = fromBlock + blocksPerQuery - 1n
-    yield { fromBlock, toBlock: last < toBlock ? last : toBlock }
-  }
+  history.toBlock = toBlock
+  return history.oracles.length === before
 }
 
 async function readStanding(

@@ -23,6 +23,9 @@ const faults = [
   "a meter of it signed a lower register later",
 ]
 
+/** Those that cost the site its stake. */
+const ofSigners: ReadonlySet<number> = new Set([1, 2, 3])
+
 type LogOf<Abi extends readonly unknown[]> = ReturnType<typeof parseEventLogs<Abi>>[number]
 
 function position({ blockNumber, logIndex, transactionHash }: Log): Position {
@@ -136,13 +139,16 @@ export function noteOracle(history: History, log: LogOf<typeof impactOracleAbi>)
         oracle,
         validAt: Number(log.args.validAt),
         cancelled: undefined,
+        signersFault: false,
         at,
       })
       break
     case "Cancelled": {
       const { args } = log
       const proposal = history.proposals.find((p) => isOf(p, args))
-      if (proposal) proposal.cancelled = faults[args.fault] ?? `fault ${args.fault}`
+      if (!proposal) break
+      proposal.cancelled = faults[args.fault] ?? `fault ${args.fault}`
+      proposal.signersFault = ofSigners.has(args.fault)
       break
     }
     case "ValidatorsChanged": {

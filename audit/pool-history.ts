@@ -3,7 +3,7 @@ import { greenTokenAbi } from "../contracts/generated/greenToken.ts"
 import { sharingPoolAbi } from "../contracts/generated/sharingPool.ts"
 import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
-import { spansOf } from "./history.ts"
+import { logsOf } from "./logs.ts"
 import type { Position } from "./meter-life.ts"
 import { lower } from "./notes.ts"
 import type { History } from "./record.ts"
@@ -56,11 +56,9 @@ export async function readPool(client: PublicClient, history: History, pool: Hex
     client.readContract({ ...contract, functionName: "netCredit" }),
   ])
   const events: PoolEvent[] = []
-  for (const span of spansOf(history.toBlock)) {
-    for (const log of parseEventLogs({
-      abi: sharingPoolAbi,
-      logs: await client.getLogs({ address: pool, ...span }),
-    })) {
+  const { fromBlock, toBlock } = history
+  for await (const { logs } of logsOf(client, [pool], { fromBlock, toBlock })) {
+    for (const log of parseEventLogs({ abi: sharingPoolAbi, logs })) {
       const event = eventOf(log)
       if (event) events.push({ ...event, at: position(log) })
     }

@@ -15,6 +15,8 @@ export interface Proposed extends Proposal {
   validAt: number
   /** Why it can mint nothing; undefined while it can, or did. */
   cancelled: string | undefined
+  /** It was cancelled for a statement that its signers should not have signed. */
+  signersFault: boolean
   at: Position
 }
 
@@ -142,6 +144,8 @@ export interface History extends OracleAddress {
   mayMint: { token: Hex; certificates: Hex }
   mayBurn: { token: Hex; certificates: Hex }
   standing: Standing
+  /** The first block that has anything of it. */
+  fromBlock: bigint
   toBlock: bigint
   /** Each oracle that the issuance ever listened to, from when on. */
   oracles: { oracle: Hex; at: Position }[]

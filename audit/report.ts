@@ -33,6 +33,7 @@ export function reportAsText(report: AuditReport): string {
         ]
       : []),
     ...doubts(report),
+    ...signatures(report),
     ...report.emissionFactors.map(
       ({ site, number, grid, source, version, sha256 }) =>
         `CO2 is counted at site ${site} from batch ${number} on by the table "${grid}", version "${version}", of "${source}" (SHA-256 ${sha256.slice(2)}).`,
@@ -62,6 +63,14 @@ function doubts({ challenges, cancelled, slashed }: AuditReport): string[] {
       .slice(0, mostFindings)
       .map(({ where, why }) => `Cancelled, and nothing minted by it: ${where}: ${why}.`),
   ]
+}
+
+/** A line for each validator. */
+function signatures({ validators }: AuditReport): string[] {
+  return validators.map(
+    ({ validator, asked, signed, cancelled }) =>
+      `Validator ${validator}: its signature is on ${signed} of ${asked} proposals, ${cancelled} of them cancelled for a false statement.`,
+  )
 }
 
 function summary(title: string, reasons: readonly string[]): string[] {

@@ -42,17 +42,21 @@ export function openRefusals(dataDir: string) {
   const linesOf = (list: readonly Refusal[]) => list.map((one) => `${JSON.stringify(one)}\n`).join("")
   if (text !== "" && !text.endsWith("\n")) putFile(file, linesOf(refusals))
   return {
-    add(refusal: Refusal) {
+    /** @returns it as it is kept, and may be told. */
+    add(refusal: Refusal): Refusal {
       const reasons = refusal.reasons.map((reason) => reason.slice(0, mostReasonCharacters))
       const entry = { ...refusal, reasons }
       const content = contentOf(entry)
-      if (known.has(content)) return
+      if (known.has(content)) return entry
       known.add(content)
       refusals.push(entry)
-      if (refusals.length <= 2 * mostRefusals) return appendFileSync(file, linesOf([entry]), { mode: 0o600 })
-      refusals = refusals.slice(-mostRefusals)
-      known = new Set(refusals.map(contentOf))
-      putFile(file, linesOf(refusals))
+      if (refusals.length <= 2 * mostRefusals) appendFileSync(file, linesOf([entry]), { mode: 0o600 })
+      else {
+        refusals = refusals.slice(-mostRefusals)
+        known = new Set(refusals.map(contentOf))
+        putFile(file, linesOf(refusals))
+      }
+      return entry
     },
     /** Newest first. */
     newest: (site?: number): Refusal[] =>

@@ -33,7 +33,7 @@ export async function serveValidator(
       return c.json({ error: (error as Error).message }, 400)
     }
     const answer = await validator.attest(request, request.proposal)
-    return c.json(answer, "refused" in answer ? 409 : 200)
+    return c.json(answer, answer.refused ? 409 : 200)
   })
   if (evidence) app.route("/", evidence)
   app.onError((error, c) => c.json({ error: cannotNow(error) }, 503))

@@ -1,5 +1,5 @@
 import { privateKeyToAccount } from "viem/accounts"
-import { signProposal } from "../protocol/attestation.ts"
+import { signProposal, signRefusal, type Verdict } from "../protocol/attestation.ts"
 import { BrokenBlock, type CID, evidenceCid } from "../protocol/block.ts"
 import type { Clock } from "../protocol/clock.ts"
 import { type OpenedEvidence, readEvidence } from "../protocol/evidence.ts"
@@ -8,15 +8,14 @@ import { type OracleAddress, type Proposal, proposalDigest } from "../protocol/p
 import type { Identity } from "../protocol/seal.ts"
 import type { EvidenceSource } from "./evidence-source.ts"
 import { headerFaults } from "./header.ts"
-import { connect, readHistory } from "./history.ts"
+import { connect } from "./history.ts"
 import { sharingKeyOf } from "./policies.ts"
 import { emptySite, recompute, type SiteMemory } from "./recompute.ts"
 import { type History, metersAt } from "./record.ts"
+import { openChain } from "./validator-chain.ts"
 import { openMemories } from "./validator-memory.ts"
 import { openRefusals, reasonOf } from "./validator-refusals.ts"
 import { openSigned } from "./validator-signed.ts"
-
-export type Answer = { signature: Hex } | { refused: string[] }
 
 /** It cannot judge at the moment: ask again later. Not a refusal. */
 export class CannotJudge extends Error {
@@ -50,19 +49,20 @@ const mostWaiting = 8
 export function createValidator(options: ValidatorOptions) {
   const { rpc, oracle, privateKey, identities, evidence, dataDir, clock, log } = options
   const address = privateKeyToAccount(privateKey).address.toLowerCase() as Hex
-  const client = connect(rpc)
   const signed = openSigned(dataDir)
+  const chain = openChain(dataDir, connect(rpc), oracle, log)
   const memories = openMemories(dataDir)
   const refusals = openRefusals(dataDir)
   let turn: Promise<unknown> = Promise.resolve()
   let waiting = 0
 
-  async function answer(at: OracleAddress, proposal: Proposal): Promise<Answer> {
-    const refused = (...reasons: string[]): Answer => {
+  async function answer(at: OracleAddress, proposal: Proposal): Promise<Verdict> {
+    const refused = async (...because: string[]): Promise<Verdict> => {
       const { site, number, root, evidence } = proposal
+      const what = { site, number: number.toString(), root, evidence, reasons: because }
+      const { reasons } = refusals.add({ time: clock.now(), ...what })
       log("refused", { site, number: Number(number), reasons })
-      refusals.add({ time: clock.now(), site, number: number.toString(), root, evidence, reasons })
-      return { refused: reasons }
+      return { refused: reasons, signature: await signRefusal(at, proposal, reasons, privateKey) }
     }
     if (at.oracle !== oracle) return refused(`this validator serves the oracle ${oracle}, not ${at.oracle}`)
     const source = evidence.get(proposal.site)
@@ -72,7 +72,7 @@ export function createValidator(options: ValidatorOptions) {
     const key = `${at.chainId}/${at.oracle}/${proposal.site}/${proposal.number}`
     const earlier = signed.get(key)
     if (earlier?.digest !== digest) {
-      const history = await readHistory(client, oracle)
+      const history = await chain.read()
       if (history.chainId !== at.chainId)
         return refused(`the oracle is on chain ${history.chainId}, not ${at.chainId}`)
       const batch = digestUnder(noSet)
@@ -168,7 +168,7 @@ export function createValidator(options: ValidatorOptions) {
     /** What it did not sign and why, newest first. */
     refusals: refusals.newest,
     /** Answers one request at a time, and lets a few wait. @throws CannotJudge */
-    attest(at: OracleAddress, proposal: Proposal): Promise<Answer> {
+    attest(at: OracleAddress, proposal: Proposal): Promise<Verdict> {
       if (waiting >= mostWaiting) throw new CannotJudge("too many others are waiting for an answer")
       waiting++
       const mine = turn.then(() => answer(at, proposal))

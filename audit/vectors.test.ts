@@ -130,6 +130,7 @@ t.test("each history of the public corpus holds, or is found false by the check 
     const history: History = {
       ...written,
       meters: written.meters.map((meter) => ({ ...life, ...meter })),
+      fromBlock: 0n,
       policyOf: new Map(written.policyOf),
       standing: {
         ...standing,

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Row } from "./row.ts"
+import { notMeasured, type Row } from "./row.ts"
 
 const folder = "contracts/snapshots"
 
-/** Gas of EVM operations since the Berlin and London forks (EIP-2028, 2929, 2200, 3529) and of ecrecover. */
+/** Gas of EVM operations since the Berlin and London forks (EIP-2028, 2929, 2200, 3529), of keccak256 and of ecrecover. */
 const gas = {
   transaction: 21_000,
   byteOfCalldata: 16,
@@ -15,22 +15,34 @@ const gas = {
   log: 375,
   logTopic: 375,
   logByte: 8,
-  ecrecover: 3_000,
+  keccak: 30,
+  keccakWord: 6,
+  /** With the call of a precompile. */
+  ecrecover: 3_100,
 } as const
 
 /**
- * What no design can do without that puts a new root under an old site's number, three signatures checked: the
- * transaction, a selector with root, evidence and time, three signatures of 65 bytes, one slot for the root and one for
- * number and time overwritten, three recoveries, and a log by which it is found.
+ * What no design can do without that puts a new root under an old site's number, once enough of those validators have
+ * signed that are in force today: the transaction, a selector with root, evidence and time, signatures of 65 bytes, one
+ * slot for the root and one for number and time overwritten, the recoveries, and a log by which it is found; and, as
+ * validators can be replaced, a slot that says which they are, their addresses, in calldata against a hash or out of a
+ * contract's code, whichever is less, and the digest that they sign, a domain's and a struct's of eight words (EIP-712).
  */
-export function proposeFloor(signatures: number): number {
+export function proposeFloor(signatures: number, validators: number): number {
   const calldata = 4 + 3 * 32 + signatures * 65
   const padding = 24 // a time and a number fill their words but for 8 bytes
+  const keccak = (bytes: number) => gas.keccak + gas.keccakWord * Math.ceil(bytes / 32)
+  const addresses = 20 * validators
+  const set = Math.min(addresses * gas.byteOfCalldata + keccak(addresses), gas.coldAccount)
   return (
     gas.transaction +
     (calldata - padding) * gas.byteOfCalldata +
     padding * gas.zeroByteOfCalldata +
     2 * gas.coldSlotOverwritten +
+    gas.coldSlotRead +
+    set +
+    keccak(8 * 32) +
+    keccak(2 + 2 * 32) +
     signatures * gas.ecrecover +
     gas.log +
     2 * gas.logTopic +
@@ -73,7 +85,7 @@ export async function chain(): Promise<Row[]> {
       rows.push({
         what: `gas: ${wanted.trim()}`,
         ours: 0,
-        unit: "not measured",
+        unit: notMeasured,
         better: "lower",
         note: `the snapshots in ${folder} have no such entry`,
       })
@@ -92,11 +104,11 @@ export async function chain(): Promise<Row[]> {
 
 function rowOf(what: string, name: string, ours: number): Row {
   const row: Row = { what, ours, unit: "gas", better: "lower" }
-  const signatures = name.match(/^propose, (\d+) of \d+, repeat$/)?.[1]
+  const [, signatures, validators] = name.match(/^propose, (\d+) of (\d+), repeat$/) ?? []
   if (signatures !== undefined)
     return {
       ...row,
-      against: { what: "floor by opcodes", value: proposeFloor(Number(signatures)) },
+      against: { what: "floor by opcodes", value: proposeFloor(Number(signatures), Number(validators)) },
       budget: { of: "ratio", bound: 1.25 },
     }
   const repeated = name.match(/^settle, (\d+) meters?, repeat$/)?.[1]

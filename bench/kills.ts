@@ -10,7 +10,7 @@ const longestLifeMs = 100
 
 /** Kills a process that stores readings, again and again, and looks for those that it had acknowledged. */
 export async function kills({ quick, alone }: Options): Promise<Row[]> {
-  const times = quick ? 10 : alone ? 1000 : 100
+  const times = quick ? 10 : alone ? 1000 : 50
   return inFolder(async (folder) => {
     let acknowledged = 0
     for (let i = 0; i < times; i++) acknowledged = Math.max(acknowledged, await lifeAndDeath(folder))

@@ -13,6 +13,9 @@ export interface Row {
   note?: string
 }
 
+/** The unit of a row whose note says why there is no figure. */
+export const notMeasured = "not measured"
+
 /** What a part of the bench is asked for. */
 export interface Options {
   /** Short runs, to see that it works. Their figures mean little. */
@@ -30,7 +33,7 @@ export function ratioOf({ ours, against }: Row): number | undefined {
 
 /** Whether the budget is kept; undefined where there is none, or nothing to compare with. */
 export function isWithinBudget(row: Row): boolean | undefined {
-  if (!row.budget) return undefined
+  if (!row.budget || row.unit === notMeasured) return undefined
   const value = row.budget.of === "ours" ? row.ours : ratioOf(row)
   if (value === undefined) return undefined
   return row.better === "higher" ? value >= row.budget.bound : value <= row.budget.bound

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import t from "tap"
-import { isWithinBudget, median, type Row, ratioOf } from "./row.ts"
+import { isWithinBudget, median, notMeasured, type Row, ratioOf } from "./row.ts"
 import { asMarkdown, asText, differences, figure, withTable } from "./table.ts"
 
 const fast: Row = {
@@ -50,11 +50,18 @@ t.test("a ratio that is worse by more than a tenth is marked, whichever way is g
   const cost: Row = { ...fast, better: "lower" }
   t.match(differences([cost], [at(cost, 900)]), [/WORSE/])
   t.match(differences([cost], [at(cost, 100)]), [/-> 0\.1$/])
-  t.match(differences([small], [at(small, 95)]), ["memory: 90 -> 95 MB"])
+  t.same(differences([small], [at(small, 95)]), ["memory: 90 -> 95 MB"])
+  t.match(differences([small], [at(small, 100)]), [/90 -> 100 MB {2}WORSE/])
+  const { budget: _, ...timed } = small
+  t.same(differences([timed], [at(timed, 100)]), ["memory: 90 -> 100 MB"], "a figure against nothing")
   t.same(differences([small], [fast]), [
     "verify: was not measured before",
     "memory: is not measured any more",
   ])
+  const gone: Row = { ...small, ours: 0, unit: notMeasured }
+  t.same(differences([small], [gone]), ["memory: is not measured any more"])
+  t.same(differences([gone], [small]), ["memory: was not measured before"])
+  t.match(asText([gone]), /^memory +not measured +<= 100$/m)
 })
 
 t.test("figures have three digits and no more", async (t) => {

@@ -1,4 +1,4 @@
-import { isWithinBudget, type Row, ratioOf } from "./row.ts"
+import { isWithinBudget, notMeasured, type Row, ratioOf } from "./row.ts"
 
 /** A run of the bench as it is kept. */
 export interface Run {
@@ -9,6 +9,8 @@ export interface Run {
 }
 
 const worseBy = 0.1
+
+const isMeasured = ({ unit }: Row) => unit !== notMeasured
 
 /** Three digits, or all before the point. */
 export function figure(value: number): string {
@@ -29,7 +31,7 @@ function cells(row: Row): string[] {
   const bound = budget && `${row.better === "higher" ? ">=" : "<="} ${figure(budget.bound)}`
   return [
     row.what,
-    `${figure(row.ours)} ${row.unit}`,
+    isMeasured(row) ? `${figure(row.ours)} ${row.unit}` : row.unit,
     row.against ? `${row.against.what}: ${figure(row.against.value)}` : "",
     ratio === undefined ? "" : figure(ratio),
     bound ? `${bound}${budget.of === "ratio" ? " ×" : ""}${within === false ? " MISSED" : ""}` : "",
@@ -73,16 +75,17 @@ export function differences(before: readonly Row[], after: readonly Row[]): stri
     const was = old.get(row.what)
     old.delete(row.what)
     if (!was) return `${row.what}: was not measured before`
+    if (isMeasured(was) !== isMeasured(row))
+      return `${row.what}: ${isMeasured(row) ? "was not measured before" : "is not measured any more"}`
     const [from, to] = [ratioOf(was), ratioOf(row)]
-    if (from === undefined || to === undefined || from === 0) {
-      return was.ours === row.ours
-        ? undefined
-        : `${row.what}: ${figure(was.ours)} -> ${figure(row.ours)} ${row.unit}`
-    }
-    const change = to / from - 1
-    if (change === 0) return undefined
-    const worse = row.better === "higher" ? change < -worseBy : change > worseBy
-    return `${row.what}: ratio ${figure(from)} -> ${figure(to)}${worse ? "  WORSE by more than a tenth" : ""}`
+    const ofRatio = from !== undefined && to !== undefined && from !== 0
+    const [before, now] = ofRatio ? [from, to] : [was.ours, row.ours]
+    if (now === before) return undefined
+    const worse = row.better === "higher" ? now < before * (1 - worseBy) : now > before * (1 + worseBy)
+    // A figure that stands against nothing and has no budget goes up and down with the machine.
+    const marked = worse && (ofRatio || row.budget)
+    const change = `${figure(before)} -> ${figure(now)}`
+    return `${row.what}: ${ofRatio ? `ratio ${change}` : `${change} ${row.unit}`}${marked ? "  WORSE by more than a tenth" : ""}`
   })
   const gone = [...old.keys()].map((what) => `${what}: is not measured any more`)
   return [...lines.filter((line) => line !== undefined), ...gone]

@@ -1,12 +1,13 @@
 import { verify } from "node:crypto"
 import { join } from "node:path"
 import Database from "better-sqlite3"
+import { mostPerCommit } from "../gateway/intake.ts"
 import { decodeReading } from "../protocol/reading.ts"
 import { sodiumVerify } from "../protocol/sodium.ts"
 import { median, type Options, type Row } from "./row.ts"
 import { inFolder, metersOf, openStore, readingsOf } from "./site.ts"
 
-const perCommit = 400
+const perCommit = mostPerCommit
 
 /**
  * Readings per second from bytes to a durable commit, at 1, 10 and 100 meters. In each round the same readings are

@@ -1,12 +1,16 @@
 import { writeFileSync } from "node:fs"
 import { type AuditReport, audit } from "../audit/audit.ts"
 import { openCache } from "../audit/cache/cache.ts"
+import { checkClaim, periodOf } from "../audit/check-claim.ts"
+import { createClaimant } from "../audit/claim.ts"
+import { fetchTables } from "../audit/emission-factors.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { createExplainer } from "../audit/explain.ts"
 import { explanationAsText } from "../audit/explain-text.ts"
 import { connect } from "../audit/history.ts"
 import { reportAsPage } from "../audit/page/page.ts"
-import { asJson, reportAsText } from "../audit/report.ts"
+import { asJson, reportAsText, verdictOf } from "../audit/report.ts"
+import { type Credential, judgeCredential } from "../protocol/credential.ts"
 import { PersonError } from "../protocol/error.ts"
 import { parseAddress } from "../provisioning/operator.ts"
 import { questionOf } from "./audit-explain.ts"
@@ -20,6 +24,7 @@ export const auditCommand: Command = {
   help: `
 Usage: commonwatt audit --rpc URL --oracle ADDRESS [--evidence URL|DIR] [--key FILE] [--pool ADDRESS] [--cache DIR]
                         [--json] [--html FILE] [--proofs DIR]
+       commonwatt audit … --claim FILE
        commonwatt audit explain … --household ADDRESS --day DAY
        commonwatt audit explain … --batch N [--site N]
        commonwatt audit explain … --mint TRANSACTION
@@ -37,6 +42,9 @@ Usage: commonwatt audit --rpc URL --oracle ADDRESS [--evidence URL|DIR] [--key F
 
   --proofs DIR         writes what proves by itself that a meter signed two readings with one sequence number, a file for
                        each, for commonwatt verify and commonwatt challenge
+
+  --claim FILE         holds a claim that commonwatt claim made against all of this: its tables of emission factors are those
+                       that the evidence names, its figures what the household's records give (with --key). A JSON line
 
 explain answers "why did this home get 3.214 kWh on that day", after the same audit: each settlement, what it minted and
 by which rule, the statement, the root, the transactions, and the signed reading with its digest and bytes.
@@ -64,6 +72,7 @@ Example, against a running demo (which prints the addresses):
     json: { type: "boolean" },
     html: { type: "string" },
     proofs: { type: "string" },
+    claim: { type: "string" },
     household: { type: "string" },
     day: { type: "string" },
     batch: { type: "string" },
@@ -77,6 +86,14 @@ Example, against a running demo (which prints the addresses):
       })
     const explainer = action === "explain" ? createExplainer(questionOf(values)) : undefined
     const evidence = optional(values, "evidence")
+    const claimFile = optional(values, "claim")
+    if (explainer && claimFile !== undefined)
+      throw new PersonError("--claim is for audit alone, not for audit explain.")
+    if (evidence === undefined && claimFile !== undefined)
+      throw new PersonError("A claim cannot be checked without --evidence.")
+    const credential = claimFile === undefined ? undefined : credentialIn(claimFile)
+    const claimant = credential && createClaimant(periodOf(credential))
+    const reader = explainer?.reader ?? claimant?.reader
     const key = optional(values, "key")
     const page = optional(values, "html")
     const rpc = required(values, "rpc", "the address of a node")
@@ -87,15 +104,16 @@ Example, against a running demo (which prints the addresses):
     const say = (what: string) => process.stderr.write(`${what}\n`)
     const cache = directory === undefined ? undefined : await openCache(directory, connect(rpc), say)
     const pool = optional(values, "pool")
+    const source = evidence === undefined ? undefined : (cache?.evidence ?? evidenceFrom)(evidence)
     const report = await audit({
       client: cache?.client ?? connect(rpc),
       oracle,
-      evidence: evidence === undefined ? undefined : (cache?.evidence ?? evidenceFrom)(evidence),
+      evidence: source,
       identities,
       pools: pool === undefined ? [] : [parseAddress(pool)],
       kept: cache && ((history) => cache.checks(history, identities)),
       progress: progress.say,
-      ...(explainer && { reader: explainer.reader }),
+      ...(reader && { reader }),
     })
     await cache?.save()
     progress.done()
@@ -106,12 +124,29 @@ Example, against a running demo (which prints the addresses):
     }
     const proofs = optional(values, "proofs")
     if (proofs !== undefined) await writeProofs(proofs, report.twins)
+    if (credential && claimant && source) {
+      const tables = await fetchTables(report.emissionFactors, source)
+      const checked = checkClaim(credential, report, claimant, tables)
+      process.stderr.write(`${verdictOf(report)}\n`)
+      process.stdout.write(`${asJson(checked)}\n`)
+      return checked.holds ? 0 : 1
+    }
     if (explainer) {
       const explanation = explainer.explain(report)
       process.stdout.write(values.json ? `${asJson(explanation)}\n` : explanationAsText(explanation))
     } else process.stdout.write(values.json ? `${asJson(report)}\n` : reportAsText(report))
     return report.ok ? 0 : 1
   },
+}
+
+/** @throws PersonError for what is not signed by its issuer. */
+function credentialIn(file: string): Credential {
+  const { credential, reasons } = judgeCredential(readGiven(file, "claim"))
+  if (credential && reasons.length === 0) return credential
+  throw new PersonError(`${file} is not a claim that holds by itself.`, {
+    context: reasons,
+    next: "commonwatt verify FILE says more.",
+  })
 }
 
 function writePage(file: string, report: AuditReport, notes: Parameters<typeof reportAsPage>[1]): void {

@@ -43,7 +43,7 @@ const commands: Record<string, { summary: string; load: () => Promise<Command> }
   },
   restore: {
     summary: "put a back-up onto a new board, or try whether one could",
-    load: async () => (await import("./backup.ts")).restoreCommand,
+    load: async () => (await import("./restore.ts")).restoreCommand,
   },
   config: {
     summary: "check, migrate and explain a gateway's configuration",

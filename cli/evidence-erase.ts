@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "yaml"
-import { readValidatorConfig } from "../audit/validator-config.ts"
 import { eraseFrom, type FolderErasure, newestOf, wouldErase } from "../evidence/erase.ts"
 import { noteErased } from "../evidence/erased.ts"
 import { evidenceFolder } from "../evidence/folder.ts"
@@ -13,6 +12,7 @@ import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { parseAddress } from "../provisioning/operator.ts"
 import { optional, readGiven, required, type Values } from "./command.ts"
+import { readValidatorConfig } from "./validator-config.ts"
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
 

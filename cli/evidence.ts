@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { parse } from "yaml"
-import { readValidatorConfig } from "../audit/validator-config.ts"
 import { type Carried, carry, lookAt, type Wanted } from "../evidence/carry.ts"
 import { noteErased, readErased } from "../evidence/erased.ts"
 import { type EvidenceFolder, evidenceFolder } from "../evidence/folder.ts"
@@ -14,6 +13,7 @@ import { PersonError } from "../protocol/error.ts"
 import type { Hex } from "../protocol/hex.ts"
 import { type Command, optional, readGiven, required, type Values, wholeNumber } from "./command.ts"
 import { erase } from "./evidence-erase.ts"
+import { readValidatorConfig } from "./validator-config.ts"
 
 export const evidence: Command = {
   name: "evidence",

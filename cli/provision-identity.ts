@@ -125,7 +125,7 @@ async function printShares(
   say("Print each, give them to different keepers, and destroy the files.")
 }
 
-async function sharesGiven(): Promise<string[]> {
+export async function sharesGiven(): Promise<string[]> {
   if (process.stdin.isTTY) say("The shares' words, a line for each share; end with Ctrl-D:")
   return (await text(process.stdin)).split("\n").filter((line) => line.trim() !== "")
 }
@@ -134,7 +134,7 @@ async function sharesGiven(): Promise<string[]> {
  * The passphrase that seals the keys: from a file that is named; otherwise this machine's own, which is made on the first
  * time and never written in the clear.
  */
-function passphraseOf(values: Values): string {
+export function passphraseOf(values: Values): string {
   const file = optional(values, "passphrase-file") ?? passphraseFile()
   if (file !== undefined) return strong(readPassphrase(file))
   const kept = machinePassphrase()

@@ -1,8 +1,7 @@
 import pino from "pino"
 import { createValidator, type Validator } from "../audit/validator.ts"
-import { readValidatorConfig } from "../audit/validator-config.ts"
-import { keepEvidence } from "../audit/validator-evidence.ts"
 import { serveValidator } from "../audit/validator-server.ts"
+import { keepEvidence } from "../evidence/keep.ts"
 import { serviceManager, superviseUnder } from "../gateway/supervise/notify.ts"
 import { createProgress } from "../gateway/supervise/progress.ts"
 import { createClock } from "../protocol/clock.ts"
@@ -10,6 +9,7 @@ import type { Hex } from "../protocol/hex.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
 import { readSecret } from "../protocol/sealed-secret.ts"
 import { type Command, required, untilStopped, whenAborted } from "./command.ts"
+import { readValidatorConfig } from "./validator-config.ts"
 
 /** A first batch after a long absence is recomputed from the site's beginning. */
 const judgePatienceMs = 60 * 60_000

@@ -5,7 +5,9 @@ pragma solidity 0.8.37;
 struct Since {
     /// Unix seconds.
     uint64 from;
-    int192 value;
+    /// When it was taken in, Unix seconds of the chain.
+    uint64 since;
+    int128 value;
 }
 
 /// @title What was in force at a time.
@@ -20,7 +22,7 @@ library History {
         if (n != 0 && from <= history[n - 1].from) revert NotLater(from, history[n - 1].from);
         // Offsets are below 2^64, sites have 32 bits, schemes 8.
         // forge-lint: disable-next-line(unsafe-typecast)
-        history.push(Since({from: from, value: int192(value)}));
+        history.push(Since({from: from, since: uint64(block.timestamp), value: int128(value)}));
     }
 
     /// @notice How many changes had come by then: the last of them is in force, with zero what was there at first.
@@ -28,5 +30,11 @@ library History {
     function countAt(Since[] storage history, uint64 time) internal view returns (uint256 n) {
         n = history.length;
         while (n != 0 && history[n - 1].from > time) --n;
+    }
+
+    /// @notice How many of the first `n` changes were known before a moment.
+    function knownBefore(Since[] storage history, uint256 n, uint64 moment) internal view returns (uint256) {
+        while (n != 0 && history[n - 1].since >= moment) --n;
+        return n;
     }
 }

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {Ceiling} from "./Ceiling.sol";
+import {Head} from "./Head.sol";
 import {IReadingVerifier, Reading} from "./IReadingVerifier.sol";
 import {Issuance} from "./Issuance.sol";
 import {Meter, Start, Status} from "./MeterRegistry.sol";
@@ -73,7 +74,7 @@ contract ImpactOracle is Proposals {
     error TooLate(uint64 deadline);
     error StillTime(uint64 deadline);
     error WrongReading(bytes32 digest, bytes32 stated);
-    error ReadingDiffers(uint64 time, int256 countedWh, uint8 clock);
+    error ReadingDiffers(uint64 time, uint64 generatedWh, uint8 clock);
     error StillStanding(uint32 site, uint64 number);
 
     error NotProven();
@@ -106,14 +107,14 @@ contract ImpactOracle is Proposals {
         external
         payable
     {
-        Head memory last = _pending(site, number);
-        if (block.timestamp >= last.validAt) revert WindowOver(site, number, last.validAt);
+        Head last = _pending(site, number);
+        if (block.timestamp >= last.validAt()) revert WindowOver(site, number, last.validAt());
         bytes32 leaf = _leaf(site, number, s, proof);
         // What a meter's maker signs in a format of its own cannot be read on chain. Unknown meters (scheme zero) may
         // be asked for; nobody will answer.
         (uint8 scheme,) = registry.keyAt(s.meterId, s.time);
         if (scheme > ES256) revert NotAnswerable(s.meterId, scheme);
-        Rules memory r = _rules[last.rules];
+        Rules memory r = _rules[last.rules()];
         if (msg.value != uint256(r.bond) * 1 gwei) revert WrongBond(msg.value, uint256(r.bond) * 1 gwei);
         bytes32 id = _id(site, number, leaf);
         if (_challenges[id].challenger != address(0)) revert AlreadyChallenged(site, number, leaf);
@@ -121,7 +122,7 @@ contract ImpactOracle is Proposals {
         // forge-lint: disable-next-line(unsafe-typecast)
         uint40 deadline = uint40(block.timestamp + r.answerTime);
         _challenges[id] = Challenge({challenger: msg.sender, deadline: deadline, bond: r.bond});
-        _heads[site].open = last.open + 1;
+        _heads[site] = last.withOpen(last.open() + 1);
         stakes.hold{value: msg.value}();
         emit Challenged(site, number, leaf, s, msg.sender, deadline);
     }
@@ -132,18 +133,18 @@ contract ImpactOracle is Proposals {
     function answer(uint32 site, uint64 number, MeterStatement calldata s, bytes calldata reading) external {
         bytes32 leaf = Statement.leaf(s);
         Challenge memory asked = _openChallenge(site, number, leaf);
-        Head memory last = _pending(site, number);
+        Head last = _pending(site, number);
         if (block.timestamp >= asked.deadline) revert TooLate(asked.deadline);
         bytes32 digest_ = keccak256(reading);
         if (digest_ != s.reading) revert WrongReading(digest_, s.reading);
-        (Reading memory shown, int256 countedWh) = _verified(s.meterId, s.time, reading);
+        Reading memory shown = _verified(s.meterId, s.time, reading);
         if (
-            shown.time != s.time || !shown.hasGenerated || countedWh != int256(uint256(s.generatedWh))
-                || shown.clock != SYNCHRONISED
-        ) revert ReadingDiffers(shown.time, countedWh, shown.clock);
+            !shown.hasGenerated || shown.clock != SYNCHRONISED
+                || !_counts(s.meterId, shown, last.time(), s.generatedWh)
+        ) revert ReadingDiffers(shown.time, shown.generatedWh, shown.clock);
 
         delete _challenges[_id(site, number, leaf)];
-        _heads[site].open = last.open - 1;
+        _heads[site] = last.withOpen(last.open() - 1);
         stakes.owe(msg.sender, uint256(asked.bond) * 1 gwei);
         emit Answered(site, number, leaf, msg.sender);
     }
@@ -152,10 +153,10 @@ contract ImpactOracle is Proposals {
     /// challenger has the bond back and half of that. Anyone may say so.
     function cancelUnanswered(uint32 site, uint64 number, bytes32 leaf) external {
         Challenge memory asked = _openChallenge(site, number, leaf);
-        Head memory last = _pending(site, number);
+        Head last = _pending(site, number);
         if (block.timestamp < asked.deadline) revert StillTime(asked.deadline);
         delete _challenges[_id(site, number, leaf)];
-        _heads[site].open = last.open - 1;
+        _heads[site] = last.withOpen(last.open() - 1);
         stakes.owe(asked.challenger, uint256(asked.bond) * 1 gwei);
         _punish(site, number, last, Fault.Unanswered, asked.challenger);
     }
@@ -163,9 +164,9 @@ contract ImpactOracle is Proposals {
     /// @notice Gives a challenger the bond back whose proposal was cancelled for another reason. Anyone may say so.
     function refund(uint32 site, uint64 number, bytes32 leaf) external {
         Challenge memory asked = _openChallenge(site, number, leaf);
-        Head memory last = _heads[site];
+        Head last = _heads[site];
         // No site proposes while a challenge is open, unless the proposal was cancelled.
-        if (number == last.number && !last.cancelled) revert StillStanding(site, number);
+        if (number == last.number() && !last.cancelled()) revert StillStanding(site, number);
         delete _challenges[_id(site, number, leaf)];
         stakes.owe(asked.challenger, uint256(asked.bond) * 1 gwei);
         emit Refunded(site, number, leaf, asked.challenger);
@@ -181,10 +182,10 @@ contract ImpactOracle is Proposals {
         MeterStatement calldata s,
         bytes32[] calldata proof
     ) external {
-        Head memory last = _pending(site, number);
+        Head last = _pending(site, number);
         _leaf(site, number, s, proof);
         // Before a meter's start, and for one that is not registered, there is no site.
-        if (s.time <= last.time && registry.siteAt(s.meterId, s.time) == site) revert NotProven();
+        if (s.time <= last.time() && registry.siteAt(s.meterId, s.time) == site) revert NotProven();
         _punish(site, number, last, Fault.NotRegistered, msg.sender);
     }
 
@@ -198,10 +199,10 @@ contract ImpactOracle is Proposals {
         MeterStatement calldata s,
         bytes32[] calldata proof
     ) external {
-        Head memory last = _pending(site, number);
+        Head last = _pending(site, number);
         _leaf(site, number, s, proof);
         Start memory start = registry.start(s.meterId);
-        Rules memory r = _rules[last.rules];
+        Rules memory r = _rules[last.rules()];
         uint16 headroom = r.headroom > r.gatewayHeadroom ? r.headroom : r.gatewayHeadroom;
         // What is earlier than its start is not this proof's.
         if (start.time == 0 || s.time < start.time) revert NotProven();
@@ -221,31 +222,32 @@ contract ImpactOracle is Proposals {
         uint64 readAt,
         bytes calldata reading
     ) external {
-        _pending(site, number);
+        Head last = _pending(site, number);
         _leaf(site, number, s, proof);
         Meter memory meter = registry.meter(s.meterId);
         if (meter.status != Status.Active && meter.status != Status.Ended) {
             revert MeterNotActive(s.meterId, meter.status);
         }
-        (Reading memory shown, int256 countedWh) = _verified(s.meterId, readAt, reading);
+        Reading memory shown = _verified(s.meterId, readAt, reading);
         if (
             shown.time <= s.time || shown.time > block.timestamp || shown.clock != SYNCHRONISED
-                || !shown.hasGenerated || countedWh >= int256(uint256(s.generatedWh))
+                || !shown.hasGenerated || !_countsBelow(s.meterId, shown, last.time(), s.generatedWh)
         ) revert NotProven();
         _cancel(site, number, Fault.RegisterFell);
         registry.suspend(s.meterId);
     }
 
     /// @notice Shows two different readings by one meter with one sequence number: the meter is suspended. Different is
-    /// what was signed, not the signature: some meters sign anew when they send again.
+    /// what was signed, not the signature: some meters sign anew when they send again. Only the present key counts: who
+    /// stole one that was replaced since could write such readings for ever.
     /// @param timeA The time of the first reading, which says which key it was signed with.
     function proveTwins(bytes32 meterId, uint64 timeA, bytes calldata a, uint64 timeB, bytes calldata b)
         external
     {
-        (Reading memory first,) = _verified(meterId, timeA, a);
-        (Reading memory second,) = _verified(meterId, timeB, b);
+        Reading memory first = _verified(meterId, timeA, a);
+        Reading memory second = _verified(meterId, timeB, b);
         if (
-            first.sequence != second.sequence
+            first.sequence != second.sequence || !_isPresent(meterId, timeA) || !_isPresent(meterId, timeB)
                 || keccak256(a[:a.length - SIGNATURE]) == keccak256(b[:b.length - SIGNATURE])
         ) revert NotTwins();
         emit TwinReadings(meterId, first.sequence, keccak256(a), keccak256(b));
@@ -256,10 +258,10 @@ contract ImpactOracle is Proposals {
 
     /// @dev The stake that the rules of the proposal wanted is lost. Once this oracle was succeeded its proposals can
     /// mint nothing, and nobody loses a stake for them.
-    function _punish(uint32 site, uint64 number, Head memory last, Fault fault, address to) private {
+    function _punish(uint32 site, uint64 number, Head last, Fault fault, address to) private {
         _cancel(site, number, fault);
         if (address(issuance.oracle()) == address(this)) {
-            stakes.slashSite(site, uint256(_rules[last.rules].siteStake) * 1 gwei, to);
+            stakes.slashSite(site, number, uint256(_rules[last.rules()].siteStake) * 1 gwei, to);
         }
     }
 
@@ -272,17 +274,48 @@ contract ImpactOracle is Proposals {
         if (!_isIn(site, number, leaf, proof)) revert NotInProposal(site, number, leaf);
     }
 
-    /// @dev A reading that the meter signed with the key that it had at `time`, and its counted register.
+    /// @dev A reading that the meter signed with the key that it had at `time`.
     function _verified(bytes32 meterId, uint64 time, bytes calldata reading)
         private
         view
-        returns (Reading memory shown, int256 countedWh)
+        returns (Reading memory shown)
     {
         (uint8 scheme, bytes32[2] memory key) = registry.keyAt(meterId, time);
         if (scheme != ED25519 && scheme != ES256) revert NotAnswerable(meterId, scheme);
         shown = verifier.verify(reading, bytes32(registry.kidAt(meterId, time)), scheme, key);
-        if (shown.time != time) revert ReadingDiffers(shown.time, 0, shown.clock);
-        countedWh = int256(uint256(shown.generatedWh)) + registry.offsetAt(meterId, shown.time);
+        if (shown.time != time) revert ReadingDiffers(shown.time, shown.generatedWh, shown.clock);
+    }
+
+    /// @dev Whether a reading says this counted register, by what the registry knew at any moment since the snapshot: an
+    /// operator who takes in a restart of the past must not make false, and cost a site its stake, what was true.
+    function _counts(bytes32 meterId, Reading memory shown, uint64 snapshot, uint64 wh)
+        private
+        view
+        returns (bool)
+    {
+        int256[] memory offsets = registry.offsetsAt(meterId, shown.time, snapshot);
+        for (uint256 i = 0; i < offsets.length; ++i) {
+            if (int256(uint256(shown.generatedWh)) + offsets[i] == int256(uint256(wh))) return true;
+        }
+        return false;
+    }
+
+    /// @dev Whether it says less, by all that the registry knew since then.
+    function _countsBelow(bytes32 meterId, Reading memory shown, uint64 snapshot, uint64 wh)
+        private
+        view
+        returns (bool)
+    {
+        int256[] memory offsets = registry.offsetsAt(meterId, shown.time, snapshot);
+        for (uint256 i = 0; i < offsets.length; ++i) {
+            if (int256(uint256(shown.generatedWh)) + offsets[i] >= int256(uint256(wh))) return false;
+        }
+        return true;
+    }
+
+    /// @dev Whether the key of that time is the one that the meter signs with now.
+    function _isPresent(bytes32 meterId, uint64 time) private view returns (bool) {
+        return registry.kidAt(meterId, time) == registry.kidAt(meterId, uint64(block.timestamp));
     }
 
     function _id(uint32 site, uint64 number, bytes32 leaf) private pure returns (bytes32) {

@@ -239,7 +239,7 @@ abstract contract MeterKeys is AccessManaged, EIP712 {
         uint256 n = schemes.countAt(time);
         if (n == 0) return (meterId, _firstSchemeOf(meterId));
         // forge-lint: disable-next-line(unsafe-typecast) it was a scheme
-        return (_keyIds[meterId][n - 1], uint8(uint192(schemes[n - 1].value)));
+        return (_keyIds[meterId][n - 1], uint8(uint128(schemes[n - 1].value)));
     }
 
     function _schemeAt(bytes32 meterId, uint64 time) internal view returns (uint8 scheme) {

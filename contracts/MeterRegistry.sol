@@ -421,13 +421,31 @@ contract MeterRegistry is ERC721, MeterKeys {
         Since[] storage sites = _sites[meterId];
         uint256 n = sites.countAt(time);
         // forge-lint: disable-next-line(unsafe-typecast) it was a site
-        return n == 0 ? _meters[meterId].site : uint32(uint192(sites[n - 1].value));
+        return n == 0 ? _meters[meterId].site : uint32(uint128(sites[n - 1].value));
     }
 
     /// @notice What is added to the register that a meter showed at a time to get its counted one, Wh.
     function offsetAt(bytes32 meterId, uint64 time) public view returns (int256) {
+        return _offset(_offsets[meterId], _offsets[meterId].countAt(time));
+    }
+
+    /// @notice All that was ever added to the register of that time by what was known here from a moment on: the latest
+    /// first, and more than one only where a restart was taken in since. What was true when it was said stays true.
+    function offsetsAt(bytes32 meterId, uint64 time, uint64 since)
+        external
+        view
+        returns (int256[] memory all)
+    {
         Since[] storage offsets = _offsets[meterId];
         uint256 n = offsets.countAt(time);
+        uint256 known = offsets.knownBefore(n, since);
+        all = new int256[](n - known + 1);
+        for (uint256 i = 0; i < all.length; ++i) {
+            all[i] = _offset(offsets, n - i);
+        }
+    }
+
+    function _offset(Since[] storage offsets, uint256 n) private view returns (int256) {
         return n == 0 ? int256(0) : offsets[n - 1].value;
     }
 

@@ -18,3 +18,12 @@ struct Proposal {
     /// The version of the validator set that signs.
     uint32 validatorSet;
 }
+
+/// None: not proposed, or no longer the head or the one before it. Pending: its challenge window is open, or a
+/// challenge is. Valid: it can be settled. Cancelled: it never can.
+enum ProposalStatus {
+    None,
+    Pending,
+    Valid,
+    Cancelled
+}

@@ -5,21 +5,13 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Head} from "./Head.sol";
 import {IOracle, Issuance, Terms} from "./Issuance.sol";
 import {MeterRegistry} from "./MeterRegistry.sol";
 import {PolicyRegistry, Rules} from "./PolicyRegistry.sol";
-import {Proposal} from "./Proposal.sol";
+import {Proposal, ProposalStatus} from "./Proposal.sol";
 import {IStaked, Stakes} from "./Stakes.sol";
 import {ValidatorSet} from "./ValidatorSet.sol";
-
-/// None: not proposed, or no longer the head or the one before it. Pending: its challenge window is open, or a
-/// challenge is. Valid: it can be settled. Cancelled: it never can.
-enum ProposalStatus {
-    None,
-    Pending,
-    Valid,
-    Cancelled
-}
 
 /// Why a proposal was cancelled.
 enum Fault {
@@ -39,24 +31,6 @@ enum Fault {
 /// @dev State does not grow with time: a site has one head slot and two root slots used in turn. The history is in the
 /// events and in the evidence.
 abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
-    /// @dev One slot, because a proposal reads and writes all of it: a site's last proposal, and what is still needed of
-    /// the one before it, whose window is over by construction. 40 bits of seconds last for 34,000 years, 40 bits of
-    /// numbers for a proposal a second as long. The rules in force are those at proposing.
-    struct Head {
-        uint40 number;
-        uint40 time;
-        uint40 timeBefore;
-        uint40 validAt;
-        uint16 rules;
-        uint16 rulesBefore;
-        /// Challenges that are neither answered nor refunded.
-        uint24 open;
-        bool cancelled;
-        bool cancelledBefore;
-        /// Whether the site has the stake to propose.
-        bool staked;
-    }
-
     /// @dev One slot, because a proposal reads all of it.
     struct Current {
         address validators;
@@ -181,38 +155,18 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
     /// @param signers Bit i is set if validator i signed. At least as many as the threshold.
     /// @param signatures For each set bit, lowest first, 64 bytes: r and vs (ERC-2098) over `digest(p)`.
     function propose(Proposal calldata p, uint256 signers, bytes calldata signatures) external {
-        Current memory current = _current;
-        Head memory last = _head(p.site);
-
-        // Asked once: a site is never closed.
-        if (last.validAt == 0 && registry.siteOperator(p.site) == address(0)) revert UnknownSite(p.site);
-        if (!last.staked) revert NoStake(p.site);
-        if (p.number != last.number + 1) revert WrongNumber(p.site, p.number, last.number + 1);
-        if (p.time <= last.time) revert TimeNotLater(p.site, p.time, last.time);
-        if (p.time > block.timestamp) revert TimeInFuture(p.time, block.timestamp);
-        if (p.leafCount == 0) revert NoLeaves();
+        Current storage current = _current;
+        Head last = _head(p.site);
+        _checkNext(p, last);
         if (p.validatorSet != current.validatorSet) {
             revert WrongValidatorSet(p.validatorSet, current.validatorSet);
         }
-        if (_isPending(last)) revert ProposalPending(p.site, last.number, last.validAt);
-        _checkSignatures(current, digest(p), signers, signatures);
+        _checkSignatures(current.validators, current.threshold, digest(p), signers, signatures);
 
-        // The number is the last plus one in 40 bits, block time fits, and p.time is not later.
+        // The number is the last plus one in 40 bits, block time fits, and the time is not later.
         // forge-lint: disable-start(unsafe-typecast)
-        uint40 time = uint40(p.time);
         uint40 validAt = uint40(block.timestamp + current.challengeWindow);
-        _heads[p.site] = Head({
-            number: uint40(p.number),
-            time: time,
-            timeBefore: last.time,
-            validAt: validAt,
-            rules: current.rules,
-            rulesBefore: last.rules,
-            open: 0,
-            cancelled: false,
-            cancelledBefore: last.cancelled,
-            staked: true
-        });
+        _heads[p.site] = last.next(uint40(p.number), uint40(p.time), validAt, current.rules);
         // forge-lint: disable-end(unsafe-typecast)
         _roots[p.site][p.number & 1] = p.root;
         emit Proposed(
@@ -220,38 +174,54 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
         );
     }
 
+    function _checkNext(Proposal calldata p, Head last) private view {
+        (uint32 site, uint64 number, uint64 time) = (p.site, p.number, p.time);
+        // Asked once: a site is never closed.
+        if (last.validAt() == 0 && registry.siteOperator(site) == address(0)) revert UnknownSite(site);
+        if (!last.staked()) revert NoStake(site);
+        if (number != last.number() + 1) revert WrongNumber(site, number, last.number() + 1);
+        if (time <= last.time()) revert TimeNotLater(site, time, last.time());
+        if (time > block.timestamp) revert TimeInFuture(time, block.timestamp);
+        if (p.leafCount == 0) revert NoLeaves();
+        if (_isPending(last)) revert ProposalPending(site, last.number(), last.validAt());
+    }
+
     function _checkSignatures(
-        Current memory current,
+        address set,
+        uint256 threshold,
         bytes32 digest_,
         uint256 signers,
         bytes calldata signatures
     ) private view {
-        bytes memory packed = ValidatorSet.load(current.validators);
+        bytes memory packed = ValidatorSet.load(set);
         uint256 n = ValidatorSet.count(packed);
         if (n == 0) revert NoValidators();
         if (n < 256 && signers >> n != 0) revert SignerOutsideSet(signers, n);
-        uint256 given = 0;
-        for (uint256 rest = signers; rest != 0; rest &= rest - 1) {
-            ++given;
-        }
-        if (given < current.threshold) revert TooFewSigners(given, current.threshold);
-        if (signatures.length != 64 * given) revert WrongSignaturesLength(signatures.length, 64 * given);
-
-        uint256 offset = 0;
-        for (uint256 i = 0; i < n; ++i) {
-            if (signers >> i & 1 == 0) continue;
-            bytes32 r;
-            bytes32 vs;
-            // Not slices: the length was checked above as a whole, and checking each bound costs 590 gas a signature.
-            assembly ("memory-safe") {
-                r := calldataload(add(signatures.offset, offset))
-                vs := calldataload(add(add(signatures.offset, offset), 0x20))
+        // A set has 256 validators at most: nothing that is counted here can overflow.
+        unchecked {
+            uint256 given = 0;
+            for (uint256 rest = signers; rest != 0; rest &= rest - 1) {
+                ++given;
             }
-            (address signer,,) = ECDSA.tryRecover(digest_, r, vs);
-            address validator = ValidatorSet.validatorAt(packed, i);
-            // A failed recovery gives zero, which no set contains.
-            if (signer != validator) revert BadSignature(i, validator);
-            offset += 64;
+            if (given < threshold) revert TooFewSigners(given, threshold);
+            if (signatures.length != 64 * given) revert WrongSignaturesLength(signatures.length, 64 * given);
+
+            uint256 offset = 0;
+            for (uint256 i = 0; i < n; ++i) {
+                if (signers >> i & 1 == 0) continue;
+                bytes32 r;
+                bytes32 vs;
+                // Not slices: the length was checked above as a whole, and checking each bound costs 590 gas a signature.
+                assembly ("memory-safe") {
+                    r := calldataload(add(signatures.offset, offset))
+                    vs := calldataload(add(add(signatures.offset, offset), 0x20))
+                }
+                (address signer,,) = ECDSA.tryRecover(digest_, r, vs);
+                address validator = ValidatorSet.validatorAt(packed, i);
+                // A failed recovery gives zero, which no set contains.
+                if (signer != validator) revert BadSignature(i, validator);
+                offset += 64;
+            }
         }
     }
 
@@ -265,40 +235,39 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
     }
 
     function _cancel(uint32 site, uint64 number, Fault fault) internal {
-        _heads[site].cancelled = true;
+        _heads[site] = _heads[site].cancel();
         emit Cancelled(site, number, fault);
     }
 
     // ---------------------------------------------------------------- status
 
-    /// @dev Where nothing was proposed here yet, the predecessor's last number and time, as one that was cancelled: it
-    /// can be neither settled nor challenged here, and the next may follow at once.
-    function _head(uint32 site) internal view returns (Head memory last) {
+    /// @dev Where nothing was proposed here yet, what the predecessor proposed last.
+    function _head(uint32 site) internal view returns (Head last) {
         last = _heads[site];
-        if (last.number == 0 && address(predecessor) != address(0)) {
+        if (last.number() == 0 && address(predecessor) != address(0)) {
             (uint64 number, uint64 time,,) = predecessor.head(site);
             // Both were 40 bits where they come from.
             // forge-lint: disable-next-line(unsafe-typecast)
-            (last.number, last.time, last.cancelled) = (uint40(number), uint40(time), number != 0);
+            if (number != 0) last = last.inherited(uint40(number), uint40(time));
         }
     }
 
-    function _isPending(Head memory last) private view returns (bool) {
-        return !last.cancelled && (block.timestamp < last.validAt || last.open != 0);
+    function _isPending(Head last) private view returns (bool) {
+        return !last.cancelled() && (block.timestamp < last.validAt() || last.open() != 0);
     }
 
     /// @dev The head, if it is this number and can still be cancelled.
-    function _pending(uint32 site, uint64 number) internal view returns (Head memory last) {
+    function _pending(uint32 site, uint64 number) internal view returns (Head last) {
         last = _head(site);
-        if (number == 0 || number != last.number) revert UnknownProposal(site, number, last.number);
-        if (last.cancelled) revert ProposalCancelled(site, number);
+        if (number == 0 || number != last.number()) revert UnknownProposal(site, number, last.number());
+        if (last.cancelled()) revert ProposalCancelled(site, number);
         if (!_isPending(last)) revert ProposalNotPending(site, number);
     }
 
-    function _status(Head memory last, uint64 number) private view returns (ProposalStatus) {
-        if (number == 0 || number > last.number || last.number - number > 1) return ProposalStatus.None;
-        bool isHead = number == last.number;
-        if (isHead ? last.cancelled : last.cancelledBefore) return ProposalStatus.Cancelled;
+    function _status(Head last, uint64 number) private view returns (ProposalStatus) {
+        if (number == 0 || number > last.number() || last.number() - number > 1) return ProposalStatus.None;
+        bool isHead = number == last.number();
+        if (isHead ? last.cancelled() : last.cancelledBefore()) return ProposalStatus.Cancelled;
         if (isHead && _isPending(last)) return ProposalStatus.Pending;
         return ProposalStatus.Valid;
     }
@@ -306,9 +275,9 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
     /// @inheritdoc IOracle
     /// @dev Two proposals of a site can be settled: the last one, and the one before it.
     function settleable(uint32 site, uint64 number) external view returns (Terms memory) {
-        Head memory last = _validHead(site, number);
+        Head last = _validHead(site, number);
         (uint64 time, uint16 version) =
-            number == last.number ? (last.time, last.rules) : (last.timeBefore, last.rulesBefore);
+            number == last.number() ? (last.time(), last.rules()) : (last.timeBefore(), last.rulesBefore());
         Rules memory r = _rules[version];
         return Terms({
             root: _roots[site][number & 1],
@@ -321,11 +290,11 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
         });
     }
 
-    function _validHead(uint32 site, uint64 number) private view returns (Head memory last) {
+    function _validHead(uint32 site, uint64 number) private view returns (Head last) {
         last = _head(site);
         ProposalStatus status = _status(last, number);
-        if (status == ProposalStatus.None) revert UnknownProposal(site, number, last.number);
-        if (status == ProposalStatus.Pending) revert ProposalPending(site, number, last.validAt);
+        if (status == ProposalStatus.None) revert UnknownProposal(site, number, last.number());
+        if (status == ProposalStatus.Pending) revert ProposalPending(site, number, last.validAt());
         if (status == ProposalStatus.Cancelled) revert ProposalCancelled(site, number);
     }
 
@@ -352,7 +321,8 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
     /// @notice By the stakes: whether a site may propose is kept in its head, where a proposal looks anyway.
     function stakeChanged(uint32 site, uint256 bonded) external {
         if (msg.sender != address(stakes)) revert OnlyStakes(msg.sender);
-        _heads[site].staked = bonded >= uint256(_rules[_current.rules].siteStake) * 1 gwei;
+        bool staked = bonded >= uint256(_rules[_current.rules].siteStake) * 1 gwei;
+        _heads[site] = _heads[site].withStaked(staked);
     }
 
     // ---------------------------------------------------------------- what is known
@@ -365,8 +335,8 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
         view
         returns (uint64 number, uint64 time, uint64 validAt, bool cancelled)
     {
-        Head memory last = _head(site);
-        return (last.number, last.time, last.validAt, last.cancelled);
+        Head last = _head(site);
+        return (last.number(), last.time(), last.validAt(), last.cancelled());
     }
 
     /// @notice One of a site's last two proposals. All zero (status None) for any other.
@@ -380,19 +350,19 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
         view
         returns (bytes32 root, ProposalStatus status, uint64 time, uint64 validAt, uint16 rulesVersion)
     {
-        Head memory last = _head(site);
+        Head last = _head(site);
         status = _status(last, number);
         if (status == ProposalStatus.None) return (root, status, time, validAt, rulesVersion);
         root = _roots[site][number & 1];
-        (time, validAt, rulesVersion) = number == last.number
-            ? (last.time, last.validAt, last.rules)
-            : (last.timeBefore, 0, last.rulesBefore);
+        (time, validAt, rulesVersion) = number == last.number()
+            ? (last.time(), last.validAt(), last.rules())
+            : (last.timeBefore(), 0, last.rulesBefore());
     }
 
     /// @notice How many challenges to a site's last proposal are neither answered nor refunded, and whether the site has
     /// the stake to propose.
     function standing(uint32 site) external view returns (uint24 openChallenges, bool staked) {
-        return (_heads[site].open, _heads[site].staked);
+        return (_heads[site].open(), _heads[site].staked());
     }
 
     /// @notice The validators in force; version 0 and none before they are first set.
@@ -416,19 +386,16 @@ abstract contract Proposals is AccessManaged, EIP712, IOracle, IStaked {
 
     /// @notice What the validators sign: the EIP-712 digest of a proposal.
     function digest(Proposal calldata p) public view returns (bytes32) {
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    PROPOSAL_TYPEHASH,
-                    p.site,
-                    p.number,
-                    p.root,
-                    p.evidence,
-                    p.time,
-                    p.leafCount,
-                    p.validatorSet
-                )
-            )
-        );
+        bytes32 structHash;
+        bytes32 typehash = PROPOSAL_TYPEHASH;
+        // abi.encode of the type and the seven words as they came: one that is out of its range hashes to what nobody
+        // signed.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typehash)
+            calldatacopy(add(free, 0x20), p, 0xe0)
+            structHash := keccak256(free, 0x100)
+        }
+        return _hashTypedDataV4(structHash);
     }
 }

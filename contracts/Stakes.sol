@@ -5,7 +5,7 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {MeterRegistry} from "./MeterRegistry.sol";
-import {Proposal} from "./Proposal.sol";
+import {Proposal, ProposalStatus} from "./Proposal.sol";
 import {Rules} from "./PolicyRegistry.sol";
 
 /// One storage slot. Amounts in wei.
@@ -18,10 +18,24 @@ struct Stake {
     uint24 caught;
 }
 
+/// How a validator's signatures fared, as far as anyone showed them. One storage slot. Both only rise, and can neither be
+/// given away nor worked off.
+struct Reputation {
+    /// Proposals under which its signature was shown while they could still be cancelled.
+    uint64 signed;
+    /// Proposals that it had signed and that cost their site its stake.
+    uint64 cancelled;
+}
+
 /// @title What the stakes ask of their oracle and tell it.
 interface IStaked {
     function digest(Proposal calldata p) external view returns (bytes32);
     function rules() external view returns (uint16 version, Rules memory);
+    function validators() external view returns (uint32 version, address[] memory addresses, uint8 threshold);
+    function proposal(uint32 site, uint64 number)
+        external
+        view
+        returns (bytes32 root, ProposalStatus status, uint64 time, uint64 validAt, uint16 rulesVersion);
     function stakeChanged(uint32 site, uint256 bonded) external;
 }
 
@@ -51,6 +65,13 @@ contract Stakes {
     /// @dev Whose double signature for one number was punished.
     mapping(bytes32 id => bool) private _punished;
 
+    mapping(address validator => Reputation) private _reputations;
+    /// @dev The last number of a site that a validator's signature was counted for.
+    mapping(address validator => mapping(uint32 site => uint64)) private _signedUpTo;
+    /// @dev Batches that cost their site its stake, and whose signature under them was counted.
+    mapping(bytes32 batch => bool) private _slashed;
+    mapping(bytes32 batch => mapping(address validator => bool)) private _cancelledCounted;
+
     event SiteStaked(uint32 indexed site, uint256 amount, address from);
     event SiteUnbonding(uint32 indexed site, uint256 amount, uint256 releaseAt);
     event SiteReleased(uint32 indexed site, uint256 amount, address indexed to);
@@ -61,12 +82,20 @@ contract Stakes {
     event ValidatorSlashed(address indexed validator, uint256 amount, address indexed to);
     /// @notice A validator signed two different batches with one number.
     event DoubleSignature(address indexed validator, uint32 indexed site, uint64 indexed number);
+    /// @notice A validator's signature under a proposal was shown while that could still be cancelled.
+    event SignatureCounted(address indexed validator, uint32 indexed site, uint64 indexed number);
+    /// @notice A validator had signed a proposal that cost its site the stake.
+    event CancellationCounted(address indexed validator, uint32 indexed site, uint64 indexed number);
     /// @notice What was owed was taken.
     event Withdrawn(address indexed account, uint256 amount);
 
     error OnlyOracle(address caller);
     error NotDouble();
     error AlreadyPunished(address validator, uint32 site, uint64 number);
+    error NotTheProposal(uint32 site, uint64 number);
+    error NotSlashed(uint32 site, uint64 number);
+    error NotValidator(address signer, uint32 validatorSet);
+    error AlreadyCounted(address validator, uint32 site, uint64 number);
     error StakeTooLow(uint256 stake, uint256 wanted);
     error NotOperator(uint32 site, address caller);
     error NotReleasedYet(uint256 releaseAt);
@@ -148,8 +177,10 @@ contract Stakes {
         oracle.stakeChanged(site, _ofSite[site].bonded);
     }
 
-    /// @notice By the oracle: a site lost its stake; half is burned, half is owed to `to`.
-    function slashSite(uint32 site, uint256 amount, address to) external onlyOracle {
+    /// @notice By the oracle: a site lost its stake for this proposal; half is burned, half is owed to `to`.
+    function slashSite(uint32 site, uint64 number, uint256 amount, address to) external onlyOracle {
+        (bytes32 root,, uint64 time,,) = oracle.proposal(site, number);
+        _slashed[_batch(site, number, root, time)] = true;
         emit SiteSlashed(site, _slash(_ofSite[site], amount, to), to);
         oracle.stakeChanged(site, _ofSite[site].bonded);
     }
@@ -190,8 +221,8 @@ contract Stakes {
         bool same = a.root == b.root && a.evidence == b.evidence && a.time == b.time
             && a.leafCount == b.leafCount;
         if (a.site != b.site || a.number != b.number || same) revert NotDouble();
-        (address validator,,) = ECDSA.tryRecover(oracle.digest(a), rA, vsA);
-        (address other,,) = ECDSA.tryRecover(oracle.digest(b), rB, vsB);
+        address validator = _signer(a, rA, vsA);
+        address other = _signer(b, rB, vsB);
         if (validator == address(0) || validator != other) revert NotDouble();
         bytes32 id = keccak256(abi.encode(validator, a.site, a.number));
         if (_punished[id]) revert AlreadyPunished(validator, a.site, a.number);
@@ -205,6 +236,64 @@ contract Stakes {
     /// @notice A validator's stake.
     function ofValidator(address validator) external view returns (Stake memory) {
         return _ofValidator[validator];
+    }
+
+    /// @dev Zero for a signature that is nobody's.
+    function _signer(Proposal calldata p, bytes32 r, bytes32 vs) private view returns (address signer) {
+        (signer,,) = ECDSA.tryRecover(oracle.digest(p), r, vs);
+    }
+
+    // ---------------------------------------------------------------- reputation
+
+    /// @notice Shows that a validator signed a site's last proposal, while that can still be cancelled: a name put to it
+    /// later risks nothing. Anyone may; a signature beyond the threshold counts like the others.
+    /// @dev A proposal is known by its root and time, which are what the oracle keeps of it.
+    function countSigned(Proposal calldata p, bytes32 r, bytes32 vs) external {
+        address validator = _signer(p, r, vs);
+        (bytes32 root, ProposalStatus status, uint64 time,,) = oracle.proposal(p.site, p.number);
+        if (status != ProposalStatus.Pending || root != p.root || time != p.time) {
+            revert NotTheProposal(p.site, p.number);
+        }
+        _checkValidator(validator, p.validatorSet);
+        if (p.number <= _signedUpTo[validator][p.site]) revert AlreadyCounted(validator, p.site, p.number);
+        _signedUpTo[validator][p.site] = p.number;
+        ++_reputations[validator].signed;
+        emit SignatureCounted(validator, p.site, p.number);
+    }
+
+    /// @notice Shows that a validator signed a proposal that cost its site the stake. Anyone may, at any time after: no
+    /// later proposal and no change of the set comes before it. The guardian's brake, and a register that fell, are
+    /// nobody's fault and are not counted.
+    function countCancelled(Proposal calldata p, bytes32 r, bytes32 vs) external {
+        address validator = _signer(p, r, vs);
+        if (validator == address(0)) revert NotValidator(validator, p.validatorSet);
+        bytes32 batch = _batch(p.site, p.number, p.root, p.time);
+        if (!_slashed[batch]) revert NotSlashed(p.site, p.number);
+        if (_cancelledCounted[batch][validator]) revert AlreadyCounted(validator, p.site, p.number);
+        _cancelledCounted[batch][validator] = true;
+        ++_reputations[validator].cancelled;
+        emit CancellationCounted(validator, p.site, p.number);
+    }
+
+    /// @notice How a validator's signatures fared, as far as anyone showed them. A site's own record is `caught`, beside
+    /// its stake.
+    function reputationOf(address validator) external view returns (Reputation memory) {
+        return _reputations[validator];
+    }
+
+    /// @dev In the set that is in force: no other can have been asked, and none is remembered.
+    function _checkValidator(address signer, uint32 validatorSet) private view {
+        (uint32 version, address[] memory set,) = oracle.validators();
+        if (validatorSet == version) {
+            for (uint256 i = 0; i < set.length; ++i) {
+                if (set[i] == signer) return;
+            }
+        }
+        revert NotValidator(signer, validatorSet);
+    }
+
+    function _batch(uint32 site, uint64 number, bytes32 root, uint64 time) private pure returns (bytes32) {
+        return keccak256(abi.encode(site, number, root, time));
     }
 
     // ---------------------------------------------------------------- bonds

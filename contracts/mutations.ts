@@ -1,19 +1,5 @@
-// Breaks the contracts in one place at a time, in a copy, and runs the tests that should notice. A test suite that lets
-// a broken contract pass proves nothing about the one that is not. Takes minutes: npm run mutations [words of a name…]
-import { spawnSync } from "node:child_process"
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs"
-import { join, resolve } from "node:path"
-
-interface Mutation {
+/** One place in which a contract is broken. */
+export interface Mutation {
   /** What is lost. */
   breaks: string
   file: string
@@ -37,8 +23,10 @@ const issuance = of("Issuance.sol", "Lies")
 const statement = of("Statement.sol", "Multiproof")
 const token = of("GreenToken.sol", "GreenToken")
 const proposals = of("Proposals.sol", "Propose")
+const head = of("Head.sol", "Head")
 const oracle = of("ImpactOracle.sol", "Challenge")
 const stakes = of("Stakes.sol", "Stakes")
+const reputation = of("Stakes.sol", "Reputation")
 const policy = of("PolicyRegistry.sol", "Policy")
 const set = of("ValidatorSet.sol", "Policy")
 const certificates = of("Certificates.sol", "Retirements")
@@ -50,8 +38,11 @@ const ed25519 = of("Ed25519.sol", "Signatures")
 const sha512 = of("Sha512.sol", "Sha512")
 const reading = of("SignedReading.sol", "Reading")
 const verifier = of("ReadingVerifier.sol", "Reading")
+const registry = of("MeterRegistry.sol", "MeterLife")
+const history = of("History.sol", "Challenge")
+const keys = of("MeterKeys.sol", "MeterKeys")
 
-const mutations: Mutation[] = [
+export const mutations: readonly Mutation[] = [
   issuance(
     "a register that falls is refused",
     "if (to < from) revert RegisterFell(meterId, to, from);",
@@ -117,7 +108,7 @@ const mutations: Mutation[] = [
   ),
   issuance(
     "only active meters of the site",
-    "if (!meter.isActiveAt(site)) _refuse(meterId, site, meter);",
+    "if (!meter.isActiveAt(site)) _checkEnded(meterId, site, meter, s);",
     "",
     "Settle",
   ),
@@ -178,7 +169,12 @@ const mutations: Mutation[] = [
   statement("the leaf is hashed twice", "mstore(leafAt, keccak256(0, 0x20))", "mstore(leafAt, mload(0))"),
 
   token("only the issuance mints", "if (msg.sender != issuance) revert OnlyIssuance(msg.sender);", ""),
-  token("only a retirement burns", "if (msg.sender != retirements) revert OnlyRetirements(msg.sender);", ""),
+  token(
+    "only a retirement burns",
+    "if (msg.sender != retirements) revert OnlyRetirements(msg.sender);",
+    "",
+    "Retirements",
+  ),
   token("the supply counts what is minted", "supply := add(supply, value)", ""),
   token("a balance grows", "sstore(balance_, add(sload(balance_), value))", "sstore(balance_, value)"),
   token("nothing to nobody", "if (toNobody) revert ERC20InvalidReceiver(address(0));", ""),
@@ -186,30 +182,26 @@ const mutations: Mutation[] = [
 
   proposals(
     "the number is the last plus one",
-    "if (p.number != last.number + 1) revert",
-    "if (p.number <= last.number) revert",
+    "if (number != last.number() + 1) revert",
+    "if (number <= last.number()) revert",
   ),
   proposals(
     "the time is later than the last",
-    "if (p.time <= last.time) revert",
-    "if (p.time < last.time) revert",
+    "if (time <= last.time()) revert",
+    "if (time < last.time()) revert",
   ),
   proposals(
     "the time is not in the future",
-    "if (p.time > block.timestamp) revert",
-    "if (p.time > block.timestamp + 1) revert",
+    "if (time > block.timestamp) revert",
+    "if (time > block.timestamp + 1) revert",
   ),
   proposals(
     "one pending at a time",
-    "if (_isPending(last)) revert ProposalPending(p.site",
-    "if (last.open != 0) revert ProposalPending(p.site",
+    "if (_isPending(last)) revert ProposalPending(site, last.number()",
+    "if (last.open() != 0) revert ProposalPending(site, last.number()",
   ),
-  proposals("no proposal without a stake", "if (!last.staked) revert NoStake(p.site);", "", "Stakes"),
-  proposals(
-    "the threshold",
-    "if (given < current.threshold) revert",
-    "if (given + 1 < current.threshold) revert",
-  ),
+  proposals("no proposal without a stake", "if (!last.staked()) revert NoStake(site);", "", "Stakes"),
+  proposals("the threshold", "if (given < threshold) revert", "if (given + 1 < threshold) revert"),
   proposals(
     "each signer is who is named",
     "if (signer != validator) revert BadSignature(i, validator);",
@@ -223,33 +215,28 @@ const mutations: Mutation[] = [
   ),
   proposals(
     "the digest covers the evidence",
-    "p.evidence,\n                    p.time,",
-    "p.root,\n                    p.time,",
+    "calldatacopy(add(free, 0x20), p, 0xe0)",
+    "calldatacopy(add(free, 0x20), p, 0xe0)\n            mstore(add(free, 0x80), 0)",
   ),
   proposals(
     "an open challenge holds a proposal back",
-    "(block.timestamp < last.validAt || last.open != 0)",
-    "(block.timestamp < last.validAt)",
+    "(block.timestamp < last.validAt() || last.open() != 0)",
+    "(block.timestamp < last.validAt())",
     "Challenge",
   ),
-  proposals(
-    "a proposal keeps its rules",
-    "rulesBefore: last.rules,",
-    "rulesBefore: current.rules,",
-    "Settle",
-  ),
-  proposals(
-    "a cancelled one stays so",
-    "cancelledBefore: last.cancelled,",
-    "cancelledBefore: false,",
-    "Settle",
-  ),
+  head("a proposal keeps its rules", "(word & RULES) << 16", "rules_ << 176"),
+  head("a cancelled one stays so", "| (word & CANCELLED) << 8", ""),
+  head("a time stays the one before's", "(word & TIME) << 40", "word & TIME"),
+  head("a head keeps nothing that it should not", "word & ~STAKED", "word", "Stakes"),
+  head("a count replaces the one before", "Head.unwrap(head) & ~OPEN |", "Head.unwrap(head) |"),
   proposals(
     "numbers go on from the predecessor's",
-    "(last.number, last.time, last.cancelled) = (uint40(number), uint40(time), number != 0);",
-    "(last.number, last.time, last.cancelled) = (0, uint40(time), false);",
+    "if (number != 0) last = last.inherited(uint40(number), uint40(time));",
+    "",
     "Succession",
   ),
+  head("nothing before a successor is valid", "| CANCELLED | CANCELLED_BEFORE", "| CANCELLED", "Succession"),
+  head("nor is its last", "| CANCELLED | CANCELLED_BEFORE", "| CANCELLED_BEFORE", "Succession"),
   proposals(
     "validators have their stake",
     "if (stake < wanted) revert ValidatorStakeTooLow",
@@ -270,8 +257,8 @@ const mutations: Mutation[] = [
 
   oracle(
     "no challenge after the window",
-    "if (block.timestamp >= last.validAt) revert WindowOver",
-    "if (block.timestamp > last.validAt) revert WindowOver",
+    "if (block.timestamp >= last.validAt()) revert WindowOver",
+    "if (block.timestamp > last.validAt()) revert WindowOver",
   ),
   oracle(
     "exactly the bond",
@@ -283,7 +270,7 @@ const mutations: Mutation[] = [
     "if (_challenges[id].challenger != address(0)) revert AlreadyChallenged(site, number, leaf);",
     "",
   ),
-  oracle("a challenge counts", "_heads[site].open = last.open + 1;", ""),
+  oracle("a challenge counts", "_heads[site] = last.withOpen(last.open() + 1);", ""),
   oracle(
     "the answer has a deadline",
     "if (block.timestamp >= asked.deadline) revert TooLate",
@@ -296,23 +283,33 @@ const mutations: Mutation[] = [
   ),
   oracle(
     "the answer says the leaf's register",
-    "countedWh != int256(uint256(s.generatedWh))\n                ||",
-    "countedWh < 0\n                ||",
+    "\n                || !_counts(s.meterId, shown, last.time(), s.generatedWh)",
+    "",
   ),
   oracle(
     "the answer's clock is synchronised",
-    "|| shown.clock != SYNCHRONISED\n        ) revert ReadingDiffers",
-    "\n        ) revert ReadingDiffers",
+    "!shown.hasGenerated || shown.clock != SYNCHRONISED\n                || !_counts",
+    "!shown.hasGenerated || !_counts",
   ),
   oracle(
     "a challenge is answered once",
-    "        delete _challenges[_id(site, number, leaf)];\n        _heads[site].open = last.open - 1;\n        stakes.owe(msg.sender",
-    "        _heads[site].open = last.open - 1;\n        stakes.owe(msg.sender",
+    "        delete _challenges[_id(site, number, leaf)];\n        _heads[site] = last.withOpen(last.open() - 1);\n        stakes.owe(msg.sender",
+    "        _heads[site] = last.withOpen(last.open() - 1);\n        stakes.owe(msg.sender",
+  ),
+  oracle(
+    "a challenge is lost once",
+    "        delete _challenges[_id(site, number, leaf)];\n        _heads[site] = last.withOpen(last.open() - 1);\n        stakes.owe(asked.challenger",
+    "        _heads[site] = last.withOpen(last.open() - 1);\n        stakes.owe(asked.challenger",
+  ),
+  oracle(
+    "a bond is refunded once",
+    "        delete _challenges[_id(site, number, leaf)];\n        stakes.owe(asked.challenger",
+    "        stakes.owe(asked.challenger",
   ),
   oracle("time is given", "if (block.timestamp < asked.deadline) revert StillTime(asked.deadline);", ""),
   oracle(
     "no refund while a proposal stands",
-    "if (number == last.number && !last.cancelled) revert StillStanding(site, number);",
+    "if (number == last.number() && !last.cancelled()) revert StillStanding(site, number);",
     "",
   ),
   oracle(
@@ -328,15 +325,17 @@ const mutations: Mutation[] = [
   ),
   oracle(
     "an equal register has not fallen",
-    "countedWh >= int256(uint256(s.generatedWh))\n        ) revert NotProven",
-    "countedWh > int256(uint256(s.generatedWh))\n        ) revert NotProven",
+    "offsets[i] >= int256(uint256(wh))) return false;",
+    "offsets[i] > int256(uint256(wh))) return false;",
   ),
-  oracle("twins have one number", "first.sequence != second.sequence\n                ||", ""),
+  oracle("twins have one number", "first.sequence != second.sequence ||", ""),
   oracle(
     "a reading signed anew is no twin",
     "keccak256(a[:a.length - SIGNATURE]) == keccak256(b[:b.length - SIGNATURE])",
     "keccak256(a) == keccak256(b)",
   ),
+  oracle("a replaced key makes no twins", "!_isPresent(meterId, timeA) || ", ""),
+  oracle("nor one twin", "|| !_isPresent(meterId, timeB)", ""),
   oracle(
     "no stake is lost after succession",
     "if (address(issuance.oracle()) == address(this)) {",
@@ -375,8 +374,8 @@ const mutations: Mutation[] = [
   stakes("what cannot be paid stays owed", "if (!done) revert NotPaid(msg.sender, amount);", ""),
   stakes(
     "only the oracle slashes",
-    "function slashSite(uint32 site, uint256 amount, address to) external onlyOracle {",
-    "function slashSite(uint32 site, uint256 amount, address to) external {",
+    "function slashSite(uint32 site, uint64 number, uint256 amount, address to) external onlyOracle {",
+    "function slashSite(uint32 site, uint64 number, uint256 amount, address to) external {",
   ),
   stakes("bonds are held apart", "held -= amount;", "", "Challenge"),
   stakes(
@@ -395,6 +394,47 @@ const mutations: Mutation[] = [
     "a site that unbonds is looked at",
     "emit SiteUnbonding(site, amount, _unbond(_ofSite[site], amount));\n        oracle.stakeChanged(site, _ofSite[site].bonded);",
     "emit SiteUnbonding(site, amount, _unbond(_ofSite[site], amount));",
+  ),
+
+  reputation(
+    "a name put to it later risks nothing",
+    "status != ProposalStatus.Pending || root != p.root",
+    "status == ProposalStatus.None || root != p.root",
+  ),
+  reputation("signed is what was proposed", "root != p.root || time != p.time", "time != p.time"),
+  reputation("and for that time", "root != p.root || time != p.time", "root != p.root"),
+  reputation(
+    "a signature counts once",
+    "if (p.number <= _signedUpTo[validator][p.site]) revert",
+    "if (p.number < _signedUpTo[validator][p.site]) revert",
+  ),
+  reputation("only validators gain", "_checkValidator(validator, p.validatorSet);", ""),
+  reputation("only the set in force gains", "if (validatorSet == version) {", "if (version != 0) {"),
+  reputation(
+    "only what was slashed counts",
+    "if (!_slashed[batch]) revert NotSlashed(p.site, p.number);",
+    "",
+  ),
+  reputation("a cancellation counts once", "_cancelledCounted[batch][validator] = true;", ""),
+  reputation(
+    "another root is another batch",
+    "keccak256(abi.encode(site, number, root, time))",
+    "keccak256(abi.encode(site, number, time))",
+  ),
+  reputation(
+    "another time is another batch",
+    "keccak256(abi.encode(site, number, root, time))",
+    "keccak256(abi.encode(site, number, root))",
+  ),
+  reputation(
+    "another number is another batch",
+    "keccak256(abi.encode(site, number, root, time))",
+    "keccak256(abi.encode(site, root, time))",
+  ),
+  reputation(
+    "nobody is counted",
+    "if (validator == address(0)) revert NotValidator(validator, p.validatorSet);",
+    "",
   ),
 
   policy(
@@ -480,79 +520,80 @@ const mutations: Mutation[] = [
     "",
   ),
   verifier("an Ed25519 key is one word", "return key[1] == 0 && Ed25519", "return Ed25519", "Signatures"),
+
+  registry(
+    "more power only once the meter was paid",
+    "if (ratedW > before) _checkPaidUntil(meterId, time);",
+    "",
+  ),
+  registry(
+    "a restart never changes what was paid",
+    "if (time <= paidTime) revert PaidAlready",
+    "if (time < paidTime) revert PaidAlready",
+  ),
+  registry("a replacement starts at the end", "|| by.startTime < time) {", ") {"),
+  registry(
+    "a move is from the next second on",
+    "uint64 from = uint64(block.timestamp) + 1;",
+    "uint64 from = uint64(block.timestamp);",
+  ),
+  registry("revoked is final", "status == from || from == Status.Revoked", "status == from"),
+  registry(
+    "a household is paid before it hands over",
+    "if (household == before) revert SameHousehold(meterId, household);\n        _checkPaidUntil(meterId, time);",
+    "if (household == before) revert SameHousehold(meterId, household);",
+  ),
+  registry(
+    "a suspended meter does not end",
+    "if (from != Status.Active) revert NotInService(meterId, from);",
+    "",
+  ),
+  registry(
+    "a known meter is not registered again",
+    "if (_meters[meterId].status != Status.None) revert MeterAlreadyRegistered(meterId);",
+    "",
+    "MeterRegistry",
+  ),
+  registry("a meter starts after 1970", "if (r.startTime == 0 || ", "if (", "MeterRegistry"),
+  registry(
+    "only the household chooses",
+    "if (known.household != msg.sender) revert NotTheHousehold(meterId, msg.sender);",
+    "",
+    "MeterRegistry",
+  ),
+  registry(
+    "a credential never moves",
+    "if (_ownerOf(tokenId) != address(0)) revert Soulbound();",
+    "",
+    "MeterRegistry",
+  ),
+  history(
+    "a restart of the past makes nothing false",
+    "while (n != 0 && history[n - 1].since >= moment) --n;",
+    "",
+  ),
+  history(
+    "what was known at the snapshot is not forgotten",
+    "while (n != 0 && history[n - 1].since >= moment) --n;",
+    "n = 0;",
+  ),
+  keys(
+    "a stolen key never outruns a recovery",
+    "if (recoveryOf[meterId].keyId != 0) revert RecoveryPending(meterId);",
+    "",
+  ),
+  keys(
+    "a recovery has its delay",
+    "if (block.timestamp < announced.from) revert",
+    "if (block.timestamp + 1 < announced.from) revert",
+  ),
+  keys(
+    "only the announced key is recovered to",
+    "if (keyId != announced.keyId) revert AnotherKeyAnnounced(keyId, announced.keyId);",
+    "",
+  ),
+  keys("the old key signs the new", "_checkSignedByLatest(meterId, digest, byOld);", ""),
+  keys("the new key signs, too", "_checkSigned(scheme, key, digest, byNew);", ""),
+  keys("one key is one meter", "if (owner != 0) revert KeyInUse(key, owner);", ""),
+  keys("a rotation is not for the past", "if (from <= block.timestamp || ", "if ("),
 ]
-
-// ---------------------------------------------------------------- applying
-
-interface Suite {
-  test_results: Record<string, { status: string }>
-}
-
-/** A copy with this test alone, in which the compiler's cache goes on from one mutation to the next. */
-function copy(test: string): string {
-  mkdirSync(".forge", { recursive: true })
-  const root = mkdtempSync(resolve(".forge/mutations-"))
-  for (const path of ["foundry.toml", "contracts", "protocol/vectors"]) {
-    cpSync(path, join(root, path), { recursive: true })
-  }
-  for (const name of readdirSync("contracts/test")) {
-    // What others import from Signatures.t.sol stays.
-    const needed = name === `${test}.t.sol` || (name === "Signatures.t.sol" && test === "Reading")
-    if (name.endsWith(".t.sol") && !needed) rmSync(join(root, "contracts/test", name))
-  }
-  cpSync("node_modules/@openzeppelin/contracts", join(root, "node_modules/@openzeppelin/contracts"), {
-    recursive: true,
-  })
-  symlinkSync(resolve("node_modules/solc"), join(root, "node_modules/solc"))
-  return root
-}
-
-/** The first test that fails; undefined where all pass. */
-function caughtBy(root: string): string | undefined {
-  const run = spawnSync(resolve("node_modules/.bin/forge"), ["test", "--json"], {
-    cwd: root,
-    encoding: "utf8",
-    maxBuffer: 2 ** 28,
-    env: { ...process.env, FOUNDRY_FUZZ_RUNS: "64" },
-  })
-  const json = run.stdout.slice(run.stdout.indexOf("{"))
-  if (!json.startsWith("{")) throw new Error(`does not compile:\n${run.stdout}${run.stderr}`)
-  for (const { test_results } of Object.values<Suite>(JSON.parse(json))) {
-    for (const [name, { status }] of Object.entries(test_results)) {
-      if (status === "Failure") return name.replace(/\(.*/, "")
-    }
-  }
-  return undefined
-}
-
-const words = process.argv.slice(2)
-const chosen = mutations.filter(({ file, breaks }) =>
-  words.every((word) => `${file} ${breaks}`.toLowerCase().includes(word.toLowerCase())),
-)
-for (const { file, find, breaks } of mutations) {
-  const places = readFileSync(`contracts/${file}`, "utf8").split(find).length - 1
-  if (places !== 1) throw new Error(`${file}, ${breaks}: found ${places} times, not once: ${find}`)
-}
-let survived = 0
-const roots = new Map<string, string>()
-try {
-  for (const { file, find, replace, breaks, test } of chosen) {
-    const root = roots.get(test) ?? copy(test)
-    roots.set(test, root)
-    const path = join(root, "contracts", file)
-    const text = readFileSync(path, "utf8")
-    // A function, or a replacement's dollar signs would mean something.
-    writeFileSync(
-      path,
-      text.replace(find, () => replace),
-    )
-    const by = caughtBy(root)
-    writeFileSync(path, text)
-    if (!by) survived++
-    console.log(`${by ? "caught  " : "SURVIVED"} ${file}: ${breaks}${by ? ` (${by})` : ""}`)
-  }
-} finally {
-  for (const root of roots.values()) rmSync(root, { recursive: true })
-}
-console.log(`${chosen.length} mutations of ${mutations.length}, ${survived} survived`)
-process.exitCode = survived === 0 ? 0 : 1

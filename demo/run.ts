@@ -97,7 +97,9 @@ export async function runDemo(
     // It begins with the first day: the registry takes no other key for a time that is over.
     processes.startChain(plan.ports.chain, plan.start)
     await waitForChain(rpc, signal)
-    const deployment = continued ? readDeployment(directory) : await prepare(plan, options.factors, rpc, directory, say)
+    const deployment = continued
+      ? readDeployment(directory)
+      : await prepare(plan, options.factors, rpc, directory, say)
     processes.keepRunning("simulator", ["sim", "--scenario", join(directory, "scenario.yaml")])
     for (const i of accounts.validators.keys())
       processes.keepRunning(`validator-${i + 1}`, [

@@ -201,19 +201,24 @@ t.test("a meter on Modbus shows the register faults", async (t) => {
   t.ok(shown(noon + 60) > 48_000_000n)
 })
 
-t.test("a meter signs with each of its keys from that one's time on, and keeps its name and its numbers", async (t) => {
-  const secret = "08".repeat(32)
-  const changed = createSigningMeter({ ...roof, laterKeys: [{ secret, from: noon }] }, home, [], start)
-  t.equal(changed.topic, honest.topic)
-  const nextKey = meterKey(Scheme.ed25519, createSigningKey(fromHex(secret, 32)).publicKey)
-  const said = [noon - 900, noon, noon + 900].map((time) => decodeReading(changed.messagesAt(time, boot)[0]!.payload))
-  t.same(
-    said.map((signed) => [key, nextKey].findIndex((one) => verifySignature(one, signed))),
-    [0, 1, 1],
-  )
-  const [first] = said
-  t.same(
-    said.map(({ reading }) => reading.sequence - first!.reading.sequence),
-    [0, 1, 2],
-  )
-})
+t.test(
+  "a meter signs with each of its keys from that one's time on, and keeps its name and its numbers",
+  async (t) => {
+    const secret = "08".repeat(32)
+    const changed = createSigningMeter({ ...roof, laterKeys: [{ secret, from: noon }] }, home, [], start)
+    t.equal(changed.topic, honest.topic)
+    const nextKey = meterKey(Scheme.ed25519, createSigningKey(fromHex(secret, 32)).publicKey)
+    const said = [noon - 900, noon, noon + 900].map((time) =>
+      decodeReading(changed.messagesAt(time, boot)[0]!.payload),
+    )
+    t.same(
+      said.map((signed) => [key, nextKey].findIndex((one) => verifySignature(one, signed))),
+      [0, 1, 1],
+    )
+    const [first] = said
+    t.same(
+      said.map(({ reading }) => reading.sequence - first!.reading.sequence),
+      [0, 1, 2],
+    )
+  },
+)

@@ -1,3 +1,4 @@
+import { mostFullHours, type SunDay, sunDay } from "./clear-sky.ts"
 import { elevation, type Place, sunPosition } from "./sun.ts"
 
 /** What a meter of generation counted in hours that follow each other; undefined where that is not known. */
@@ -12,7 +13,7 @@ export interface Roof {
 
 /** Something that a person should look at. It changes no figure. */
 export interface Anomaly {
-  kind: "night-generation" | "twins" | "string-off"
+  kind: "night-generation" | "twins" | "string-off" | "below-clear-sky" | "above-clear-sky"
   roofs: readonly string[]
   says: string
 }
@@ -26,13 +27,70 @@ const twinHours = 12
 /** The newest days against all before them. */
 const newDays = 3
 const oldDaysAtLeast = 7
+const oldDaysAtMost = 11
 const neighboursAtLeast = 3
 /** Lost to two thirds of what it used to be beside its neighbours: a string of three, or shade that is new. */
 const lostBelowPercent = 67n
 
+/** Against a clear sky: the best of two weeks, which are seldom without one clear day, beside the month before. */
+const clearDays = { new: 14, old: 30 }
+/** As many of each must be known. */
+const clearDaysAtLeast = { new: 12, old: 21 }
+/** Of the days before, so many were better still than the one that is taken: a reading that was off says nothing. */
+const betterDays = 4
+/**
+ * A year of 17 roofs in California and of one in Konstanz came no lower than 84 % by themselves while the sun came up to
+ * this height; in the dark months of the north two weeks of fog are usual.
+ */
+const clearBelowPercent = 78n
+const clearDegrees = 25
+
+/** So many days `clearSkyAnomalies` wants to know. */
+export const clearSkyDays = clearDays.new + clearDays.old
+
 /** @param until the end of the newest hour, Unix seconds. */
 export function anomalies(roofs: readonly Roof[], until: number, place: Place | undefined): Anomaly[] {
   return [...(place ? atNight(roofs, until, place) : []), ...twins(roofs), ...stringsOff(roofs)]
+}
+
+/**
+ * What a roof makes against what a clear sky allows, so that a roof that has no neighbours, or whose neighbours all fell,
+ * is seen too.
+ * @param until the end of the newest day of 24 hours, Unix seconds.
+ */
+export function clearSkyAnomalies(roofs: readonly Roof[], until: number, place: Place): Anomaly[] {
+  const days = Array.from({ length: clearSkyDays }, (_, i) =>
+    sunDay(place, until - (clearSkyDays - 1 - i) * 86_400),
+  )
+  const fullHours = mostFullHours(days.at(-1)!)
+  return roofs.flatMap((roof) => [...aboveClearSky(roof, fullHours), ...belowClearSky(roof, days)])
+}
+
+function aboveClearSky({ name, ratedW, daysWh }: Roof, fullHours: number): Anomaly[] {
+  const wh = daysWh.at(-1)
+  const most = BigInt(Math.ceil(fullHours * ratedW))
+  if (wh === undefined || wh <= most) return []
+  const says = `${name} counted ${wh} Wh as generated in 24 hours, and a clear sky allows ${most} Wh to a roof of ${ratedW} W`
+  return [{ kind: "above-clear-sky", roofs: [name], says }]
+}
+
+function belowClearSky({ name, daysWh }: Roof, days: readonly SunDay[]): Anomaly[] {
+  if (days.at(-1)!.highest < clearDegrees) return []
+  const shares = days.flatMap(({ roofWh }, i) => {
+    const wh = daysWh.at(i - days.length)
+    return wh === undefined || wh < 0n || roofWh === 0n ? [] : [{ wh, roofWh, isNew: i >= clearDays.old }]
+  })
+  // Each by what it made for a Wh that a clear sky sends, the best first.
+  const inOrder = shares.sort((a, b) => Number(b.wh * a.roofWh - a.wh * b.roofWh))
+  const now = inOrder.filter(({ isNew }) => isNew)
+  const before = inOrder.filter(({ isNew }) => !isNew)
+  if (now.length < clearDaysAtLeast.new || before.length < clearDaysAtLeast.old) return []
+  const [best, usual] = [now[0]!, before[betterDays]!]
+  const expected = (usual.wh * best.roofWh) / usual.roofWh
+  if (expected === 0n || best.wh * 100n >= clearBelowPercent * expected) return []
+  const percent = (best.wh * 100n) / expected
+  const says = `${name} gave ${best.wh} Wh on the best of ${clearDays.new} days, ${percent} % of the ${expected} Wh that a clear sky would have given by its best days before`
+  return [{ kind: "below-clear-sky", roofs: [name], says }]
 }
 
 function atNight(roofs: readonly Roof[], until: number, place: Place): Anomaly[] {
@@ -76,7 +134,7 @@ function stringsOff(roofs: readonly Roof[]): Anomaly[] {
   const sums = roofs.map((roof) => ({
     roof,
     now: sumOf(roof.daysWh.slice(-newDays)),
-    before: sumOf(roof.daysWh.slice(0, -newDays)),
+    before: sumOf(roof.daysWh.slice(-newDays - oldDaysAtMost, -newDays)),
   }))
   const known = sums.filter(
     ({ now, before, roof }) => now !== undefined && before && roof.daysWh.length >= newDays + oldDaysAtLeast,

@@ -49,34 +49,50 @@ export function placeOf(root: CID, bytes: Uint8Array): BatchPlace {
 export function linksOf(cid: CID, bytes: Uint8Array, root: CID, erased: readonly Erased[] = []): CID[] {
   if (cid.code !== dagCbor.code) return []
   const value = decode(cid, bytes)
-  if (!cid.equals(root)) return linksIn(value)
-  const gone = new Set(partsOf(value, erased).map(String))
-  return linksIn({ ...(value as object), previous: null }).filter((link) => !gone.has(String(link)))
+  return cid.equals(root) ? standing(value, erased) : linksIn(value)
 }
 
-/** The blocks of a batch's sealed parts of those who are erased. @param bytes of its root block. */
+/**
+ * The blocks of a batch's sealed parts of those who are erased; what something else in the batch names as well is none of
+ * them. @param bytes of its root block.
+ */
 export function erasedLinks(root: CID, bytes: Uint8Array, erased: readonly Erased[]): CID[] {
-  return partsOf(decode(root, bytes), erased)
+  const head = decode(root, bytes)
+  const left = new Set(standing(head, erased).map(String))
+  return sealedIn(head)
+    .filter((part) => isErased(part, head, erased))
+    .flatMap(({ content }) => linksIn(content))
+    .filter((link) => !left.has(String(link)))
 }
 
-/** How many sealed parts a batch has, of whom. @param bytes of its root block. */
+/** Whose sealed parts a batch has. @param bytes of its root block. */
 export function householdsIn(root: CID, bytes: Uint8Array): Hex[] {
-  return sealedIn(decode(root, bytes)).map(({ household }) => household)
+  return sealedIn(decode(root, bytes)).flatMap(({ household }) => household ?? [])
 }
 
-function partsOf(head: unknown, erased: readonly Erased[]): CID[] {
+/** The blocks that a root names, but for the batch before and those who are erased. */
+function standing(head: unknown, erased: readonly Erased[]): CID[] {
+  const sealed = sealedIn(head).filter((part) => !isErased(part, head, erased))
+  return linksIn({ ...(head as object), previous: null, sealed: sealed.map(({ content }) => content) })
+}
+
+interface SealedPart {
+  household: Hex | undefined
+  content: unknown
+}
+
+function isErased({ household }: SealedPart, head: unknown, erased: readonly Erased[]): boolean {
   const { time } = head as { time?: unknown }
-  return sealedIn(head).flatMap(({ household, content }) =>
-    erased.some((one) => one.household === household && Number(time) <= one.upTo) ? linksIn(content) : [],
-  )
+  return erased.some((one) => one.household === household && Number(time) <= one.upTo)
 }
 
-function sealedIn(head: unknown): { household: Hex; content: unknown }[] {
+function sealedIn(head: unknown): SealedPart[] {
   const { sealed } = (head ?? {}) as { sealed?: unknown }
   if (!Array.isArray(sealed)) return []
-  return (sealed as { household?: unknown; content?: unknown }[]).flatMap(({ household, content }) =>
-    household instanceof Uint8Array ? [{ household: toHex(household), content }] : [],
-  )
+  return (sealed as { household?: unknown; content?: unknown }[]).map(({ household, content }) => ({
+    household: household instanceof Uint8Array ? toHex(household) : undefined,
+    content,
+  }))
 }
 
 function linksIn(value: unknown): CID[] {

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import t from "tap"
 import { type Block, type CID, cborBlock, rawBlock } from "../protocol/block.ts"
 import { fromHex, type Hex } from "../protocol/hex.ts"
+import { erasedLinks } from "./batch-links.ts"
 import { at, noise, sourceOf } from "./batches.test.support.ts"
 import { carry } from "./carry.ts"
 import { newestOf, wouldErase } from "./erase.ts"
@@ -93,6 +94,23 @@ t.test("what is erased is not fetched again, and is taken from where it is gone 
   const stick = evidenceFolder(join(directory, "stick"))
   noteErased(stick.directory, readErased(folder.directory))
   t.match(await carry(folder, stick, {}, () => {}), { batches: 3, failed: [] })
+})
+
+t.test("what something else in a batch names too is not erased with a part", async (t) => {
+  const [shared, own] = [rawBlock(noise("shared", 50)), rawBlock(noise("own", 50))]
+  const part = (household: Hex, content: Block[]) => ({
+    household: fromHex(household),
+    content: content.map(({ cid }) => cid),
+  })
+  const head = (sealed: object[], more = {}) =>
+    cborBlock({ time: timeOf(1), previous: null, sealed, ...more })
+  const gone = ({ cid, bytes }: Block) => erasedLinks(cid, bytes, [erased]).map(String)
+  t.same(
+    gone(head([part(anne, [own, shared])])),
+    [own, shared].map(({ cid }) => String(cid)),
+  )
+  t.same(gone(head([part(anne, [own, shared]), part(ben, [shared])])), [String(own.cid)])
+  t.same(gone(head([part(anne, [own, shared])], { factors: { table: shared.cid } })), [String(own.cid)])
 })
 
 t.test("a file that is damaged is set aside and named, and the others are gone through", async (t) => {

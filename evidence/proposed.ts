@@ -17,7 +17,7 @@ interface Found {
 }
 
 /** Public nodes limit how many blocks one query may span. */
-const blocksPerQuery = 10_000n
+const blocksPerQuery = 2_000n
 /** Oracles that took over from one another. */
 const mostPredecessors = 8
 const nobody = `0x${"0".repeat(40)}`

@@ -12,36 +12,50 @@ export interface FileMistake {
   says: string
 }
 
+/** A file that a configuration names. */
+export interface NamedFile {
+  setting: string
+  path: string
+  secret: boolean
+}
+
+/** Every file that a configuration names and that must be there when the gateway starts. */
+export function filesNamedBy(config: Config): NamedFile[] {
+  const { chain, mqtt, web, relay, validatorBroker } = config
+  const of = (group: string, part: object | undefined): NamedFile[] =>
+    Object.entries(part ?? {}).flatMap(([name, path]) =>
+      name.endsWith("File") && typeof path === "string"
+        ? [{ setting: `${group}.${name}`, path, secret: name === "keyFile" || name === "passwordFile" }]
+        : [],
+    )
+  return [
+    ...of("chain", chain),
+    ...config.meters.flatMap(({ name, modbus }, i) =>
+      keyFilesOf(modbus).map((path, n) => {
+        const setting = n === 0 ? "keyFile" : `laterKeyFiles.${n - 1}`
+        return { setting: `meters.${i} (${name}) modbus.${setting}`, path, secret: true }
+      }),
+    ),
+    ...of("mqtt.tls", mqtt.tls),
+    ...of("mqtt.broker", mqtt.broker),
+    ...of("web.tls", web.tls),
+    ...of("relay", relay),
+    ...of("validatorBroker", validatorBroker),
+  ]
+}
+
 /** Looks at every file that a configuration names. What is in a key file is never shown. */
 export function mistakesInFiles(config: Config): FileMistake[] {
-  const mistakes: FileMistake[] = []
-  const look = (
-    setting: string,
-    path: string | undefined,
-    mistakeOf: (path: string) => string | undefined,
-  ) => {
-    const says = path === undefined ? undefined : mistakeOf(path)
-    if (says !== undefined) mistakes.push({ setting, path: path!, says })
+  const look = (setting: string, path: string, mistakeOf: (path: string) => string | undefined) => {
+    const says = mistakeOf(path)
+    return says === undefined ? [] : [{ setting, path, says }]
   }
-  look("chain.keyFile", config.chain.keyFile, secretMistake)
-  config.meters.forEach(({ name, modbus }, i) => {
-    keyFilesOf(modbus).forEach((path, n) => {
-      const setting = n === 0 ? "keyFile" : `laterKeyFiles.${n - 1}`
-      look(`meters.${i} (${name}) modbus.${setting}`, path, secretMistake)
-    })
-  })
-  const { tls, broker } = config.mqtt
-  look("mqtt.tls.certFile", tls?.certFile, fileMistake)
-  look("mqtt.tls.caFile", tls?.caFile, fileMistake)
-  look("mqtt.tls.keyFile", tls?.keyFile, secretMistake)
-  look("mqtt.broker.caFile", broker?.caFile, fileMistake)
-  look("mqtt.broker.certFile", broker?.certFile, fileMistake)
-  look("mqtt.broker.keyFile", broker?.keyFile, secretMistake)
-  look("mqtt.broker.passwordFile", broker?.passwordFile, secretMistake)
-  look("validatorBroker.caFile", config.validatorBroker?.caFile, fileMistake)
-  look("validatorBroker.passwordFile", config.validatorBroker?.passwordFile, secretMistake)
-  look("dataDir", config.dataDir, folderMistake)
-  return mistakes
+  return [
+    ...filesNamedBy(config).flatMap(({ setting, path, secret }) =>
+      look(setting, path, secret ? secretMistake : fileMistake),
+    ),
+    ...look("dataDir", config.dataDir, folderMistake),
+  ]
 }
 
 function fileMistake(path: string): string | undefined {

@@ -15,6 +15,7 @@ import { readMeterKey } from "../protocol/meter-key-text.ts"
 import { namedBy, type SharingKey, sharingKeyShape } from "../protocol/sharing-key.ts"
 import { accountsShape } from "../protocol/tariff.ts"
 import { currentVersion, migrate } from "./config-versions.ts"
+import { keepBackupsShape } from "./keeper/settings.ts"
 import { relayShape } from "./relay/settings.ts"
 import { deviceFor } from "./sources/modbus/devices.ts"
 import { profileNamed, readProfiles, shippedProfiles } from "./sources/modbus/profile.ts"
@@ -136,7 +137,9 @@ const configShape = z.strictObject({
       longitude: z.number().min(-180).max(180).describe("Degrees, east positive."),
     })
     .exactOptional()
-    .describe("Where the roofs are, to a tenth of a degree: without it nobody sees generation at night."),
+    .describe(
+      "Where the roofs are, to a tenth of a degree: without it nobody sees generation at night, and no roof is held against a clear sky.",
+    ),
   dataDir: file.describe("Where the journal is: on a disk that you trust."),
   logLevel: z
     .enum(logLevels)
@@ -252,6 +255,13 @@ const configShape = z.strictObject({
         .array(z.string().startsWith("age1"))
         .min(1)
         .describe("Who may open them, beside whoever has the site's key: `age1…`."),
+      to: z
+        .array(nodeAddress)
+        .refine((all) => new Set(all).size === all.length, "must name each gateway once")
+        .default([])
+        .describe(
+          "Other gateways that keep a copy of the newest one: their pages' addresses. Each must name this site's key in its `keepBackups`.",
+        ),
       everyHours: z.int().min(1).max(720).default(24).describe("How often one is made."),
       keep: z
         .int()
@@ -262,6 +272,9 @@ const configShape = z.strictObject({
     })
     .exactOptional()
     .describe("Encrypted copies of the journal, this file and the keys that it names."),
+  keepBackups: keepBackupsShape
+    .exactOptional()
+    .describe("Keeps the back-ups of other gateways, which it cannot read."),
   auditors: z
     .array(z.string().startsWith("age1"))
     .min(1)
@@ -471,6 +484,9 @@ function readSettings(value: unknown, file: string): { config: Config } | { mist
       ...(settings.validatorBroker && { validatorBroker: filesAt(settings.validatorBroker, at) }),
       dataDir: at(settings.dataDir),
       ...(settings.backup && { backup: { ...settings.backup, directory: at(settings.backup.directory) } }),
+      ...(settings.keepBackups && {
+        keepBackups: { ...settings.keepBackups, directory: at(settings.keepBackups.directory) },
+      }),
       ...(settings.profilesDir !== undefined && { profilesDir: at(settings.profilesDir) }),
       chain: { ...settings.chain, keyFile: at(settings.chain.keyFile) },
       web: { ...settings.web, ...(settings.web.tls && { tls: filesAt(settings.web.tls, at) }) },

@@ -7,6 +7,7 @@ import { readAccountKey } from "../protocol/key-file.ts"
 import { Clock as ClockQuality, readingDigest } from "../protocol/reading.ts"
 import { createBackups } from "./backups.ts"
 import type { Config, Meter } from "./config.ts"
+import { createDeliveries } from "./deliveries.ts"
 import { createEvidenceKeeping, evidenceDirectory } from "./evidence.ts"
 import { forgetSettled } from "./housekeeping.ts"
 import { createIntake, type Intake, type Outcome } from "./intake.ts"
@@ -47,6 +48,7 @@ const settlePatienceMs = 60 * 60_000
 const keepEveryMs = 5_000
 const usualLookSeconds = 600
 const backupLookMs = 60_000
+const deliveryLookMs = 10_000
 
 export interface Gateway {
   /** Of the plain listener, and of the one with TLS. */
@@ -181,7 +183,8 @@ export async function startGateway(
   const { createSettlement } = await import("./settlement/settlement.ts")
   const chain = connectChain({ ...config.chain, site: config.site })
   const { siteIdentity } = await import("../protocol/site-identity.ts")
-  const { recipient } = await siteIdentity(readAccountKey(config.chain.keyFile, "The site's key"))
+  const siteKey = readAccountKey(config.chain.keyFile, "The site's key")
+  const { recipient } = await siteIdentity(siteKey)
   const settlement = createSettlement({
     ...{ config, journal, chain, recipient, clock, monotonic, log },
     onKeyChange({ name, key }) {
@@ -203,6 +206,10 @@ export async function startGateway(
     log,
   })
   const backups = createBackups({ config, configFile, recipient, now: wallClock, log })
+  const ending = new AbortController()
+  const { signal } = ending
+  const seconds = () => monotonic() / 1000
+  const deliveries = createDeliveries({ config, siteKey, now: seconds, stopping: signal, log })
 
   const context: WebContext = {
     config,
@@ -213,6 +220,7 @@ export async function startGateway(
     evidence,
     storage,
     backup: backups.status,
+    deliveries: deliveries.status,
     unreachable,
   }
   const sessions = openSessions(config.dataDir, wallClock)
@@ -224,12 +232,15 @@ export async function startGateway(
   const health = createHealth(context, () => machineFacts(config, wallClock()), monotonic)
   const token = newOperatorToken()
   const access = { passwordHash: config.web.operatorPassword, token, monotonic }
-  const web = await startWeb(context, config.web, log, session, addRoutes, { health, access })
+  const keeper = await keeperOf(config, seconds, log)
+  const addAll: typeof addRoutes = (app) => {
+    addRoutes(app)
+    if (keeper) app.route("/", keeper)
+  }
+  const web = await startWeb(context, config.web, log, session, addAll, { health, access })
   writeDoor(config.dataDir, { url: localUrl(config.web.host, web.port), token })
   const tellFindings = watchFindings(log)
 
-  const ending = new AbortController()
-  const { signal } = ending
   const rhythm = config.pace ? "paced" : "usual"
   const settled = progress.loop("settlement", settlePatienceMs)
   const settling = every(settleEveryMs[rhythm], signal, async () => {
@@ -253,6 +264,7 @@ export async function startGateway(
       lose(`the chain has batch ${head.number} of this site, and the journal does not know it`, true)
   })
   const backingUp = every(backupLookMs, signal, () => backups.look())
+  const delivering = every(deliveryLookMs, signal, () => deliveries.look())
   const watching = every(healthEveryMs, signal, async () => {
     for (const rare of [quarantined, restarted]) rare.sum()
     tellFindings(health.look().findings)
@@ -279,7 +291,7 @@ export async function startGateway(
       await intake.drain()
       // A step of settlement may be waiting for a chain that is away; it may be broken off anywhere.
       await Promise.race([
-        Promise.all([settling, balancing, keeping, replicating, backingUp, watching, relaying]),
+        Promise.all([settling, balancing, keeping, replicating, backingUp, delivering, watching, relaying]),
         sleep(stopPatienceMs),
       ])
       for (const rare of [quarantined, restarted]) rare.sum(true)
@@ -298,6 +310,12 @@ async function relayOf({ relay, chain }: Config, journal: Journal, now: () => nu
   ])
   const connected = connectRelayChain(chain, relay.keyFile, chain.keyFile)
   return createRelay({ journal, chain: connected, at: chain, settings: relay, now, log })
+}
+
+async function keeperOf({ keepBackups }: Config, seconds: () => number, log: Logger) {
+  if (!keepBackups) return undefined
+  const { keeperRoutes } = await import("./keeper/routes.ts")
+  return keeperRoutes(keepBackups, seconds, log)
 }
 
 /** More than a client has under way at once when the gateway ends. */

@@ -7,7 +7,7 @@ const text = `
 site: 1
 name: Sunny Lane
 dataDir: data
-mqtt: { host: 127.0.0.1, port: 1883 }
+mqtt: { host: 127.0.0.1, port: 1883, tls: { port: 8883, certFile: a, keyFile: b, caFile: c } }
 web: { host: 127.0.0.1, port: 8080 }
 chain: { rpc: "http://127.0.0.1:8545", chainId: 1, oracle: "0x${"2".repeat(40)}", keyFile: gateway.key }
 settlement: { everySeconds: 86400, waitSeconds: 120 }
@@ -30,7 +30,8 @@ t.test(
   async (t) => {
     const folder = t.testdir({ "grid.csv": table })
     const running = checkConfig(text, "gateway.yaml")
-    const { validators, auditors, households, settlement } = running
+    const { validators, auditors, households, settlement, mqtt } = running
+    const { tls } = mqtt
     const cases: [next: Config, taken: (typeof reloadable)[number], holds: () => boolean][] = [
       [changed("Sunny Lane", "Rainy Lane"), "name", () => running.name === "Rainy Lane"],
       [changed("site: 1", "site: 1\nlogLevel: debug"), "logLevel", () => running.logLevel === "debug"],
@@ -45,6 +46,11 @@ t.test(
         changed("waitSeconds: 120", "waitSeconds: 60"),
         "settlement.waitSeconds",
         () => settlement.waitSeconds === 60,
+      ],
+      [
+        changed("caFile: c", `caFile: c, revoked: ["sha256:${Array(32).fill("ab").join(":")}"]`),
+        "mqtt.tls.revoked",
+        () => tls!.revoked?.length === 1,
       ],
       [
         changed("site: 1", `site: 1\nemissionFactors: { file: ${JSON.stringify(join(folder, "grid.csv"))} }`),

@@ -15,6 +15,7 @@ export const reloadable = [
   "auditors",
   "households (names and recipients, not who they are)",
   "settlement.waitSeconds",
+  "mqtt.tls.revoked",
   "emissionFactors",
 ] as const
 
@@ -46,6 +47,12 @@ export function reload(running: Config, next: Config): Reloaded {
   take("settlement.waitSeconds", running.settlement.waitSeconds, waitSeconds, () => {
     running.settlement.waitSeconds = waitSeconds
   })
+  const [tls, { revoked } = {}] = [running.mqtt.tls, next.mqtt.tls]
+  if (tls && next.mqtt.tls)
+    take("mqtt.tls.revoked", tls.revoked, revoked, () => {
+      if (revoked === undefined) delete tls.revoked
+      else tls.revoked = revoked
+    })
   const { emissionFactors } = next
   take("emissionFactors", running.emissionFactors, emissionFactors, () => {
     if (emissionFactors) running.emissionFactors = emissionFactors

@@ -39,9 +39,19 @@ t.test("what is not a request or an answer is refused with its place", async (t)
     [text.replace(oracle, oracle.toUpperCase()), /oracle/],
   ] as const)
     t.throws(() => readRequest(damaged), { message: says })
-  for (const damaged of ["{}", '{"refused":[]}', '{"signature":"0x12"}', '{"refused":"no"}', "[]"])
-    t.throws(() => readAnswer(damaged), { message: /the answer is not in the format/ })
-  t.same(readAnswer('{"refused":["it is late"]}'), { refused: ["it is late"] })
+  const signature = `0x${"12".repeat(64)}`
+  const refused = { refused: ["it is late"], signature }
+  for (const damaged of [
+    {},
+    [],
+    { signature: "0x12" },
+    { refused: ["not signed"] },
+    { refused: [], signature },
+    { refused: "no", signature },
+    { ...refused, error: "both" },
+  ])
+    t.throws(() => readAnswer(JSON.stringify(damaged)), { message: /the answer is not in the format/ })
+  t.same(readAnswer(JSON.stringify(refused)), refused)
 })
 
 t.test("an answer to one proposal never comes on the topic of another", async (t) => {

@@ -1,4 +1,5 @@
 import { z } from "zod"
+import type { Verdict } from "./attestation.ts"
 import type { Hex } from "./hex.ts"
 import { type OracleAddress, type Proposal, proposalDigest } from "./proposal.ts"
 
@@ -27,8 +28,7 @@ const requestShape = z.strictObject({
   }),
 })
 const answerShape = z.union([
-  z.strictObject({ signature: hex(64) }),
-  z.strictObject({ refused: z.array(z.string()).min(1) }),
+  z.strictObject({ refused: z.array(z.string()).min(1).exactOptional(), signature: hex(64) }),
   z.strictObject({ error: z.string() }),
 ])
 
@@ -37,8 +37,8 @@ export interface AttestationRequest extends OracleAddress {
   proposal: Proposal
 }
 
-/** It signs; it does not, and why; or it cannot judge now: ask again later. */
-export type AttestationAnswer = { signature: Hex } | { refused: string[] } | { error: string }
+/** A verdict, or it cannot judge now: ask again later. */
+export type AttestationAnswer = Verdict | { error: string }
 
 export function writeRequest({ chainId, oracle, proposal }: AttestationRequest): string {
   const { site, number, root, evidence, time, leafCount, validatorSet } = proposal

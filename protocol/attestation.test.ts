@@ -1,12 +1,12 @@
 import t from "tap"
-import { signerOf, signProposal } from "./attestation.ts"
+import { signerOf, signProposal, signRefusal, speakerOf } from "./attestation.ts"
 import { toHex } from "./hex.ts"
 import { proposalDigest } from "./proposal.ts"
 import type { AttestationVectors } from "./vectors/attestations.ts"
 import { loadVectors } from "./vectors/load.ts"
 import { proposalOf } from "./vectors/proposals.ts"
 
-const { chainId, oracle, proposal, validators, cases, packed } =
+const { chainId, oracle, proposal, validators, cases, packed, refusals } =
   loadVectors<AttestationVectors>("attestations")
 const at = { chainId, oracle }
 
@@ -21,6 +21,19 @@ t.test("a validator's signature is the same each time, and says who signed", asy
     t.equal(signature, cases[i]!.signature)
     t.equal(await signerOf(at, proposalOf(proposal), signature), address)
   }
+})
+
+t.test("a refusal is of this proposal and for these reasons, and never passes for a signature", async (t) => {
+  const refused = proposalOf(proposal)
+  for (const { name, signer, ...verdict } of refusals)
+    t.equal(await speakerOf(at, refused, verdict), signer, name)
+  const [{ signer, ...verdict }] = refusals as [(typeof refusals)[number]]
+  t.equal(signer, validators[0]!.address)
+  t.equal(await signRefusal(at, refused, verdict.refused, validators[0]!.secret), verdict.signature)
+  t.not(await signerOf(at, refused, verdict.signature), signer)
+  t.not(await speakerOf(at, { ...refused, number: refused.number + 1n }, verdict), signer)
+  t.not(await speakerOf({ ...at, chainId: 1 }, refused, verdict), signer)
+  t.not(await speakerOf(at, refused, { ...verdict, refused: [...verdict.refused, "more"] }), signer)
 })
 
 t.test("the contract's order is that of the addresses, lowest bit first", async (t) => {

@@ -46,8 +46,30 @@ const proposalType = text(
   `Proposal(${proposalTypes.Proposal.map(({ name, type }) => `${type} ${name}`).join(",")})`,
 )
 
+const refusalType = text("Refusal(bytes32 proposal,string[] reasons)")
+
 /** The EIP-712 digest of a proposal: keccak256(0x1901 ‖ domain separator ‖ struct hash). */
 export function proposalDigest(at: OracleAddress, proposal: Proposal): Hex {
+  return digestOf(
+    at,
+    proposalType,
+    abiWord(proposal.site),
+    abiWord(proposal.number),
+    abiWord(proposal.root),
+    abiWord(proposal.evidence),
+    abiWord(proposal.time),
+    abiWord(proposal.leafCount),
+    abiWord(proposal.validatorSet),
+  )
+}
+
+/** The EIP-712 digest of refusing a proposal, for reasons in words: of its own type, so that it never passes for one. */
+export function refusalDigest(at: OracleAddress, proposal: Proposal, reasons: readonly string[]): Hex {
+  const said = keccak_256(concatBytes(...reasons.map(text)))
+  return digestOf(at, refusalType, abiWord(proposalDigest(at, proposal)), said)
+}
+
+function digestOf(at: OracleAddress, ...struct: Uint8Array[]): Hex {
   const domain = keccak_256(
     concatBytes(
       domainType,
@@ -57,17 +79,5 @@ export function proposalDigest(at: OracleAddress, proposal: Proposal): Hex {
       abiWord(at.oracle),
     ),
   )
-  const struct = keccak_256(
-    concatBytes(
-      proposalType,
-      abiWord(proposal.site),
-      abiWord(proposal.number),
-      abiWord(proposal.root),
-      abiWord(proposal.evidence),
-      abiWord(proposal.time),
-      abiWord(proposal.leafCount),
-      abiWord(proposal.validatorSet),
-    ),
-  )
-  return toHex(keccak_256(concatBytes(Uint8Array.of(0x19, 0x01), domain, struct)))
+  return toHex(keccak_256(concatBytes(Uint8Array.of(0x19, 0x01), domain, keccak_256(concatBytes(...struct)))))
 }

@@ -142,9 +142,19 @@ export function decodeReading(bytes: Uint8Array): CoseReading {
     scheme,
     kid: bytes.subarray(kidAt, unprotectedAt),
     reading,
-    message: concatBytes(messageStart, header, messageContext, payload),
+    message: messageOf(header, payload),
     signature: bytes.subarray(end + 2),
   }
+}
+
+/** The bytes that are signed: COSE's Sig_structure (RFC 9052, 4.4). */
+function messageOf(header: Uint8Array, payload: Uint8Array): Uint8Array {
+  const message = new Uint8Array(messageStart.length + header.length + messageContext.length + payload.length)
+  message.set(messageStart)
+  message.set(header, messageStart.length)
+  message.set(messageContext, messageStart.length + header.length)
+  message.set(payload, message.length - payload.length)
+  return message
 }
 
 /** What a statement quotes: keccak256 of the reading's bytes, signature included. */

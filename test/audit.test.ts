@@ -6,6 +6,7 @@ import t from "tap"
 import { encodeFunctionData, keccak256 } from "viem"
 import { type AuditReport, audit } from "../audit/audit.ts"
 import { certificateId } from "../audit/books.ts"
+import { checkClaim, periodOf } from "../audit/check-claim.ts"
 import type { CheckName } from "../audit/checks.ts"
 import { createClaimant } from "../audit/claim.ts"
 import { fetchTables } from "../audit/emission-factors.ts"
@@ -209,6 +210,31 @@ t.test("an honest history is accounted for to the Wh", async (t) => {
       t.throws(() => nobody.claimant.claim(nobody.report, tables, issuerOf(secret), start), {
         message: /no records/,
       })
+      const given = claimant.claim(report, tables, issuerOf(secret), start)
+      const checked = (of: object, by = claimant) =>
+        checkClaim({ ...given, credentialSubject: { ...given.credentialSubject, ...of } }, report, by, tables)
+      t.match(checkClaim(given, report, claimant, tables), { holds: true, findings: [], skipped: [] })
+      const early = { ...report, emissionFactors: report.emissionFactors.slice(0, 1) }
+      const before = claimant.claim(early, tables, issuerOf(secret), start)
+      t.match(before.credentialSubject, { avoidedGrams: "400", withoutFactor: "8" })
+      t.equal(
+        checkClaim(before, report, claimant, tables).holds,
+        true,
+        "made before the second table was named",
+      )
+      t.match(checked({ avoidedGrams: "501" }).findings, [/are not what the household's records give/])
+      const [, second] = given.credentialSubject.emissionFactors as { version: string }[]
+      t.match(checked({ emissionFactors: [{ ...second, version: "3" }] }).findings, [
+        /no evidence names its table "DE", version "3"/,
+      ])
+      t.match(
+        checked({ emissionFactors: [second], avoidedGrams: "1099" }).findings,
+        [/are not what/],
+        "a table that an earlier one goes before",
+      )
+      t.match(checked({}, blind.claimant), { holds: false, findings: [], skipped: [/sealed in 2/] })
+      t.same(periodOf(given), { household, from: start, to: start + 3 * hour })
+
       const nameless = { ...report, emissionFactors: [] }
       t.throws(() => claimant.claim(nameless, tables, issuerOf(secret), start), {
         message: /names no table of emission factors/,

@@ -5,6 +5,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import t from "tap"
 import { parse, stringify } from "yaml"
+import { type Command, runCommand } from "../cli/command.ts"
 import { accounts, communityPlan } from "../demo/plan.ts"
 import { freePort } from "../demo/processes.ts"
 import { verifyPassword } from "../gateway/password.ts"
@@ -34,6 +35,31 @@ function commonwatt(args: readonly string[], input = "") {
 }
 const run = (...args: string[]) => commonwatt(args).ended
 
+/** A command by its name, out of the file that holds it. */
+async function commandOf(name: string): Promise<Command> {
+  const file = name === "restore" ? "backup" : name
+  const parts = Object.values((await import(`../cli/${file}.js`)) as Record<string, Partial<Command>>)
+  const command = parts.find((part) => part.name === name && part.run)
+  if (!command) throw new Error(`cli/${file}.ts holds no command ${name}`)
+  return command as Command
+}
+
+/** What is said on stderr meanwhile, where nobody else says anything. */
+async function saidBy(work: () => Promise<number>): Promise<{ code: number; talk: string }> {
+  const { write } = process.stderr
+  let talk = ""
+  process.stderr.write = (text: string | Uint8Array) => {
+    talk += text
+    return true
+  }
+  try {
+    const code = await work()
+    return { code, talk }
+  } finally {
+    process.stderr.write = write
+  }
+}
+
 const chain = await startTestChain()
 t.teardown(() => chain.stop())
 
@@ -55,14 +81,17 @@ t.test("each command has help with an example, and answers a mistake in words", 
     "config",
     "provision",
   ]) {
-    const help = await run(name, "--help")
-    t.equal(help.code, 0, name)
-    t.match(help.out, /\nExample/)
-    const mistake = await run(name, "--no-such-option")
+    const command = await commandOf(name)
+    t.match(command.help, /\nExample/, name)
+    const mistake = await saidBy(() => runCommand(command, ["--no-such-option"]))
     t.equal(mistake.code, 2)
     t.match(mistake.talk, new RegExp(`^commonwatt ${name}: .*--no-such-option`))
     t.notMatch(mistake.talk, /\n {4}at /, "no stack trace")
   }
+  const help = await run("verify", "--help")
+  t.match([help.code, help.out], [0, /^commonwatt verify: .*\nExample/s])
+  const mistake = await run("verify", "--no-such-option")
+  t.match([mistake.code, mistake.talk], [2, /^commonwatt verify: .*--no-such-option/])
   t.equal((await run("no-such-command")).code, 2)
 })
 

@@ -86,6 +86,7 @@ export async function startCommunity(
     pool: withPool = false,
     /** A table of emission factors. */
     factors = undefined as string | undefined,
+    intervalSeconds = 900,
     /** The validators are asked over this, and not over HTTP. */
     broker = undefined as string | undefined,
   } = {},
@@ -183,7 +184,7 @@ export async function startCommunity(
       web: { host: "127.0.0.1", port: 0 },
       chain: { rpc: chain.rpc, chainId: 31_337, oracle: deployment.oracle, keyFile, confirmations: 1 },
       settlement: { everySeconds: hour, waitSeconds: 0 },
-      rules: {},
+      rules: { intervalSeconds },
       ...(keptBy && { accounts: keptBy }),
       ...(opened && { sharingPool: opened.pool }),
       ...(factors !== undefined && { emissionFactors: { file: "grid.csv" } }),

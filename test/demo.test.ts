@@ -38,6 +38,11 @@ t.test(
     t.ok(summary!.generatedWh > 1000)
     t.equal(summary?.mintedWh, summary?.generatedWh)
     t.equal(summary?.auditedWh, summary?.generatedWh)
+    t.match(
+      talk,
+      /Home 2 roof signs with another key from \S+T12:00Z on/,
+      "and it is minted before and after",
+    )
     const credits = Object.values(summary!.credits)
     t.equal(
       credits.reduce((sum, units) => sum + units, 0),

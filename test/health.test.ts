@@ -121,6 +121,22 @@ t.test("a gateway's log holds no secret and no load, and a flood does not fill i
   t.equal(health.running, true)
   const found = health.findings.map(({ code }) => code as string)
   for (const code of ["bus-silent", "meter-silent"]) t.ok(found.includes(code), code)
+  await t.test(
+    "without its chain and a bus it hears the others, stores, shows its pages and says what lacks",
+    async (t) => {
+      const at = (path: string) => fetch(`http://127.0.0.1:${gateway.webPort}${path}`)
+      for (const path of ["/", "/audit", "/metrics"]) t.equal((await at(path)).status, 200, path)
+      const { accepted, settlement } = (await (await at("/api/status")).json()) as {
+        accepted: number
+        settlement: { problem?: string }
+      }
+      t.ok(accepted > 0, `${accepted} readings of a meter that is there were stored`)
+      t.match(settlement.problem, /no node of the chain answers/)
+      t.ok(
+        found.includes("bus-silent") && found.some((code) => /chain-unreachable|settlement-held/.test(code)),
+      )
+    },
+  )
   const status = (await (await fetch(`http://127.0.0.1:${gateway.webPort}/api/status`)).json()) as {
     accepted: number
     quarantinedByReason: Record<string, number>

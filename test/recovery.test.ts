@@ -1,4 +1,6 @@
 import { spawn, spawnSync } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { once } from "node:events"
 import {
   cpSync,
   existsSync,
@@ -9,25 +11,34 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs"
-import { join } from "node:path"
+import type { AddressInfo } from "node:net"
+import { basename, join } from "node:path"
+import { type HttpBindings, serve } from "@hono/node-server"
+import { Hono } from "hono"
+import { pino } from "pino"
 import t, { type Test } from "tap"
 import { audit } from "../audit/audit.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
 import { connect } from "../audit/history.ts"
+import { accounts } from "../demo/plan.ts"
 import { carry } from "../evidence/carry.ts"
 import { evidenceFolder } from "../evidence/folder.ts"
 import { createProposedHeads } from "../evidence/proposed.ts"
 import { openEvidenceStore } from "../evidence/store.ts"
 import { type Config, readConfig } from "../gateway/config.ts"
+import { createDeliveries } from "../gateway/deliveries.ts"
 import { keepOwn } from "../gateway/evidence.ts"
 import { createIntake } from "../gateway/intake.ts"
 import { type Journal, openJournal } from "../gateway/journal/journal.ts"
+import { keeperRoutes } from "../gateway/keeper/routes.ts"
+import { openShelf } from "../gateway/keeper/shelf.ts"
 import { backupsIn, makeBackup, unpackBackup } from "../gateway/recovery/backup.ts"
 import { noteLoss, readLoss } from "../gateway/recovery/marker.ts"
 import { noticeLoss } from "../gateway/recovery/notice.ts"
 import { type RecoveryOptions, type RecoveryReport, recover } from "../gateway/recovery/recover.ts"
 import { drill, restore } from "../gateway/recovery/restore.ts"
 import type { BlockSource } from "../protocol/block.ts"
+import type { Hex } from "../protocol/hex.ts"
 import { readAccountKey } from "../protocol/key-file.ts"
 import { readingDigest } from "../protocol/reading.ts"
 import { newIdentity } from "../protocol/seal.ts"
@@ -40,7 +51,7 @@ const chain = await startTestChain()
 t.teardown(() => chain.stop())
 
 /** What shared energy is worth, so that accounts have to come back too. */
-const accounts: Accounts = {
+const worth: Accounts = {
   version: 1,
   fund: `0x${"ee".repeat(20)}`,
   everySeconds: 2 * hour,
@@ -49,7 +60,7 @@ const accounts: Accounts = {
 
 /** A site with three settled batches, readings behind the last, its evidence on disk and with a peer. */
 async function livedIn(t: Test) {
-  const community = await startCommunity(chain, { accounts })
+  const community = await startCommunity(chain, { accounts: worth })
   t.teardown(() => community.stop())
   const { journal, config } = community
   const own = await siteIdentity(readAccountKey(config.chain.keyFile, "The site's key"))
@@ -302,7 +313,7 @@ t.test("a journal that is lost comes back, and the site goes on where it was", a
     const copy: Config = {
       ...config,
       dataDir,
-      backup: { directory, recipients: [], everyHours: 24, keep: 7 },
+      backup: { directory, recipients: [], to: [], everyHours: 24, keep: 7 },
     }
     const { journal, report } = await startOn(site, copy)
     t.match(report, { base: /commonwatt-site-\d+-20270115T080000Z\.tar\.gz\.age$/, batches: 0, lost: [] })
@@ -585,6 +596,7 @@ t.test("a journal that is lost comes back, and the site goes on where it was", a
         identities: [community.auditor.identity],
         progress: () => {},
       })
+      await keepOwn(journal.batches, site.peer)
       store.close()
       journal.close()
       t.same(
@@ -594,7 +606,119 @@ t.test("a journal that is lost comes back, and the site goes on where it was", a
       t.ok(report.ok)
     },
   )
+
+  t.test(
+    "a gateway that burnt comes back from a neighbour's, over a line that was cut, and its next batch settles",
+    async (t) => {
+      const keeper = await startKeeper(t, accounts.gateway.address.toLowerCase() as Hex)
+      const file = at("gateway-c.yaml")
+      const operator = await newIdentity()
+      // What does not shrink, so that it goes over the line in pieces.
+      writeFileSync(at("ca.pem"), randomBytes(700_000))
+      writeFileSync(
+        file,
+        `${readFileSync(community.configFile, "utf8")}backup: { directory: sent, recipients: [${operator.recipient}], to: ["${keeper.url}"] }
+validatorBroker: { url: "mqtts://127.0.0.1:1", caFile: ca.pem }
+`,
+      )
+      keeper.cutAfter(1)
+      const cut = await commonwatt("backup", "--config", file)
+      t.match(cut, { code: 1, talk: /^not kept by http:\S+: it does not answer/ })
+      const [first] = backupsIn(at("sent"), config.site)
+      t.match(keeper.list(), { kept: [], part: { at: 512 * 1024 } })
+      keeper.cutAfter(Number.POSITIVE_INFINITY)
+      const siteKey = readAccountKey(config.chain.keyFile, "The site's key")
+      const sent = {
+        config: readConfig(file),
+        siteKey,
+        now: () => start,
+        stopping: new AbortController().signal,
+      }
+      const deliveries = createDeliveries({ ...sent, log: pino({ level: "silent" }) })
+      await deliveries.look()
+      t.match(deliveries.status, [{ problem: undefined, newest: Number }])
+      t.match(keeper.list(), { kept: [{ name: basename(first!) }] })
+      const newer = await commonwatt("backup", "--config", file)
+      t.match(newer, { code: 0, talk: "" })
+      t.match(JSON.parse(newer.out), { keptBy: [keeper.url] })
+      keeper.alter(basename(JSON.parse(newer.out).file))
+
+      for (const path of [config.dataDir, config.chain.keyFile, at("sent"), at("backups"), file])
+        rmSync(path, { recursive: true })
+      // The key comes from the recovery words.
+      const key = at("from-words.key")
+      writeFileSync(key, accounts.gateway.key, { mode: 0o600 })
+      const strangers = at("stranger.key")
+      writeFileSync(strangers, accounts.operator.key, { mode: 0o600 })
+      const from = ["restore", "--from", keeper.url, "--to", at("after the fire")]
+      t.match(await commonwatt(...from, "--site-key", strangers), {
+        code: 2,
+        talk: /keeps no back-ups of yours/,
+      })
+      const restored = await commonwatt(...from, "--site-key", key)
+      t.match(restored, { code: 0, talk: /^fetching .*\n.*cannot be restored.*\nfetching .*\nStart it/ })
+      t.match(JSON.parse(restored.out), { site: config.site, meters: 4, lacking: [] })
+      t.same(
+        readdirSync(community.directory).filter((name) => /fire./.test(name)),
+        [],
+        "nothing lies about",
+      )
+
+      const board = readConfig(join(at("after the fire"), "gateway.yaml"))
+      const { journal, report } = await startOn(site, board, { elsewhere: [site.peer.source] })
+      t.match(report, { base: "the journal itself", newest: 5, lost: [] })
+      const later = start + 6 * hour
+      community.setTime(later)
+      const intake = createIntake(board.meters, journal, board.rules, {
+        now: () => later,
+        delayUntil: () => 0,
+      })
+      for (const meter of community.meters.filter(({ measures }) => measures === "generation"))
+        t.match(
+          await intake.submit({
+            source: "test",
+            bytes: community.sign(meter, later, { generatedWh: 6000n }),
+          }),
+          { verdict: { accepted: true } },
+        )
+      const supply = await community.chain.totalSupply()
+      community.serve(journal)
+      await site.settle({ journal })
+      t.equal((await community.chain.totalSupply()) - supply, 2000n)
+      journal.close()
+    },
+  )
 })
+
+/** A neighbour's gateway that keeps the back-ups of an account. */
+async function startKeeper(t: Test, account: Hex) {
+  const directory = t.testdir()
+  const shelf = openShelf({ directory, keep: 2, eachMB: 5 })
+  const settings = { directory, for: [account], keep: 2, eachMB: 5 }
+  const routes = keeperRoutes(settings, () => performance.now() / 1000, pino({ level: "silent" }), shelf)
+  let left = Number.POSITIVE_INFINITY
+  const app = new Hono<{ Bindings: HttpBindings }>()
+  app.use(async (c, next) => {
+    if (c.req.method === "PUT" && left-- <= 0) c.env.incoming.socket.destroy()
+    return next()
+  })
+  app.route("/", routes)
+  const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 })
+  await once(server, "listening")
+  t.teardown(() => server.close())
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    list: () => shelf.list(account),
+    cutAfter(pieces: number) {
+      left = pieces
+    },
+    alter(name: string) {
+      const bytes = readFileSync(join(directory, account, name))
+      bytes[bytes.length >> 1]! ^= 1
+      writeFileSync(join(directory, account, name), bytes)
+    },
+  }
+}
 
 /** Runs a command as a person would. */
 async function commonwatt(...args: string[]): Promise<{ code: number | null; out: string; talk: string }> {

@@ -4,8 +4,11 @@ import { join } from "node:path"
 import { Aedes } from "aedes"
 import mqtt from "mqtt"
 import t from "tap"
+import { write } from "../audit/cache/kept.ts"
 import { evidenceFrom } from "../audit/evidence-source.ts"
+import { connect, readHistory } from "../audit/history.ts"
 import { createValidator } from "../audit/validator.ts"
+import { openChain } from "../audit/validator-chain.ts"
 import { answerOverMqtt } from "../audit/validator-mqtt.ts"
 import { serveValidator } from "../audit/validator-server.ts"
 import { accounts } from "../demo/plan.ts"
@@ -181,4 +184,49 @@ t.test("a validator", async (t) => {
       )
     },
   )
+
+  t.test("reads what is deep in the chain once, and anew where it was rewritten", async (t) => {
+    const dataDir = t.testdir()
+    const { oracle } = deployment
+    const client = connect(chain.rpc)
+    const plain = await readHistory(client, oracle)
+    const known = ({ meters, proposals, validators, rules, policies, policyOf, oracles }: typeof plain) =>
+      write({ meters, proposals, validators, rules, policies, policyOf, oracles })
+    let asked: { fromBlock: bigint; toBlock: bigint }[] = []
+    let mostBlocks = 1_000n
+    const told: string[] = []
+    const counting = {
+      ...client,
+      getLogs: (span: { fromBlock: bigint; toBlock: bigint }) => {
+        if (span.toBlock - span.fromBlock >= mostBlocks)
+          throw Object.assign(new Error("range is too large"), { code: -32_005 })
+        asked.push(span)
+        return client.getLogs(span)
+      },
+    } as unknown as typeof client
+    const read = async () => {
+      asked = []
+      return openChain(dataDir, counting, oracle, (what) => told.push(what), 3n).read()
+    }
+    const snapshot = await chain.client.snapshot()
+    await chain.client.mine({ blocks: 60 })
+    t.equal(known(await read()), known(plain), "it is what whoever reads all of it finds")
+    const tip = await client.getBlockNumber()
+    t.ok(asked[0]!.fromBlock > 0n && asked[0]!.fromBlock <= plain.meters[0]!.at.block, "from the first on")
+
+    t.equal(known(await read()), known(plain))
+    t.ok(asked.length > 0 && asked.every(({ fromBlock }) => fromBlock > tip - 10n), "after a restart")
+
+    await community.report(start + 3 * hour + 900, start + 4 * hour)
+    await community.settle()
+    const later = await readHistory(client, oracle)
+    t.ok(later.proposals.length > plain.proposals.length)
+    t.equal(known(await read()), known(later), "what is new is read behind what was known")
+
+    await chain.client.revert({ id: snapshot })
+    await chain.client.mine({ blocks: 90 })
+    mostBlocks = 7n
+    t.equal(known(await read()), known(plain), "also from a node that tells of few blocks at once")
+    t.same(told, ["the chain was rewritten"])
+  })
 })

@@ -1,5 +1,5 @@
-import { spawn, spawnSync } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { execFileSync, spawn, spawnSync } from "node:child_process"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import pino from "pino"
 import t, { type Test } from "tap"
@@ -16,8 +16,9 @@ const lacks = ["systemd-notify --version", "/usr/bin/python3 --version"].find(
 )
 const skip = lacks ? `${lacks} does not run here` : false
 const nobody = 1
+const packed = "dist/packed/gateway.js"
 
-/** A gateway whose meter is not there and whose chain is away. */
+/** A gateway whose meter is not there, and whose broker and chain are away. */
 function lonelyGateway(t: Test): string {
   const directory = t.testdir()
   const secret = `0x${"07".repeat(32)}` as const
@@ -28,7 +29,7 @@ function lonelyGateway(t: Test): string {
     site: 1,
     dataDir: "data",
     timeSync: "trusted",
-    mqtt: { host: "127.0.0.1", port: 0 },
+    mqtt: { broker: { url: `mqtt://127.0.0.1:${nobody}`, clientId: "gateway" } },
     web: { host: "127.0.0.1", port: 0 },
     chain: {
       rpc: `http://127.0.0.1:${nobody}`,
@@ -65,7 +66,7 @@ function lonelyGateway(t: Test): string {
   return file
 }
 
-t.test("a meter that does not answer and a chain that is away are no reason to start anew", async (t) => {
+t.test("a meter, a broker and a chain that are away are no reason to start anew", async (t) => {
   const turns = new Map<string, number>()
   let turned = () => {}
   const inner = createProgress(() => performance.now())
@@ -93,17 +94,35 @@ t.test("a meter that does not answer and a chain that is away are no reason to s
   await gateway.stop()
 })
 
-t.test("the gateway tells systemd when it is up and when it ends", { skip }, async (t) => {
-  const socket = await notifySocket(t)
-  const child = spawn(process.execPath, ["dist/cli/commonwatt.js", "run", "--config", lonelyGateway(t)], {
-    env: { ...socket.environment, WATCHDOG_USEC: "400000" },
-    stdio: "ignore",
-  })
-  t.teardown(() => child.kill("SIGKILL"))
-  const ended = new Promise((resolve) => child.once("exit", resolve))
-  await socket.until("READY=1")
-  await socket.until("WATCHDOG=1")
-  child.kill("SIGTERM")
-  t.equal(await ended, 0)
-  t.same(socket.heard.at(-1), ["STOPPING=1", "STATUS=stopping"])
-})
+t.test(
+  "the gateway, packed as its unit starts it, tells systemd when it is up and when it ends",
+  {
+    skip,
+  },
+  async (t) => {
+    if (!existsSync(packed)) execFileSync(process.execPath, ["dist/cli/pack.js"])
+    const socket = await notifySocket(t)
+    const child = spawn(process.execPath, [packed, "--config", lonelyGateway(t)], {
+      env: { ...socket.environment, WATCHDOG_USEC: "400000" },
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+    })
+    const web = new Promise<number>((resolve) =>
+      child.once("message", (it: { web: number }) => resolve(it.web)),
+    )
+    t.teardown(() => child.kill("SIGKILL"))
+    const ended = new Promise((resolve) => child.once("exit", resolve))
+    await socket.until("READY=1")
+    await socket.until("WATCHDOG=1")
+    const get = async (path: string) => (await fetch(`http://127.0.0.1:${await web}${path}`)).text()
+    t.match(await get("/"), "</html>")
+    t.match(await get("/metrics"), /^commonwatt_/m)
+    t.equal(
+      await get("/wallet.js"),
+      readFileSync("dist/gateway/web/wallet/wallet.js", "utf8"),
+      "it finds what lies beside its parts",
+    )
+    child.kill("SIGTERM")
+    t.equal(await ended, 0)
+    t.same(socket.heard.at(-1), ["STOPPING=1", "STATUS=stopping"])
+  },
+)

@@ -37,6 +37,7 @@ function reportOf(over: Partial<AuditReport> = {}): AuditReport {
     challenges: { made: 0, answered: 0, unanswered: 0 },
     slashed: [],
     cancelled: [],
+    validators: [{ validator: account, asked: 1, signed: 1, cancelled: 0 }],
     gasUsed: 1n,
     twins: [],
     emissionFactors: [],

@@ -35,7 +35,7 @@ export function reportAsPage(report: AuditReport, notes: PageNotes): string {
 </header><main>
 ${verdict(report)}
 ${figures(report)}
-<nav aria-label="Parts of this report"><a href="#checks">Checks</a><a href="#skipped">Skipped</a><a href="#mints">Mints</a><a href="#meters">Meters</a><a href="#batches">Batches</a><a href="#doubts">Doubts</a><a href="#again">Do it again</a></nav>
+<nav aria-label="Parts of this report"><a href="#checks">Checks</a><a href="#skipped">Skipped</a><a href="#mints">Mints</a><a href="#meters">Meters</a><a href="#batches">Batches</a><a href="#doubts">Doubts</a><a href="#signatures">Signatures</a><a href="#again">Do it again</a></nav>
 ${checkTable(report.checks)}
 ${skippedList(report)}
 ${payments(report.ledger.payments)}
@@ -43,6 +43,7 @@ ${meters(report)}
 ${batches(report.ledger.batches)}
 ${accounts(report)}
 ${doubts(report)}
+${signatures(report)}
 ${again(notes)}
 </main><footer><p>Times are UTC. Energy is exact to the Wh. This file holds everything it shows and loads nothing.</p></footer></body></html>
 `
@@ -186,6 +187,16 @@ function doubts({ challenges, cancelled, slashed, twins }: AuditReport): Markup 
 ${twins.length > 0 ? html`<p class="found">${twins.length} time(s) a meter signed two different readings with one sequence number. Meters: ${[...new Set(twins.map(({ meterId }) => meterId))].join(", ")}.</p>` : ""}
 ${slashed.length > 0 ? html`<ul>${slashed.map(({ whose, wei }) => html`<li>${whose} lost ${wei} wei</li>`)}</ul>` : ""}
 ${cancelled.length > 0 ? html`<ul>${cancelled.slice(0, mostRows).map(({ where, why }) => html`<li>${where} was cancelled and minted nothing: ${why}</li>`)}</ul>${leftOut(cancelled.length)}` : ""}</section>`
+}
+
+function signatures({ validators }: AuditReport): Markup {
+  if (validators.length === 0) return html``
+  return html`<section id="signatures"><h2>Whose signatures the batches carry</h2>
+<p class="note">Counted from the chain: a proposal carries as many signatures as it needs. Cancelled means for a false statement.</p>
+<table class="cards"><thead><tr><th>Validator</th><th class="number">Signed</th><th class="number">Cancelled</th></tr></thead><tbody>${validators.map(
+    ({ validator, asked, signed, cancelled }) =>
+      html`<tr><th scope="row" data-label="Validator"><code>${validator}</code></th><td class="number" data-label="Signed">${signed} of ${asked}</td><td class="number" data-label="Cancelled">${cancelled}</td></tr>`,
+  )}</tbody></table></section>`
 }
 
 function again({ command, evidence }: PageNotes): Markup {

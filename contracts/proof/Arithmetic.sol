@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 /// @title The packed and unchecked arithmetic of the contracts, for all inputs: proven by the compiler's model checker
 /// (npm run prove).
 /// @dev Not the contracts' own code: the checker reads neither assembly nor shifts, and gives no answer where there is
-/// division. What is divided is left to the fuzz tests.
+/// division. A quotient stands here as what defines it: the one number whose product is not above the dividend, and whose
+/// next one's is.
 contract Arithmetic {
     uint256 private constant BASIS = 10_000;
 
@@ -40,5 +41,34 @@ contract Arithmetic {
         }
         assert((difference > time) == (time < last));
         assert((difference == 0) == (time == last));
+    }
+
+    /// `Issuance._divide`: a fraction of at most one, of a register or of a difference, is at most the whole.
+    function fractionFits(uint64 wh, uint16 share) external pure {
+        require(share <= BASIS);
+        assert(uint256(wh) * share <= uint256(wh) * BASIS);
+    }
+
+    /// And so the quotients of `from` and `to`, which are `wh` apart, are apart by at most that: what the commons get is
+    /// at most what there is, and never less than nothing. `a` is the product for `from`, `more` what `to` adds.
+    function quotientsFit(uint96 a, uint96 more, uint64 wh, uint96 qFrom, uint96 qTo) external pure {
+        require(more <= uint256(wh) * BASIS);
+        _isQuotient(qFrom, a);
+        _isQuotient(qTo, uint256(a) + more);
+        assert(qFrom <= qTo);
+        assert(uint256(qTo) - qFrom <= wh);
+    }
+
+    /// `Stakes._slash`: what is owed and what is burned is all that was taken, and what is burned is not the smaller part.
+    function halves(uint128 taken, uint128 half) external pure {
+        require(uint256(half) * 2 <= taken && taken < uint256(half) * 2 + 2);
+        uint256 rest = uint256(taken) - half;
+        assert(half + rest == taken);
+        assert(half <= rest && rest <= uint256(half) + 1);
+    }
+
+    function _isQuotient(uint256 quotient, uint256 dividend) private pure {
+        require(quotient <= type(uint96).max && dividend <= type(uint128).max);
+        require(quotient * BASIS <= dividend && dividend < quotient * BASIS + BASIS);
     }
 }

@@ -94,9 +94,7 @@ contract CertifiedTest is Community {
         GreenToken token_ = new GreenToken(its, address(1));
         CountingCertificates others = new CountingCertificates(address(0xBAD));
         vm.expectRevert(
-            abi.encodeWithSelector(
-                Issuance.TokenMintedElsewhere.selector, address(others), address(0xBAD)
-            )
+            abi.encodeWithSelector(Issuance.TokenMintedElsewhere.selector, address(others), address(0xBAD))
         );
         new Issuance(address(authority), registry, token_, others, oracle);
     }

@@ -5,6 +5,8 @@ import {Reading} from "../IReadingVerifier.sol";
 import {ImpactOracle} from "../ImpactOracle.sol";
 import {Status} from "../Meter.sol";
 import {Proposals, ProposalStatus} from "../Proposals.sol";
+import {ES256} from "../PublicKey.sol";
+import {Signing} from "./Signing.sol";
 import {MeterStatement} from "../Statement.sol";
 import {Stakes} from "../Stakes.sol";
 import {Community} from "./Community.sol";
@@ -119,12 +121,65 @@ contract ChallengeTest is Community {
         s.reading = keccak256(reading);
         _propose(s, 1);
         _challenge(s);
-        vm.mockCall(
-            address(registry),
-            abi.encodeCall(registry.offsetAt, (meterId, TIME)),
-            abi.encode(int256(uint256(START_WH + 40)))
-        );
+        registry.restart(meterId, START_WH + 40, 0, TIME - 1);
         oracle.answer(site, 1, s, reading);
+    }
+
+    /// An operator of another site, who would have half of the stake.
+    function test_a_restart_of_the_past_never_makes_an_honest_leaf_false(uint64 finalWh, uint64 firstWh)
+        public
+    {
+        finalWh = uint64(within(finalWh, 0, 2 * START_WH));
+        firstWh = uint64(within(firstWh, 0, 2 * START_WH));
+        MeterStatement memory s = _proposedHonestly();
+        _challenge(s);
+        registry.restart(meterId, finalWh, firstWh, TIME);
+        vm.warp(TIME + 1);
+        bytes memory later = _reading(meterId, 8, TIME + 1, START_WH + 100);
+        vm.expectRevert(ImpactOracle.NotProven.selector);
+        oracle.proveRegisterFell(site, 1, s, new bytes32[](0), TIME + 1, later);
+        oracle.answer(site, 1, s, _reading(meterId, 7, TIME, START_WH + 100));
+    }
+
+    function test_a_restart_that_was_known_at_the_snapshot_always_counts() public {
+        vm.warp(TIME - 1);
+        registry.restart(meterId, START_WH + 40, 0, TIME - 1);
+        vm.warp(TIME);
+        MeterStatement memory s = statement(meterId, START_WH + 100, TIME);
+        bytes memory reading = _reading(meterId, 7, TIME, START_WH + 100);
+        s.reading = keccak256(reading);
+        _propose(s, 1);
+        _challenge(s);
+        vm.expectPartialRevert(ImpactOracle.ReadingDiffers.selector);
+        oracle.answer(site, 1, s, reading);
+    }
+
+    function test_a_bond_is_paid_once_while_another_is_held() public {
+        (MeterStatement memory s,) = _proposedTwo();
+        bytes memory reading = _reading(meterId, 7, TIME, START_WH + 100);
+        s.reading = keccak256(reading);
+        MeterStatement memory other = _batch[1];
+        delete _batch;
+        _batch.push(s);
+        _batch.push(other);
+        oracle.cancel(site, 1);
+        vm.warp(TIME + 1);
+        propose(next(Tree.root(_batch)));
+        bytes32 leaf = _challengeOf(2, s, 1);
+        bytes32 another = _challengeOf(2, other, 2);
+        bytes memory answered = abi.encodeWithSelector(ImpactOracle.NoChallenge.selector, site, 2, leaf);
+        oracle.answer(site, 2, s, reading);
+        vm.expectRevert(answered);
+        oracle.answer(site, 2, s, reading);
+        equal(stakes.held(), BOND);
+        vm.warp(block.timestamp + ANSWER_TIME);
+        vm.expectRevert(answered);
+        oracle.cancelUnanswered(site, 2, leaf);
+        oracle.cancelUnanswered(site, 2, another);
+        vm.expectRevert(abi.encodeWithSelector(ImpactOracle.NoChallenge.selector, site, 2, another));
+        oracle.refund(site, 2, another);
+        equal(stakes.held(), 0);
+        equal(stakes.owed(CHALLENGER), BOND + SITE_STAKE / 2);
     }
 
     // ---------------------------------------------------------------- unanswered
@@ -144,7 +199,7 @@ contract ChallengeTest is Community {
     function test_the_answer_time_ends_for_the_answer_when_it_begins_for_the_cancelling(uint256 wait) public {
         MeterStatement memory s = _proposedHonestly();
         bytes32 leaf = _challenge(s);
-        vm.warp(TIME + within(wait, 0, 2 * ANSWER_TIME));
+        vm.warp(TIME + (wait % 2 == 0 ? ANSWER_TIME : within(wait, 0, 2 * ANSWER_TIME)));
         bool late = block.timestamp >= TIME + ANSWER_TIME;
         if (late) {
             vm.expectRevert(abi.encodeWithSelector(ImpactOracle.TooLate.selector, uint64(TIME + ANSWER_TIME)));
@@ -282,7 +337,8 @@ contract ChallengeTest is Community {
     }
 
     function test_an_honest_leaf_is_never_proven_false(uint64 wh) public {
-        wh = uint64(within(wh, 0, 5501));
+        // What an hour and the quarter of an hour of lead allow at 5 kW with 10 %, and one Wh.
+        wh = uint64(upTo(wh, 6876));
         MeterStatement memory s = statement(meterId, START_WH + wh, TIME);
         _propose(s, 1);
         vm.expectRevert(ImpactOracle.NotProven.selector);
@@ -300,11 +356,21 @@ contract ChallengeTest is Community {
     {
         // An hour and the quarter of an hour of lead at 5 kW with 10 %, and one Wh.
         uint64 most = START_WH + 6876;
-        MeterStatement memory s = statement(meterId, most + uint64(within(above, 1, 1e9)), TIME);
+        MeterStatement memory s =
+            statement(meterId, most + (above % 2 == 0 ? 1 : uint64(within(above, 1, 1e9))), TIME);
         _propose(s, 1);
         vm.prank(CHALLENGER);
         oracle.proveAboveCeiling(site, 1, s, new bytes32[](0));
         _slashedFor();
+    }
+
+    function test_a_lower_reading_that_is_not_later_never_proves_anything(uint64 earlier) public {
+        MeterStatement memory s = _proposedHonestly();
+        uint64 time = uint64(TIME - within(earlier, 0, 1) * within(earlier, 0, 1 hours));
+        vm.expectRevert(ImpactOracle.NotProven.selector);
+        oracle.proveRegisterFell(
+            site, 1, s, new bytes32[](0), time, _reading(meterId, 6, time, START_WH + 99)
+        );
     }
 
     function test_a_later_and_lower_reading_cancels_and_suspends_and_slashes_nobody() public {
@@ -335,9 +401,32 @@ contract ChallengeTest is Community {
         equal(uint256(registry.meter(meterId).status), uint256(Status.Suspended));
     }
 
+    /// Who stole it can sign what he likes for the time when it held.
+    function test_a_key_that_was_replaced_never_suspends_its_meter() public {
+        uint64 from = TIME + 2;
+        bytes memory key = Signing.keyOf(ES256, 2);
+        bytes32 keyId = registry.keyIdOf(ES256, key);
+        bytes32 digest = registry.rotationDigest(meterId, keyId, from);
+        registry.rotate(
+            meterId, ES256, key, from, Signing.signed(ES256, 1, digest), Signing.signed(ES256, 2, digest)
+        );
+        vm.warp(from);
+        bytes memory a = _reading(meterId, 7, TIME, START_WH + 100);
+        bytes memory b = _reading(meterId, 7, TIME + 1, START_WH + 100);
+        bytes memory c = _reading(keyId, 7, from, START_WH + 100);
+        vm.expectRevert(ImpactOracle.NotTwins.selector);
+        oracle.proveTwins(meterId, TIME, a, TIME + 1, b);
+        vm.expectRevert(ImpactOracle.NotTwins.selector);
+        oracle.proveTwins(meterId, TIME, a, from, c);
+        vm.expectRevert(ImpactOracle.NotTwins.selector);
+        oracle.proveTwins(meterId, from, c, TIME, a);
+        oracle.proveTwins(meterId, from, c, from, _reading(keyId, 7, from, START_WH + 101));
+        equal(uint256(registry.meter(meterId).status), uint256(Status.Suspended));
+    }
+
     function test_a_reading_signed_anew_is_no_twin_and_neither_is_the_next_one() public {
         bytes memory a = _reading(meterId, 7, TIME, START_WH + 100);
-        bytes memory again = a;
+        bytes memory again = bytes.concat(a);
         again[again.length - 1] = 0x01;
         vm.expectRevert(ImpactOracle.NotTwins.selector);
         oracle.proveTwins(meterId, TIME, a, TIME, again);
@@ -399,9 +488,13 @@ contract ChallengeTest is Community {
     }
 
     function _challengeOf(MeterStatement memory s, uint256 chosen) private returns (bytes32) {
+        return _challengeOf(1, s, chosen);
+    }
+
+    function _challengeOf(uint64 number, MeterStatement memory s, uint256 chosen) private returns (bytes32) {
         (, bytes32[] memory proof,) = Tree.prove(_batch, chosen);
         vm.prank(CHALLENGER);
-        oracle.challenge{value: BOND}(site, 1, s, proof);
+        oracle.challenge{value: BOND}(site, number, s, proof);
         return Tree.leaf(s);
     }
 

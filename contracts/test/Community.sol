@@ -92,15 +92,15 @@ abstract contract Community is Say {
         uint64 nonce = vm.getNonce(address(this));
         address its = vm.computeCreateAddress(address(this), nonce + 2);
         address oracle_ = vm.computeCreateAddress(address(this), nonce + 2 + later);
-        address token_ =
-            made("greenToken", type(GreenToken).creationCode, abi.encode(its, address(0xB0B)));
+        address token_ = made("greenToken", type(GreenToken).creationCode, abi.encode(its, address(0xB0B)));
         CountingCertificates certificates_ = new CountingCertificates(its);
         bytes memory given = abi.encode(address(authority), registry, token_, certificates_, oracle_);
-        return (
-            GreenToken(token_),
-            certificates_,
-            Issuance(made("issuance", type(Issuance).creationCode, given))
-        );
+        return
+            (
+                GreenToken(token_),
+                certificates_,
+                Issuance(made("issuance", type(Issuance).creationCode, given))
+            );
     }
 
     /// The contract of this name: as it was compiled with the tests.

@@ -30,6 +30,7 @@ contract Game is Community {
 
     mapping(uint64 number => MeterStatement[]) private _statements;
     mapping(uint64 number => mapping(uint256 leaf => bytes)) private _readings;
+
     struct Asked {
         uint64 number;
         uint256 leaf;
@@ -91,7 +92,9 @@ contract Game is Community {
         for (uint256 i = 0; i < METERS; ++i) {
             all[i] = statement(ids[i], registers[i], uint64(block.timestamp));
             bytes memory reading = bytes.concat(
-                abi.encode(Reading(head + 1, uint64(block.timestamp), 2, true, registers[i])), ids[i], bytes32(0)
+                abi.encode(Reading(head + 1, uint64(block.timestamp), 2, true, registers[i])),
+                ids[i],
+                bytes32(0)
             );
             if (lie % 2 == 0 || i != lie % METERS) {
                 all[i].reading = keccak256(reading);

@@ -6,6 +6,7 @@ import {MeterStatement} from "../Statement.sol";
 import {Registration} from "../Meter.sol";
 import {Community} from "./Community.sol";
 import {Generated} from "./Generated.sol";
+import {Tree} from "./Tree.sol";
 import {vm} from "./Vm.sol";
 
 /// @dev Isolated: each call is a transaction of its own, with its 21,000 gas, its calldata and cold storage. The
@@ -47,6 +48,30 @@ contract GasTest is Community {
             settle(valid(all), all, 1);
         }
         vm.snapshotGasLastCall("ImpactOracle", "settle, 1 meter of a batch of 100, repeat");
+    }
+
+    /// forge-config: default.isolate = true
+    function test_challenging_one_of_a_hundred_leaves() public {
+        MeterStatement[] memory all = _batch(_community(100), 1);
+        (, bytes32[] memory proof,) = Tree.prove(all, 1);
+        uint64 number = proposed(all);
+        vm.deal(address(this), BOND);
+        oracle.challenge{value: BOND}(site, number, all[0], proof);
+        vm.snapshotGasLastCall("ImpactOracle", "challenge, 1 of 100 leaves");
+    }
+
+    /// forge-config: default.isolate = true
+    function test_counting_a_signature() public {
+        for (uint256 round = 1; round <= 2; ++round) {
+            Proposal memory p = next(bytes32(round));
+            propose(p);
+            (bytes32 r, bytes32 vs) = vm.signCompact(keys[4], oracle.digest(p));
+            stakes.countSigned(p, r, vs);
+            vm.snapshotGasLastCall(
+                "Stakes", round == 1 ? "count a signature, first" : "count a signature, repeat"
+            );
+            vm.warp(block.timestamp + WINDOW);
+        }
     }
 
     function _propose() private {

@@ -95,7 +95,7 @@ contract MeterRegistryLifeTest is Meters {
 
     function test_a_restart_never_changes_what_was_paid(uint64 time, uint64 paid) public {
         time = uint64(within(time, START, DAY));
-        paid = uint64(within(paid, START, DAY));
+        paid = paid % 2 == 0 ? time : uint64(within(paid, START, DAY));
         payments.pay(meterId, paid);
         if (time <= paid) {
             vm.expectRevert(abi.encodeWithSelector(MeterRegistry.PaidAlready.selector, meterId, paid, time));

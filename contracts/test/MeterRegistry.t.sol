@@ -333,9 +333,4 @@ contract MeterRegistryTest is Meters {
         holds(registry.supportsInterface(0xb45a3c0e)); // ERC-5192
         holds(!registry.supportsInterface(0xffffffff));
     }
-
-    function test_it_is_within_the_size_of_a_contract() public view {
-        holds(address(registry).code.length <= 24_576);
-        holds(address(registry.picture()).code.length <= 24_576);
-    }
 }

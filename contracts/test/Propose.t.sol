@@ -180,7 +180,7 @@ contract ProposeTest is Community {
         propose(next(ROOT));
         vm.warp(START + WINDOW);
         Proposal memory p = next(ROOT);
-        p.time = uint64(within(time, 0, START));
+        p.time = uint64(upTo(time, START));
         bytes memory signatures = sign(p, THREE_OF_FIVE);
         vm.expectRevert(abi.encodeWithSelector(Proposals.TimeNotLater.selector, site, p.time, START));
         oracle.propose(p, THREE_OF_FIVE, signatures);
@@ -188,7 +188,7 @@ contract ProposeTest is Community {
 
     function test_the_time_is_never_in_the_future(uint64 time) public {
         Proposal memory p = next(ROOT);
-        p.time = uint64(within(time, START + 1, type(uint64).max));
+        p.time = time % 2 == 0 ? uint64(START + 1) : uint64(within(time, START + 1, type(uint64).max));
         bytes memory signatures = sign(p, THREE_OF_FIVE);
         vm.expectRevert(abi.encodeWithSelector(Proposals.TimeInFuture.selector, p.time, START));
         oracle.propose(p, THREE_OF_FIVE, signatures);
@@ -196,7 +196,7 @@ contract ProposeTest is Community {
 
     function test_at_most_one_proposal_of_a_site_is_pending(uint256 wait) public {
         propose(next(ROOT));
-        vm.warp(START + within(wait, 1, WINDOW - 1));
+        vm.warp(START + 1 + upTo(wait, WINDOW - 2));
         Proposal memory p = next(ROOT);
         bytes memory signatures = sign(p, THREE_OF_FIVE);
         vm.expectRevert(
@@ -305,8 +305,24 @@ contract ProposeTest is Community {
         bytes memory signatures = sign(p, THREE_OF_FIVE);
         vm.record();
         oracle.propose(p, THREE_OF_FIVE, signatures);
-        (, slots) = vm.accesses(address(oracle));
+        (, bytes32[] memory writes) = vm.accesses(address(oracle));
+        slots = _each(writes);
         equal(slots.length, 2);
         vm.warp(block.timestamp + WINDOW);
+    }
+
+    /// @dev Each once: how often a slot is written is the optimizer's affair.
+    function _each(bytes32[] memory writes) private pure returns (bytes32[] memory slots) {
+        slots = new bytes32[](writes.length);
+        uint256 count = 0;
+        for (uint256 i = 0; i < writes.length; ++i) {
+            uint256 known = 0;
+            while (known < count && slots[known] != writes[i]) ++known;
+            slots[known] = writes[i];
+            if (known == count) ++count;
+        }
+        assembly ("memory-safe") {
+            mstore(slots, count)
+        }
     }
 }

@@ -34,4 +34,9 @@ abstract contract Say {
     function within(uint256 value, uint256 low, uint256 high) internal pure returns (uint256) {
         return low + value % (high - low + 1);
     }
+
+    /// The last number itself every other time, or one from 0 to it: promises break at their edge first.
+    function upTo(uint256 value, uint256 last) internal pure returns (uint256) {
+        return value % 2 == 0 ? last : within(value / 2, 0, last);
+    }
 }

@@ -303,7 +303,7 @@ contract SettleTest is Community {
         MeterStatement[] memory all = only(statement(meterId, START_WH + 100, uint64(block.timestamp)));
         uint64 number = proposed(all);
         uint64 validAt = uint64(block.timestamp + WINDOW);
-        vm.warp(block.timestamp + within(wait, 0, WINDOW - 1));
+        vm.warp(block.timestamp + upTo(wait, WINDOW - 1));
         vm.expectRevert(abi.encodeWithSelector(Proposals.ProposalPending.selector, site, number, validAt));
         this.settleOne(number, all[0]);
     }

@@ -256,9 +256,7 @@ contract SharingPoolTest is Pool {
         statements[0] = AccountStatement(homes[0], -5, type(uint64).max);
         office.make(SITE, 1, leaf(statements[0]), type(uint64).max);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                SharingPool.ProposalInFuture.selector, type(uint64).max, block.timestamp
-            )
+            abi.encodeWithSelector(SharingPool.ProposalInFuture.selector, type(uint64).max, block.timestamp)
         );
         pool.settle(1, statements, new bytes32[](0), new bool[](0));
     }

@@ -61,7 +61,7 @@ contract StakesTest is Community {
         equal(s.bonded, SITE_STAKE - amount);
         equal(s.unbonding, amount);
         equal(s.releaseAt, START + 30 days);
-        vm.warp(START + within(wait, 0, 30 days - 1));
+        vm.warp(START + upTo(wait, 30 days - 1));
         vm.expectRevert(abi.encodeWithSelector(Stakes.NotReleasedYet.selector, START + 30 days));
         stakes.releaseSite(site);
 
@@ -148,7 +148,9 @@ contract StakesTest is Community {
         _balances();
     }
 
-    function test_never_more_than_the_rules_say_is_lost_and_half_of_it_rounded_up_is_burned(uint64 more) public {
+    function test_never_more_than_the_rules_say_is_lost_and_half_of_it_rounded_up_is_burned(uint64 more)
+        public
+    {
         vm.deal(address(this), more);
         stakes.bondSite{value: more}(site);
         _prove(_lie());
@@ -160,7 +162,7 @@ contract StakesTest is Community {
 
     function test_the_odd_wei_is_burned() public {
         vm.prank(address(oracle));
-        stakes.slashSite(site, 3, ANYONE);
+        stakes.slashSite(site, 1, 3, ANYONE);
         equal(stakes.owed(ANYONE), 1);
         equal(stakes.burned(), 2);
     }
@@ -203,7 +205,7 @@ contract StakesTest is Community {
         bytes memory refusal = abi.encodeWithSelector(Stakes.OnlyOracle.selector, stranger);
         vm.prank(stranger);
         vm.expectRevert(refusal);
-        stakes.slashSite(site, 1, stranger);
+        stakes.slashSite(site, 1, 1, stranger);
         vm.prank(stranger);
         vm.expectRevert(refusal);
         stakes.hold();
@@ -215,7 +217,9 @@ contract StakesTest is Community {
         oracle.stakeChanged(site, type(uint256).max);
     }
 
-    function test_whatever_an_oracle_says_it_owes_no_more_than_the_bonds_that_it_holds(uint128 amount) public {
+    function test_whatever_an_oracle_says_it_owes_no_more_than_the_bonds_that_it_holds(uint128 amount)
+        public
+    {
         amount = uint128(within(amount, 1, type(uint128).max));
         vm.prank(address(oracle));
         vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
@@ -336,9 +340,7 @@ contract StakesTest is Community {
 
     function _prove(Proposal memory p) private {
         vm.prank(ANYONE);
-        oracle.proveNotRegistered(
-            site, p.number, statement("unknown", 1, uint64(START)), new bytes32[](0)
-        );
+        oracle.proveNotRegistered(site, p.number, statement("unknown", 1, uint64(START)), new bytes32[](0));
     }
 
     /// The balance is what is at stake, held, owed and burned.

@@ -17,7 +17,7 @@ contract SuccessionTest is Community {
         issuance.announceSuccessor(heir);
         uint64 from = issuance.successionAt();
         equal(from, block.timestamp + issuance.EXIT_WINDOW());
-        vm.warp(block.timestamp + within(wait, 0, issuance.EXIT_WINDOW() - 1));
+        vm.warp(block.timestamp + upTo(wait, issuance.EXIT_WINDOW() - 1));
         vm.expectRevert(abi.encodeWithSelector(Issuance.SuccessionNotYet.selector, from));
         issuance.succeed();
         equal(address(issuance.oracle()), address(oracle));
@@ -127,6 +127,23 @@ contract SuccessionTest is Community {
         equal(uint256(status), uint256(ProposalStatus.Cancelled));
         vm.expectRevert(abi.encodeWithSelector(Proposals.ProposalCancelled.selector, site, 3));
         oracle.settleable(site, 3);
+    }
+
+    function test_a_successor_never_takes_what_was_proposed_before_it_for_valid() public {
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.warp(START + (i + 1) * 1 hours);
+            valid(only(statement(meterId, START_WH, uint64(block.timestamp))));
+        }
+        _inOffice(newOracle(oracle));
+        for (uint64 number = 1; number <= 4; ++number) {
+            (, ProposalStatus status,,,) = oracle.proposal(site, number);
+            bool known = number == 2 || number == 3;
+            equal(uint256(status), uint256(known ? ProposalStatus.Cancelled : ProposalStatus.None));
+            vm.expectRevert();
+            oracle.settleable(site, number);
+            vm.expectRevert();
+            oracle.verifyLeaf(site, number, 0, new bytes32[](0));
+        }
     }
 
     function test_where_nothing_was_proposed_before_a_successor_begins_with_one() public {

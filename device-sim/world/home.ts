@@ -1,3 +1,4 @@
+import { lightOnPanel, type Orientation, panelNormal } from "../../energy/light.ts"
 import { type Place, type SunPosition, sunPosition } from "../../energy/sun.ts"
 import { PersonError } from "../../protocol/error.ts"
 import { cloudCover } from "./clouds.ts"
@@ -5,7 +6,6 @@ import type { HomesFile } from "./homes-file.ts"
 import type { LoadKind } from "./load-kinds.ts"
 import { loadOfDay } from "./loads.ts"
 import { chance, streamOf } from "./random.ts"
-import { lightOnPanel, type Orientation, panelNormal } from "./sun.ts"
 import { type DayOfPower, type Energy, Timeline } from "./timeline.ts"
 
 /** A home: modelled with a `load`, or replayed from a `column` of the world's data. */

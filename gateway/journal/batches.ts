@@ -40,6 +40,8 @@ export interface Batch {
 export interface Attestation {
   validator: string
   validatorSet: number
+  /** Who signed, be it the proposal or the refusal; undefined in what was kept before refusals were signed. */
+  signer: Hex | undefined
   /** Compact signature (EIP-2098), or undefined when the validator refused. */
   signature: Hex | undefined
   refusal: string | undefined
@@ -175,9 +177,10 @@ export function batchStore(db: Db) {
   const blockCids = db.prepare("SELECT cid FROM blocks WHERE number = ? ORDER BY position").pluck()
   const numberOfRoot = db.prepare("SELECT number FROM batches WHERE evidence = ?").pluck()
   const putAttestation = db.prepare(
-    `INSERT INTO attestations (number, validator, validator_set, signature, refusal) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET validator_set = excluded.validator_set, signature = excluded.signature,
-     refusal = excluded.refusal`,
+    `INSERT INTO attestations (number, validator, validator_set, signer, signature, refusal)
+     VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET validator_set = excluded.validator_set, signer = excluded.signer,
+     signature = excluded.signature, refusal = excluded.refusal`,
   )
   const attestations = db.prepare("SELECT * FROM attestations WHERE number = ? ORDER BY validator")
   const putTransaction = db.prepare(
@@ -346,14 +349,16 @@ export function batchStore(db: Db) {
       })()
     },
 
-    putAttestation(number: bigint, { validator, validatorSet, signature, refusal }: Attestation): void {
-      putAttestation.run(number, validator, validatorSet, signature ?? null, refusal ?? null)
+    putAttestation(number: bigint, attestation: Attestation): void {
+      const { validator, validatorSet, signer, signature, refusal } = attestation
+      putAttestation.run(number, validator, validatorSet, signer ?? null, signature ?? null, refusal ?? null)
     },
 
     attestations(number: bigint): Attestation[] {
       return (attestations.all(number) as Record<string, unknown>[]).map((row) => ({
         validator: row.validator as string,
         validatorSet: Number(row.validator_set),
+        signer: (row.signer as Hex | null) ?? undefined,
         signature: (row.signature as Hex | null) ?? undefined,
         refusal: (row.refusal as string | null) ?? undefined,
       }))

@@ -1,7 +1,7 @@
 import t from "tap"
 import { toHex } from "../../protocol/hex.ts"
-import { createIntake } from "../intake.ts"
 import { rules, start, testClock, testMeter } from "../intake.test.support.ts"
+import { createIntake } from "../intake.ts"
 import { openJournal } from "./journal.ts"
 
 const roof = testMeter("roof")
@@ -21,7 +21,11 @@ t.test("what was learnt of a meter's keys is there after a restart, without a ch
   t.equal(again.keys.meterIdOf(toHex(next.key.kid)), meterId)
   t.equal(again.keys.meterIdOf(toHex(roof.key.kid)), meterId)
   const intake = createIntake([roof], again, rules, testClock(start + 3600))
-  for (const bytes of [roof.says(4), next.says(5, { generatedWh: 250n }), next.says(6, { generatedWh: 300n })])
+  for (const bytes of [
+    roof.says(4),
+    next.says(5, { generatedWh: 250n }),
+    next.says(6, { generatedWh: 300n }),
+  ])
     t.match(await intake.submit({ source: "test", bytes }), { verdict: { accepted: true } })
   t.match(again.readings.state(meterId), { keyIndex: 1, sequence: 6 })
   t.same(again.readings.earlier(meterId, { keyIndex: 1, sequence: 5 }) !== undefined, true)

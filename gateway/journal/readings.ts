@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib"
+import type { Statement } from "better-sqlite3"
 import {
   type Anchor,
   type Counters,
@@ -53,6 +54,21 @@ export class DamagedRow extends Error {
   override name = "DamagedRow"
 }
 
+/** A statement for several rows costs less than one for each, SQLite's count of rows (AUTOINCREMENT) above all. */
+const rowsAtOnce = 16
+const valuesOfRow = 13
+
+/** What a transaction added of a meter. */
+interface Remembered {
+  state: MeterState
+  /** Values of rows that are not written yet. */
+  rows: unknown[][]
+  /** Which of these is the last that counts. */
+  anchorRow: number | undefined
+  /** The row of the last reading that counts and is written; null where there was none. */
+  anchor: bigint | null
+}
+
 /** SQLite: a negative limit is none. */
 const noLimit = -1
 
@@ -77,11 +93,16 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
     return id
   }
 
-  const insert = db.prepare(
-    `INSERT INTO readings (meter, sequence, time, received, bytes, generated, imported, exported, power, reason, detail,
-       counters, checksum)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  )
+  const insertOf = (rows: number) => ({
+    values: rows * valuesOfRow,
+    statement: db.prepare(
+      `INSERT INTO readings (meter, sequence, time, received, bytes, generated, imported, exported, power, reason, detail,
+         counters, checksum)
+       VALUES ${Array(rows).fill(`(${Array(valuesOfRow).fill("?")})`)}`,
+    ),
+  })
+  const insertOne = insertOf(1)
+  const insertSome = insertOf(rowsAtOnce)
   const remember = db.prepare(
     "UPDATE meters SET sequence = ?, anchor = coalesce(?, anchor), registers = ? WHERE id = ?",
   )
@@ -114,9 +135,47 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
   )
   const counts = db.prepare("SELECT name, n FROM counts WHERE name LIKE 'readings.%'")
 
-  // Of a transaction that is under way: written once at its end, and not with each of its readings.
-  const remembered = new Map<Hex, { state: MeterState; anchor: number | bigint | null }>()
+  // Of a transaction that is under way: written at its end, and not with each of its readings.
+  const remembered = new Map<Hex, Remembered>()
   const counted = new Map<string, number>()
+
+  /**
+   * Writes the rows that were added: those of a meter in their order, and one meter after the other, which touches each
+   * page of an index once.
+   */
+  function write(): void {
+    const values: unknown[] = []
+    let rows = 0
+    const anchors: { one: Remembered; row: number }[] = []
+    for (const one of remembered.values()) {
+      if (one.rows.length === 0) continue
+      if (one.anchorRow !== undefined) anchors.push({ one, row: rows + one.anchorRow })
+      for (const row of one.rows) for (const value of row) values.push(value)
+      rows += one.rows.length
+      one.rows = []
+      one.anchorRow = undefined
+    }
+    if (rows === 0) return
+    let last = 0n
+    for (let from = 0; from < values.length; ) {
+      const { statement, values: count } = values.length - from >= insertSome.values ? insertSome : insertOne
+      last = BigInt(statement.run(values.slice(from, from + count)).lastInsertRowid)
+      from += count
+    }
+    // AUTOINCREMENT numbers the rows of a transaction in turn.
+    for (const { one, row } of anchors) one.anchor = last - BigInt(rows - 1 - row)
+  }
+
+  function forget(): void {
+    remembered.clear()
+    counted.clear()
+  }
+
+  /** For looking at the rows, those that were just added among them. */
+  function among(statement: Statement): Statement {
+    write()
+    return statement
+  }
 
   return {
     /** Within a transaction of the caller's, which ends with `settle`. */
@@ -137,27 +196,40 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
         detail: verdict.accepted ? null : verdict.detail,
         counters: verdict.accepted && state.anchor?.counters ? toText(state.anchor.counters) : null,
       }
-      const { lastInsertRowid } = insert.run(id, ...Object.values(row), checksumOf(meterId, row))
+      const one = remembered.get(meterId) ?? { state, rows: [], anchorRow: undefined, anchor: null }
+      one.state = state
+      if (verdict.accepted) one.anchorRow = one.rows.length
+      one.rows.push([
+        id,
+        row.sequence,
+        row.time,
+        received,
+        row.bytes,
+        row.generated,
+        row.imported,
+        row.exported,
+        row.power,
+        row.reason,
+        row.detail,
+        row.counters,
+        checksumOf(meterId, row),
+      ])
+      remembered.set(meterId, one)
       const name = `readings.${verdict.accepted ? "accepted" : verdict.reason}`
       counted.set(name, (counted.get(name) ?? 0) + 1)
-      const anchor = verdict.accepted ? lastInsertRowid : (remembered.get(meterId)?.anchor ?? null)
-      remembered.set(meterId, { state, anchor })
     },
 
-    /** Writes what was added up while readings were added. */
+    /** Writes what was added, and added up. */
     settle(): void {
+      write()
       for (const [meterId, { state, anchor }] of remembered)
         remember.run(orderOf(lastNumber(state)), anchor, toText(state.registers), rowId(meterId))
       for (const [name, by] of counted) count.run({ name, by })
-      remembered.clear()
-      counted.clear()
+      forget()
     },
 
     /** After a transaction that failed. */
-    forget(): void {
-      remembered.clear()
-      counted.clear()
-    },
+    forget,
 
     state(meterId: Hex): MeterState {
       const added = remembered.get(meterId)
@@ -174,7 +246,7 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
 
     /** The bytes of the authentic reading with this number. */
     earlier(meterId: Hex, number: Numbered): Uint8Array | undefined {
-      return earlier.get(rowId(meterId), orderOf(number)) as Uint8Array | undefined
+      return among(earlier).get(rowId(meterId), orderOf(number)) as Uint8Array | undefined
     },
 
     /** Whether a reading with this number may have left the journal. */
@@ -189,11 +261,11 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
 
     /** The row of the reading with this number. */
     idOf(meterId: Hex, number: Numbered): bigint | undefined {
-      return idOf.get(rowId(meterId), orderOf(number)) as bigint | undefined
+      return among(idOf).get(rowId(meterId), orderOf(number)) as bigint | undefined
     },
 
     countAfter(meterId: Hex, id: bigint): number {
-      return Number(countAfter.get(rowId(meterId), id) as bigint)
+      return Number(among(countAfter).get(rowId(meterId), id) as bigint)
     },
 
     /** The bytes of the reading that a statement quotes, looked for from the one with this id backwards. */
@@ -202,19 +274,19 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
       { time, digest }: { time: number; digest: Hex },
       id: bigint,
     ): Uint8Array | undefined {
-      for (const bytes of saidAt.iterate(rowId(meterId), id, time) as Iterable<Buffer>)
+      for (const bytes of among(saidAt).iterate(rowId(meterId), id, time) as Iterable<Buffer>)
         if (readingDigest(bytes) === digest) return Uint8Array.from(bytes)
       return undefined
     },
 
     /** Readings of a meter after the one with this id, in order of arrival: all, or the first `most`. */
     after(meterId: Hex, id: bigint, most = noLimit): StoredReading[] {
-      return (after.all(rowId(meterId), id, most) as Row[]).map(fromRow)
+      return (among(after).all(rowId(meterId), id, most) as Row[]).map(fromRow)
     },
 
     /** Compares all readings of a meter with what was written, one at a time. @throws DamagedRow */
     compareAll(meterId: Hex): void {
-      for (const row of after.iterate(rowId(meterId), 0n, noLimit) as Iterable<Row>) compare(row)
+      for (const row of among(after).iterate(rowId(meterId), 0n, noLimit) as Iterable<Row>) compare(row)
     },
 
     /**
@@ -223,7 +295,7 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
      */
     lastForBatch(meterId: Hex, id: bigint, time: number): bigint | undefined {
       let last: bigint | undefined
-      for (const row of after.iterate(rowId(meterId), id, noLimit) as Iterable<Row>) {
+      for (const row of among(after).iterate(rowId(meterId), id, noLimit) as Iterable<Row>) {
         if (row.reason === null && row.time > BigInt(time)) break
         last = row.id
       }
@@ -232,25 +304,25 @@ export function readingStore(db: Db, meters: readonly Meter[]) {
 
     /** The last reading that counts, up to the one with this id. */
     lastCounted(meterId: Hex, id = 2n ** 63n - 1n): StoredReading | undefined {
-      const row = lastCounted.get(rowId(meterId), id) as Row | undefined
+      const row = among(lastCounted).get(rowId(meterId), id) as Row | undefined
       return row && fromRow(row)
     },
 
     /** The first reading that counts after the one with this id. */
     nextCounted(meterId: Hex, id: bigint): StoredReading | undefined {
-      const row = nextCounted.get(rowId(meterId), id) as Row | undefined
+      const row = among(nextCounted).get(rowId(meterId), id) as Row | undefined
       return row && fromRow(row)
     },
 
     /** Readings that count, beginning with the last one at or before `time` if there is one. */
     countedFrom(meterId: Hex, time: number): StoredReading[] {
       const id = rowId(meterId)
-      return (countedFrom.all(id, id, time) as Row[]).map(fromRow)
+      return (among(countedFrom).all(id, id, time) as Row[]).map(fromRow)
     },
 
     /** Authentic readings that do not count, newest first. */
     doubtful(limit: number): StoredReading[] {
-      return (doubtful.all(limit) as Row[]).map(fromRow)
+      return (among(doubtful).all(limit) as Row[]).map(fromRow)
     },
 
     /** How many readings there are, ever, by verdict. */

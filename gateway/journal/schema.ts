@@ -267,4 +267,8 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (meter, since)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Whose signature or signed refusal it is. Refusals from before were signed by nobody, and give no batch up.
+  ALTER TABLE attestations ADD COLUMN signer TEXT;
+  `,
 ]

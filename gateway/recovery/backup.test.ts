@@ -5,6 +5,7 @@ import { newIdentity } from "../../protocol/seal.ts"
 import { rules, start, testClock, testMeter } from "../intake.test.support.ts"
 import { createIntake } from "../intake.ts"
 import { openJournal } from "../journal/journal.ts"
+import { openSessions } from "../web/session/store.ts"
 import { backupsIn, keepNewest, makeBackup, unpackBackup } from "./backup.ts"
 
 const roof = testMeter("roof")
@@ -17,6 +18,12 @@ t.test("a back-up is of one moment, whatever is stored while it is made", async 
   let sequence = 0
   const submit = () => intake.submit({ source: "test", bytes: roof.says(sequence++) })
   await Promise.all(Array.from({ length: 4000 }, submit))
+  const sessions = openSessions(dataDir, () => start)
+  const home = `0x${"11".repeat(20)}` as const
+  sessions.start(home, "a phone")
+  const key = { kty: "EC", alg: "ES256" }
+  const passkey = { id: "one", rp: "house.example", key, counter: 0, device: "a phone", created: start }
+  sessions.addPasskey({ ...passkey, household: home })
   const before = sequence
   let going = true
   const storing = (async () => {
@@ -48,6 +55,11 @@ t.test("a back-up is of one moment, whatever is stored while it is made", async 
   t.equal(copy.readings.counts().accepted, sequences.length)
   t.equal(manifest.made, start)
   copy.close()
+  sessions.close()
+  const devices = openSessions(join(to, "data"), () => start)
+  t.equal(devices.passkeys(home).length, 1, "households come in by their passkeys")
+  t.same(devices.list(home), [], "and no device is in that may have been logged out since")
+  devices.close()
 })
 
 t.test("of the back-ups of a site the newest are kept, and nothing else in the directory is touched", (t) => {

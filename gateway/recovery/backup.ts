@@ -21,6 +21,7 @@ import { Decrypter, Encrypter } from "age-encryption"
 import Database from "better-sqlite3"
 import { z } from "zod"
 import { syncDirectory } from "../../evidence/folder.ts"
+import { backupName, readBackupName } from "../../protocol/backup-file.ts"
 import { PersonError } from "../../protocol/error.ts"
 import type { Identity, Recipient } from "../../protocol/seal.ts"
 import { pagesDamage } from "../journal/health.ts"
@@ -29,7 +30,6 @@ import { packConfig, packedDataDir } from "./configured-files.ts"
 
 const manifestName = "manifest.json"
 const configName = "gateway.yaml"
-const ending = ".tar.gz.age"
 /** 500 kB: readings come in between. */
 const pagesAtOnce = 500
 
@@ -79,9 +79,15 @@ export async function makeBackup({
     const copy = join(work, "journal.sqlite")
     await copyJournal(join(dataDir, "journal.sqlite"), copy)
     const journal = join(packedDataDir, "journal.sqlite")
+    // A board without them is one where households must be invited anew; a board without the journal is none.
+    const sessions = await copySessions(dataDir, work).catch(() => {
+      absent.push("sessions.sqlite")
+      return undefined
+    })
     const entries: ArchiveEntry[] = [
       { name: configName, content: Buffer.from(text) },
       ...[...files].map(([name, file]) => ({ name, content: readFileSync(file) })),
+      ...(sessions === undefined ? [] : [{ name: join(packedDataDir, "sessions.sqlite"), file: sessions }]),
       { name: journal, file: copy },
     ]
     const manifest: Manifest = {
@@ -108,7 +114,7 @@ export async function makeBackup({
 export function backupsIn(directory: string, site: number): string[] {
   if (!existsSync(directory)) return []
   return readdirSync(directory)
-    .filter((name) => name.startsWith(`commonwatt-site-${site}-`) && name.endsWith(ending))
+    .filter((name) => readBackupName(name)?.site === site)
     .sort()
     .reverse()
     .map((name) => join(directory, name))
@@ -171,7 +177,26 @@ export async function unpackBackup(
   }
 }
 
-async function copyJournal(from: string, to: string): Promise<void> {
+/**
+ * Households' passkeys, so that they need no invitation to a new board. Devices that were logged in are left out: one that
+ * was logged out since would be in again.
+ */
+async function copySessions(dataDir: string, work: string): Promise<string | undefined> {
+  const from = join(dataDir, "sessions.sqlite")
+  if (!existsSync(from)) return undefined
+  const to = join(work, "sessions.sqlite")
+  await copyDatabase(from, to)
+  const copy = new Database(to)
+  try {
+    copy.pragma("journal_mode = DELETE")
+    copy.exec("DELETE FROM sessions; VACUUM")
+  } finally {
+    copy.close()
+  }
+  return to
+}
+
+async function copyDatabase(from: string, to: string): Promise<void> {
   const source = new Database(from, { readonly: true, fileMustExist: true })
   try {
     // A commit in between would begin it anew, were this not a look at one moment; readers hold nobody up.
@@ -181,6 +206,10 @@ async function copyJournal(from: string, to: string): Promise<void> {
   } finally {
     source.close()
   }
+}
+
+async function copyJournal(from: string, to: string): Promise<void> {
+  await copyDatabase(from, to)
   const copy = new Database(to)
   try {
     copy.pragma("journal_mode = DELETE")
@@ -234,13 +263,4 @@ async function writeEncrypted(
   renameSync(part, file)
   syncDirectory(join(file, ".."))
   return bytes
-}
-
-function backupName(site: number, now: number): string {
-  return `commonwatt-site-${site}-${stamp(now)}${ending}`
-}
-
-/** A time in a file's name: 20261121T160000Z. */
-export function stamp(time: number): string {
-  return new Date(time * 1000).toISOString().replace(/[-:]|\.\d+/g, "")
 }

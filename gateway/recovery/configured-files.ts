@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
-import { basename, dirname, isAbsolute, join, normalize, resolve } from "node:path"
+import { basename, isAbsolute, join, normalize } from "node:path"
 import { isMap, isScalar, isSeq, parseDocument } from "yaml"
+import { configPath } from "../../protocol/config-path.ts"
 
 /** A configuration as it goes into a back-up, with the files that it names. */
 export interface PackedConfig {
@@ -15,6 +16,17 @@ export interface PackedConfig {
 /** Where a back-up has the journal, as the configuration in it says. */
 export const packedDataDir = "data"
 
+/**
+ * Settings that hold a path and whose files are not in a back-up: the journal is, as a copy; back-ups hold no back-ups;
+ * a serial port is no file.
+ */
+export const leftOut: readonly string[] = [
+  "dataDir",
+  "backup.directory",
+  "keepBackups.directory",
+  "buses.serial.path",
+]
+
 const namesFile = /(^f|F)ile$/
 const namesFiles = /(^f|F)iles$/
 
@@ -23,20 +35,20 @@ const namesFiles = /(^f|F)iles$/
  * directory of profiles. A path that leads out of the configuration's directory gets a place inside.
  */
 export function packConfig(file: string): PackedConfig {
-  const from = dirname(resolve(file))
   const document = parseDocument(readFileSync(file, "utf8"))
   const files = new Map<string, string>()
   const absent: string[] = []
 
   function place(path: string): string {
     const clean = normalize(path)
-    if (!isAbsolute(clean) && !clean.startsWith("..") && Buffer.byteLength(clean) <= 100) return clean
-    const used = [...files].find(([, source]) => source === resolve(from, path))
+    const isInside = !isAbsolute(clean) && !clean.startsWith("..") && !clean.startsWith("$")
+    if (isInside && Buffer.byteLength(clean) <= 100) return clean
+    const used = [...files].find(([, source]) => source === configPath(file, path))
     return used ? used[0] : join("files", `${files.size + 1}-${basename(path)}`.slice(0, 90))
   }
 
   function pack(path: string): string {
-    const source = resolve(from, path)
+    const source = configPath(file, path)
     if (!existsSync(source)) {
       absent.push(path)
       return path

@@ -10,8 +10,8 @@ import { journalIn } from "../journal/journal.ts"
 import { type Manifest, unpackBackup } from "./backup.ts"
 import { noteLoss } from "./marker.ts"
 
-/** What a gateway does with the files that its configuration names. Each throws a PersonError where it cannot. */
-export type Uses = readonly ((config: Config) => unknown)[]
+/** What a gateway does with the files that its configuration names. Each returns in words what it lacks. */
+export type Uses = readonly ((config: Config) => readonly string[] | Promise<readonly string[]>)[]
 
 /** What is in a back-up, as it was found when it was opened and used. */
 export interface Restored {
@@ -39,15 +39,12 @@ export async function restore(
   now: number,
   uses: Uses,
 ): Promise<Restored> {
-  if (existsSync(to) && readdirSync(to).length > 0)
-    throw new PersonError(`The directory ${to} is not empty.`, {
-      next: "Name one that does not exist: a running gateway is never overwritten.",
-    })
+  mustBeEmpty(to)
   const part = `${to}.part`
   rmSync(part, { recursive: true, force: true })
   const manifest = await unpackBackup(file, identities, part)
   try {
-    const restored = look(part, manifest, uses)
+    const restored = await look(part, manifest, uses)
     const why = `restored from the back-up of ${new Date(manifest.made * 1000).toISOString().slice(0, 16)}Z`
     noteLoss(join(part, dirname(manifest.journal)), { why, since: now, sound: true, aside: [] })
     if (existsSync(to)) rmSync(to, { recursive: true })
@@ -59,28 +56,30 @@ export async function restore(
   }
 }
 
+/** @throws PersonError where something is in the directory. */
+export function mustBeEmpty(to: string): void {
+  if (existsSync(to) && readdirSync(to).length > 0)
+    throw new PersonError(`The directory ${to} is not empty.`, {
+      next: "Name one that does not exist: a running gateway is never overwritten.",
+    })
+}
+
 /** The same without leaving anything: opens all of it as a new board would, in a directory of its own, and removes it. */
 export async function drill(file: string, identities: readonly Identity[], uses: Uses): Promise<Restored> {
   const work = mkdtempSync(join(tmpdir(), "commonwatt-drill-"))
   try {
     const directory = join(work, "restored")
-    return look(directory, await unpackBackup(file, identities, directory), uses)
+    return await look(directory, await unpackBackup(file, identities, directory), uses)
   } finally {
     rmSync(work, { recursive: true, force: true })
   }
 }
 
 /** Opens what was unpacked as the gateway would. @throws PersonError at what it could not start with. */
-function look(directory: string, manifest: Manifest, uses: Uses): Restored {
+async function look(directory: string, manifest: Manifest, uses: Uses): Promise<Restored> {
   const config = readConfig(join(directory, manifest.config))
   const lacking: string[] = []
-  for (const use of uses)
-    try {
-      use(config)
-    } catch (error) {
-      if (!(error instanceof PersonError)) throw error
-      lacking.push([error.message, ...error.context].join(" "))
-    }
+  for (const use of uses) lacking.push(...(await use(config)))
   const db = openDatabase(join(directory, dirname(manifest.journal)))
   try {
     const journal = journalIn(db, config.meters)

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import type { IClientOptions, MqttClient } from "mqtt"
-import { signerOf } from "../../protocol/attestation.ts"
+import { speakerOf, type Verdict } from "../../protocol/attestation.ts"
 import {
   type AttestationRequest,
   answerTopic,
@@ -13,12 +13,11 @@ import type { Hex } from "../../protocol/hex.ts"
 import { proposalDigest } from "../../protocol/proposal.ts"
 import { readSecret } from "../../protocol/sealed-secret.ts"
 import type { Config } from "../config.ts"
-import type { Attestation } from "../journal/batches.ts"
 import { reasonOf } from "./reason.ts"
 
 type Broker = NonNullable<Config["validatorBroker"]>
 
-/** Those whose signatures under one proposal are awaited, by their addresses. */
+/** Those whose verdicts on one proposal are awaited, by their addresses. */
 type Question = Map<Hex, Awaited>
 
 interface Awaited {
@@ -33,8 +32,8 @@ const mostWords = 500
 
 /**
  * Asks validators by their addresses, over a broker (SPEC.md, 7.3). All who are asked for one proposal share one
- * connection and one request; it ends when all of them have signed, or patience has. Only a validator's own signature
- * is an answer. Whatever else is on its topic anybody may have put there: it is told, and listening goes on.
+ * connection and one request; it ends when all of them have answered, or patience has. Only what a validator signed
+ * is its answer. Whatever else is on its topic anybody may have put there: it is told, and listening goes on.
  */
 export function createMqttAsking(config: Pick<Config, "validatorBroker">, patienceMs = usualPatienceMs) {
   const questions = new Map<Hex, Question>()
@@ -52,17 +51,16 @@ export function createMqttAsking(config: Pick<Config, "validatorBroker">, patien
     return question
   }
 
-  /** @throws Error when its signature does not come. */
-  return async function askOverMqtt(validator: Hex, request: AttestationRequest): Promise<Attestation> {
+  /** @throws Error when nothing that it signed comes. */
+  return async function askOverMqtt(validator: Hex, request: AttestationRequest): Promise<Verdict> {
     const { validatorBroker: broker } = config
     if (!broker) throw new Error("there is no validatorBroker yet: it waits for a restart of the gateway")
     const question = questions.get(proposalDigest(request, request.proposal)) ?? open(broker, request)
-    const signature = await signatureOf(validator, request, question)
-    return { validator, validatorSet: request.proposal.validatorSet, signature, refusal: undefined }
+    return verdictOf(validator, request, question)
   }
 }
 
-function signatureOf(validator: Hex, request: AttestationRequest, awaited: Question): Promise<Hex> {
+function verdictOf(validator: Hex, request: AttestationRequest, awaited: Question): Promise<Verdict> {
   let heard: string | undefined
   let answers = 0
   return new Promise((resolve, reject) => {
@@ -71,13 +69,12 @@ function signatureOf(validator: Hex, request: AttestationRequest, awaited: Quest
         if (payload.length > mostAnswerBytes || ++answers > mostAnswers) return
         const answer = read(payload)
         if ("unread" in answer) heard = answer.unread
-        else if ("refused" in answer) heard = answer.refused.join("; ")
         else if ("error" in answer) heard = answer.error
-        else if ((await signerOf(request, request.proposal, answer.signature)) !== validator)
-          heard = "a signature that is not its own"
+        else if ((await speakerOf(request, request.proposal, answer)) !== validator)
+          heard = answer.refused?.join("; ") ?? "a signature that is not its own"
         else {
           awaited.delete(validator)
-          resolve(answer.signature)
+          resolve(answer)
         }
       },
       giveUp: (why) =>
@@ -106,13 +103,13 @@ async function put(
   const ends = whenOver(client, patienceMs)
   const answers = answerTopic(request, "+")
   const prefix = answers.slice(0, -1)
-  const signed = new Promise<string>((resolve) => {
+  const answered = new Promise<string>((resolve) => {
     client.on("message", (topic, payload) => {
       void awaited
         .get(topic.slice(prefix.length) as Hex)
         ?.hear(payload)
         .then(() => {
-          if (awaited.size === 0) resolve("all have signed")
+          if (awaited.size === 0) resolve("all have answered")
         })
     })
   })
@@ -131,7 +128,7 @@ async function put(
     })
   })
   try {
-    return await Promise.race([signed, ends.over, refused])
+    return await Promise.race([answered, ends.over, refused])
   } finally {
     ends.clear()
     client.end(true)
@@ -141,7 +138,7 @@ async function put(
 function whenOver(client: MqttClient, patienceMs: number) {
   let timer: NodeJS.Timeout | undefined
   const over = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(`no signature over MQTT within ${patienceMs / 1000} s`), patienceMs)
+    timer = setTimeout(() => resolve(`no answer over MQTT within ${patienceMs / 1000} s`), patienceMs)
     client.on("error", (error) => resolve(`the broker cannot be used: ${reasonOf(error)}`))
     client.on("close", () => resolve("the broker ended the connection"))
   })

@@ -1,4 +1,4 @@
-import { signerOf } from "../../protocol/attestation.ts"
+import { signerOf, type Verdict } from "../../protocol/attestation.ts"
 import {
   type AttestationAnswer,
   type AttestationRequest,
@@ -13,10 +13,10 @@ import type { Attestation } from "../journal/batches.ts"
 const patienceMs = 60_000
 
 /**
- * Asks one validator over HTTP. A refusal is an answer, with its reasons.
- * @throws Error when it cannot be reached or answers nonsense.
+ * Asks one validator over HTTP. A refusal is an answer, with its reasons. Who signed either is for who asks to see.
+ * @throws Error when it cannot be reached, cannot judge now, or answers nonsense.
  */
-export async function askValidator(url: string, request: AttestationRequest): Promise<Attestation> {
+export async function askValidator(url: string, request: AttestationRequest): Promise<Verdict> {
   const response = await fetch(new URL("/attestations", url), {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -25,11 +25,7 @@ export async function askValidator(url: string, request: AttestationRequest): Pr
   })
   const text = await textOf(response)
   const answer = parse(text)
-  const { validatorSet } = request.proposal
-  if (answer && "refused" in answer)
-    return { validator: url, validatorSet, signature: undefined, refusal: answer.refused.join("; ") }
-  if (answer && "signature" in answer)
-    return { validator: url, validatorSet, signature: answer.signature, refusal: undefined }
+  if (answer && !("error" in answer)) return answer
   throw new Error(`it answers ${response.status}: ${text.slice(0, 200)}`)
 }
 
@@ -42,7 +38,7 @@ export interface Signatures {
 }
 
 /**
- * Puts signatures into the order of the validator set, leaving out any that is not by one of them.
+ * Puts signatures into the order of the validator set, leaving out any that is not by one of them, or not needed.
  * @returns undefined while fewer than `threshold` are there.
  */
 export async function collectSignatures(
@@ -59,7 +55,11 @@ export async function collectSignatures(
     if (index >= 0) byIndex.set(index, signature)
   }
   if (byIndex.size < set.threshold) return undefined
-  const chosen = [...byIndex.entries()].sort(([a], [b]) => a - b).slice(0, set.threshold)
+  // No more than are needed, by turns: every validator's signature is seen on chain.
+  const size = set.addresses.length
+  const turn = (index: number) => (index + Number(proposal.number % BigInt(size))) % size
+  const carried = [...byIndex].sort(([a], [b]) => turn(a) - turn(b)).slice(0, set.threshold)
+  const chosen = carried.sort(([a], [b]) => a - b)
   return {
     signers: chosen.reduce((bits, [index]) => bits | (1n << BigInt(index)), 0n),
     packed: `0x${chosen.map(([, signature]) => signature.slice(2)).join("")}`,

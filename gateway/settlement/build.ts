@@ -116,6 +116,11 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
     root,
     households: sealedParts(journal, withReadings, result.households),
   }
+  // Before the evidence is written: what was taken of the meters is not held in memory until it is.
+  const lastReadings = withReadings.map(({ meter, last }) => ({
+    meter: journal.readings.rowId(meter.key.meterId),
+    reading: last,
+  }))
   const cid = await keepEvidence(journal, evidence, plan.recipientsOf)
   return {
     number: plan.number,
@@ -124,10 +129,7 @@ export async function buildBatch(journal: Journal, plan: BatchPlan): Promise<New
     evidence: cid,
     statements: result.statements,
     accounts,
-    lastReadings: withReadings.map(({ meter, last }) => ({
-      meter: journal.readings.rowId(meter.key.meterId),
-      reading: last,
-    })),
+    lastReadings,
   }
 }
 

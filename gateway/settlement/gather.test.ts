@@ -6,7 +6,7 @@ import { join } from "node:path"
 import pino from "pino"
 import tap from "tap"
 import { privateKeyToAccount } from "viem/accounts"
-import { signProposal } from "../../protocol/attestation.ts"
+import { signProposal, signRefusal } from "../../protocol/attestation.ts"
 import type { AttestationRequest } from "../../protocol/attestation-messages.ts"
 import { evidenceCid } from "../../protocol/block.ts"
 import type { Hex } from "../../protocol/hex.ts"
@@ -31,7 +31,17 @@ const proposal: Proposal = {
   validatorSet: 1,
 }
 
-type Way = "signs" | "refuses" | "is away" | "never answers" | "signs by a stranger" | "signs something else"
+type Way =
+  | "signs"
+  | "refuses"
+  | "refuses by a stranger"
+  | "refuses something else"
+  | "is away"
+  | "never answers"
+  | "signs by a stranger"
+  | "signs something else"
+
+const reasons = ["entry 0: claimed 1001, the readings give 1000"]
 
 /** Three validators, each with a way of its own. */
 function validators(t: Pick<typeof tap, "teardown">, ways: Way[], { validatorSet = set, graceMs = 1 } = {}) {
@@ -63,18 +73,16 @@ function validators(t: Pick<typeof tap, "teardown">, ways: Way[], { validatorSet
     async ask(url: string, request: AttestationRequest) {
       asked.push(url)
       const i = urls.indexOf(url)
-      const answer = {
-        validator: url,
-        validatorSet: request.proposal.validatorSet,
-        signature: undefined,
-        refusal: undefined,
-      }
-      const signed = async (what: Proposal, key: Hex) => ({
-        ...answer,
-        signature: await signProposal(at, what, key),
+      const signed = async (what: Proposal, key: Hex) => ({ signature: await signProposal(at, what, key) })
+      const refused = async (what: Proposal, key: Hex) => ({
+        refused: reasons,
+        signature: await signRefusal(at, what, reasons, key),
       })
       const way = ways[i]!
-      if (way === "refuses") return { ...answer, refusal: "entry 0: claimed 1001, the readings give 1000" }
+      if (way === "refuses") return refused(request.proposal, keys[i]!)
+      if (way === "refuses by a stranger") return refused(request.proposal, bytes32("77"))
+      if (way === "refuses something else")
+        return refused({ ...request.proposal, root: bytes32("bb") }, keys[i]!)
       if (way === "is away") throw new Error("connection refused")
       if (way === "never answers") return new Promise<never>(() => {})
       if (way === "signs by a stranger") return signed(request.proposal, bytes32("77"))
@@ -96,6 +104,8 @@ tap.test("two of three that agree are enough, whatever the third does", async (t
   for (const way of [
     "signs",
     "refuses",
+    "refuses by a stranger",
+    "refuses something else",
     "is away",
     "never answers",
     "signs by a stranger",
@@ -136,6 +146,23 @@ tap.test("a batch that too many refuse is hopeless only where enough are free to
     false,
     "two are bound to it: another could never be signed by three",
   )
+})
+
+tap.test("a refusal counts by who signed it: once for each validator, and for nobody else", async (t) => {
+  const strangers = validators(t, ["refuses by a stranger", "refuses something else", "signs"])
+  const { hopeless, problems } = await strangers.gather()
+  t.equal(hopeless, false)
+  t.match(problems.join(), /http:\/\/a answers with a refusal that is no validator's \(0x/)
+  t.equal(strangers.journal.batches.attestations(1n).length, 1, "nor is it kept")
+
+  const kept = validators(t, ["is away", "is away", "signs"])
+  const refusal = { validatorSet: 1, signature: undefined, refusal: "no" }
+  for (const validator of urls.slice(0, 2))
+    kept.journal.batches.putAttestation(1n, { ...refusal, validator, signer: addresses[0] })
+  t.equal((await kept.gather()).hopeless, false, "two addresses with one validator behind them")
+  for (const [i, validator] of urls.slice(0, 2).entries())
+    kept.journal.batches.putAttestation(1n, { ...refusal, validator, signer: i ? undefined : addresses[0] })
+  t.equal((await kept.gather()).hopeless, false, "one was kept before refusals were signed")
 })
 
 tap.test(

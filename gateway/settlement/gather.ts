@@ -1,11 +1,10 @@
 import type { Logger } from "pino"
-import { signerOf } from "../../protocol/attestation.ts"
+import { signerOf, speakerOf, type Verdict } from "../../protocol/attestation.ts"
 import type { AttestationRequest } from "../../protocol/attestation-messages.ts"
 import type { Clock } from "../../protocol/clock.ts"
 import type { Hex } from "../../protocol/hex.ts"
 import { type OracleAddress, type Proposal, proposalDigest } from "../../protocol/proposal.ts"
 import type { Config } from "../config.ts"
-import type { Attestation } from "../journal/batches.ts"
 import type { Journal } from "../journal/journal.ts"
 import { createMqttAsking } from "./ask-mqtt.ts"
 import { askValidator, collectSignatures, type Signatures } from "./attest.ts"
@@ -34,7 +33,7 @@ export interface GatheringOptions {
   /** How long the others may still take when enough have signed, milliseconds. */
   graceMs: number
   log: Logger
-  ask?: (validator: string, request: AttestationRequest) => Promise<Attestation>
+  ask?: (validator: string, request: AttestationRequest) => Promise<Verdict>
 }
 
 /**
@@ -71,7 +70,8 @@ export function createGathering(options: GatheringOptions) {
     const all = Promise.allSettled(asking)
     if (await firstFound(asking)) await withinMs(graceMs, all)
     const signatures = await collected()
-    const refusals = standing().filter(({ refusal }) => refusal !== undefined).length
+    const refusing = new Set(standing().flatMap((a) => (a.refusal === undefined ? [] : [a.signer])))
+    const refusals = set.addresses.filter((address) => refusing.has(address)).length
     // Who signed anything for this number signs nothing else for it.
     const bound = new Set(batches.signedFor(number, config.site).map(({ signer }) => signer))
     const free = set.addresses.filter((address) => !bound.has(address)).length
@@ -103,18 +103,23 @@ export function createGathering(options: GatheringOptions) {
     set: ValidatorsInForce,
   ): Promise<string | undefined> {
     const answer = await ask(url, { ...at, proposal })
-    if (answer.refusal) {
-      // One that comes when the proposal is on its way already may be about that alone.
-      if (isStillAsked(number)) batches.putAttestation(number, answer)
-      return `${url} refuses: ${answer.refusal}`
-    }
-    const signer = await signerOf(at, proposal, answer.signature!)
+    const refusal = answer.refused?.join("; ")
+    const signer = await speakerOf(at, proposal, answer)
     if (!signer || !set.addresses.includes(signer)) {
-      log.warn({ validator: url, signer }, "a signature that is no validator's")
-      return `${url} answers with a signature that is no validator's (${signer ?? "nobody's"})`
+      log.warn({ validator: url, signer, refusal }, "a signature that is no validator's")
+      const [what, why] = refusal === undefined ? ["a signature", ""] : ["a refusal", `: ${refusal}`]
+      return `${url} answers with ${what} that is no validator's (${signer ?? "nobody's"})${why}`
     }
-    keep(signer, proposal, answer.signature!, url)
-    batches.putAttestation(number, answer)
+    const { validatorSet } = proposal
+    const attestation = { validator: url, validatorSet, signer }
+    if (refusal !== undefined) {
+      // One that comes when the proposal is on its way already may be about that alone.
+      if (isStillAsked(number))
+        batches.putAttestation(number, { ...attestation, signature: undefined, refusal })
+      return `${url} refuses: ${refusal}`
+    }
+    keep(signer, proposal, answer.signature, url)
+    batches.putAttestation(number, { ...attestation, signature: answer.signature, refusal })
     return undefined
   }
 

@@ -14,7 +14,14 @@ const missedAtLeast = 3
 export function chainFindings(
   facts: Pick<
     Facts,
-    "settlement" | "settleEverySeconds" | "validators" | "evidence" | "backup" | "now" | "machine"
+    | "settlement"
+    | "settleEverySeconds"
+    | "validators"
+    | "evidence"
+    | "backup"
+    | "deliveries"
+    | "now"
+    | "machine"
   >,
 ): Finding[] {
   const { settlement, now } = facts
@@ -26,6 +33,7 @@ export function chainFindings(
     ...facts.validators.flatMap(validator),
     ...evidence(facts.evidence),
     ...backup(facts.backup, facts.machine.wallNow),
+    ...(facts.deliveries ?? []).flatMap((one) => delivery(one, facts.machine.wallNow)),
   ]
 }
 
@@ -210,6 +218,31 @@ function backup(found: Facts["backup"], now: number): Finding[] {
       means: "If this box were lost, what is not settled yet would be lost with it.",
       next: "See that the place for back-ups is there and has room (docs/operators.md).",
       since: found.newest === 0 ? undefined : found.newest,
+    },
+  ]
+}
+
+/** One that is away is given the same time as a stick that was pulled; one that refuses will not do it by itself. */
+function delivery(
+  { url, newest, problem, refused }: NonNullable<Facts["deliveries"]>[number],
+  now: number,
+): Finding[] {
+  if (newest === undefined || (!refused && now - newest <= backupDays * day)) return []
+  const age =
+    newest === 0
+      ? `The gateway at ${url} is not known to have a back-up of this one`
+      : `The newest back-up that the gateway at ${url} is known to have is ${howLong(now - newest)} old`
+  return [
+    {
+      code: "backup-elsewhere",
+      severity: "warning",
+      about: url,
+      what: `${age}${problem === undefined ? "" : `: ${within(problem)}`}.`,
+      means: "If this box and the disk beside it were lost together, that copy would be missed.",
+      next: refused
+        ? "Ask its operator: keepBackups must name the address of this site's key, with room enough (docs/operators.md)."
+        : "See that both gateways reach each other; what was begun goes on by itself.",
+      since: newest === 0 ? undefined : newest,
     },
   ]
 }

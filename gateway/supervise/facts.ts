@@ -17,6 +17,17 @@ export interface Facts {
   storage?: { problem: string | undefined }
   /** `newest` is 0 where there never was one. */
   backup?: { newest: number; problem: string | undefined }
+  deliveries?: readonly DeliveryFacts[]
+}
+
+/** This gateway's back-ups at another one. */
+export interface DeliveryFacts {
+  url: string
+  /** When the newest was made that is known to be there whole; 0 for none, undefined before it was asked. */
+  newest: number | undefined
+  problem: string | undefined
+  /** It answers, and does not keep them or not as they were. */
+  refused: boolean
 }
 
 export interface MeterFacts {

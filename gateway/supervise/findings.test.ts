@@ -45,6 +45,10 @@ function gateway(
     evidence: { factor: 2, kept: 5, underReplicated: 0, missing: 0, problem: undefined },
     storage: { problem: undefined },
     backup: { newest: now - day, problem: undefined },
+    deliveries: [
+      { url: "http://a.example", newest: undefined, problem: undefined, refused: false },
+      { url: "http://b.example", newest: now - day, problem: "no answer", refused: false },
+    ],
     ...rest,
   }
 }
@@ -122,8 +126,30 @@ t.test("each thing that goes wrong is named, and nothing else is", async (t) => 
     ["alarm evidence-missing", gateway({ evidence: { ...gateway().evidence!, missing: 1 } })],
     ["warning backup-old", gateway({ backup: { newest: 0, problem: undefined } })],
     [
+      "warning backup-elsewhere",
+      gateway({ deliveries: [{ url: "http://b.example", newest: 0, problem: "no answer", refused: false }] }),
+    ],
+    [
+      "warning backup-elsewhere",
+      gateway({
+        deliveries: [{ url: "http://b.example", newest: now, problem: "it answers 413", refused: true }],
+      }),
+    ],
+    [
       "warning quarantine-growing",
       gateway({ quarantine: [{ reason: "malformed", total: 100, lately: 100 }] }),
+    ],
+    [
+      "warning below-clear-sky",
+      gateway({
+        anomalies: [{ kind: "below-clear-sky", roofs: ["A"], says: "A gave 60 % of what it gave" }],
+      }),
+    ],
+    [
+      "warning above-clear-sky",
+      gateway({
+        anomalies: [{ kind: "above-clear-sky", roofs: ["A"], says: "A counted more than the sun" }],
+      }),
     ],
     [
       "warning twins",

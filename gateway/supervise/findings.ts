@@ -54,6 +54,18 @@ const anomaliesInWords: Readonly<Record<Anomaly["kind"], Pick<Finding, "code" | 
     means: "Nothing is wrong with what is counted; the household generates less than it could.",
     next: "Look at the roof and the inverter: a string that fell off, a fuse, new shade, dirt or snow.",
   },
+  "below-clear-sky": {
+    code: "below-clear-sky",
+    means:
+      "Nothing is wrong with what is counted; the household generates less than it did, or two weeks had not one clear day.",
+    next: "Look at the roof and the inverter: a string that fell off, a fuse, new shade, dirt or snow.",
+  },
+  "above-clear-sky": {
+    code: "above-clear-sky",
+    means:
+      "What it counted counts: nothing is taken off. More panels than are registered do this, and a meter that is wired or set up wrongly, or somebody who feeds it.",
+    next: "Compare the meter's display and the panels on the roof with what is registered. If it is not the sun's, validators and the cooperative must hear of it.",
+  },
 }
 
 /** An anomaly is told to people and changes no figure. */

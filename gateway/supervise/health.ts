@@ -1,4 +1,4 @@
-import { type Anomaly, anomalies } from "../../energy/anomalies.ts"
+import { type Anomaly, anomalies, clearSkyAnomalies, clearSkyDays } from "../../energy/anomalies.ts"
 import { statedBy } from "../../energy/restart.ts"
 import type { Clock } from "../../protocol/clock.ts"
 import type { Config, Meter } from "../config.ts"
@@ -6,6 +6,7 @@ import { lastAtOrBefore } from "../journal/at-time.ts"
 import type { Journal } from "../journal/journal.ts"
 import type { StoredReading } from "../journal/readings.ts"
 import type {
+  DeliveryFacts,
   EvidenceFacts,
   Facts,
   MachineFacts,
@@ -27,6 +28,7 @@ export interface Watched {
   evidence?: { status(): EvidenceFacts } | undefined
   storage?: { problem: string | undefined }
   backup?: { newest: number; problem: string | undefined }
+  deliveries?: readonly DeliveryFacts[]
 }
 
 export interface Health {
@@ -37,8 +39,9 @@ export interface Health {
 /** Anyone may ask for metrics: a look reads the journal and the disk. */
 const looksEveryMs = 5_000
 const hour = 3600
+const day = 24 * hour
 /** A roof has some sun in three days, and a home uses something. */
-const stillSeconds = 3 * 86_400
+const stillSeconds = 3 * day
 const polledPatience = { polls: 10, seconds: 900 }
 const sentPatience = { intervals: 4, seconds: hour }
 /** In a demonstration time runs fast, and what takes a moment takes long. */
@@ -57,11 +60,12 @@ export function createHealth(watched: Watched, machine: () => MachineFacts, mono
   const began = new Map<string, number>()
   const counted: { atMs: number; counts: ReadonlyMap<string, number> }[] = []
   let odd: { until: number; found: readonly Anomaly[] } = { until: 0, found: [] }
+  let oddByDay: typeof odd = { until: 0, found: [] }
   let last: { atMs: number; facts: Facts; findings: readonly Finding[] } | undefined
 
   function gather(): Facts {
     const now = clock.now()
-    const { evidence, storage, backup, settlement, unreachable } = watched
+    const { evidence, storage, backup, deliveries, settlement, unreachable } = watched
     const doubts = newestDoubts(journal)
     return {
       now,
@@ -77,6 +81,7 @@ export function createHealth(watched: Watched, machine: () => MachineFacts, mono
       ...(evidence && { evidence: evidence.status() }),
       ...(storage && { storage }),
       ...(config.pace === undefined && config.backup && backup && { backup }),
+      ...(config.pace === undefined && deliveries && { deliveries }),
     }
   }
 
@@ -84,8 +89,25 @@ export function createHealth(watched: Watched, machine: () => MachineFacts, mono
   function anomaliesAt(now: number): readonly Anomaly[] {
     const until = Math.floor((now - settledDownSeconds) / hour) * hour
     if (odd.until === until) return odd.found
-    odd = { until, found: anomalies(roofsOf(config, journal, until), until, config.location) }
+    const byHour = anomalies(roofsOf(config, journal, until), until, config.location)
+    const lost = new Set(byHour.flatMap(({ kind, roofs }) => (kind === "string-off" ? roofs : [])))
+    // What a roof lacks beside its neighbours it lacks against the sky too.
+    const byDay = anomaliesOfDay(until).filter(
+      ({ kind, roofs }) => kind !== "below-clear-sky" || !roofs.some((roof) => lost.has(roof)),
+    )
+    odd = { until, found: [...byHour, ...byDay] }
     return odd.found
+  }
+
+  /** Six weeks of each roof: once a day. */
+  function anomaliesOfDay(until: number): readonly Anomaly[] {
+    const { location } = config
+    const dayEnd = Math.floor(until / day) * day
+    if (location && oddByDay.until !== dayEnd) {
+      const roofs = roofsOf(config, journal, dayEnd, { hours: 0, days: clearSkyDays })
+      oddByDay = { until: dayEnd, found: clearSkyAnomalies(roofs, dayEnd, location) }
+    }
+    return oddByDay.found
   }
 
   function quarantineFacts(): Facts["quarantine"] {

@@ -7,6 +7,12 @@ import type { StoredReading } from "../journal/readings.ts"
 const hour = 3600
 const hoursShown = 24
 const daysShown = 14
+
+/** How far back to look. */
+export interface Span {
+  hours: number
+  days: number
+}
 /** A reading further from the time that is asked for says nothing about that hour. */
 const nearSeconds = hour / 2
 
@@ -14,13 +20,18 @@ const nearSeconds = hour / 2
  * What meters of generation alone counted in the last hours and days.
  * @param until a full hour, Unix seconds.
  */
-export function roofsOf({ meters }: Pick<Config, "meters">, { readings }: Journal, until: number): Roof[] {
+export function roofsOf(
+  { meters }: Pick<Config, "meters">,
+  { readings }: Journal,
+  until: number,
+  span: Span = { hours: hoursShown, days: daysShown },
+): Roof[] {
   return meters.flatMap((meter) => {
     const newest = readings.lastCounted(meter.key.meterId)
     const { generatedWh, importedWh, exportedWh } = newest?.registers ?? {}
     if (!newest || generatedWh === undefined || importedWh !== undefined || exportedWh !== undefined)
       return []
-    return [roofOf(readings, meter, newest, until)]
+    return [roofOf(readings, meter, newest, until, span)]
   })
 }
 
@@ -29,6 +40,7 @@ function roofOf(
   { name, ratedW }: Meter,
   newest: StoredReading,
   until: number,
+  { hours, days }: Span,
 ): Roof {
   let before: StoredReading | undefined
   const registerAt = (time: number): bigint | undefined => {
@@ -44,5 +56,5 @@ function roofOf(
       return wh === undefined || earlier === undefined ? undefined : wh - earlier
     })
   }
-  return { name, ratedW, hoursWh: differences(hoursShown, hour), daysWh: differences(daysShown, 24 * hour) }
+  return { name, ratedW, hoursWh: differences(hours, hour), daysWh: differences(days, 24 * hour) }
 }

@@ -6,6 +6,7 @@ import { icon } from "./icon.ts"
 import { localeFor } from "./language.ts"
 import { serviceWorkerFor } from "./service-worker.ts"
 import { style } from "./style.ts"
+import { drawTouchIcon } from "./touch-icon.ts"
 
 /** Style and script change with the program alone, and their address with them. */
 const versionOf = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 12)
@@ -27,6 +28,11 @@ export function assetRoutes({ name, timeZone }: { name: string; timeZone: string
     c.body(appScript, 200, { "content-type": "text/javascript; charset=utf-8", ...forEver }),
   )
   app.get("/icon.svg", (c) => c.body(icon, 200, { "content-type": "image/svg+xml", ...forADay }))
+  let touchIcon: Uint8Array<ArrayBuffer> | undefined
+  app.get("/touch-icon.png", (c) => {
+    touchIcon ??= drawTouchIcon()
+    return c.body(touchIcon, 200, { "content-type": "image/png", ...forADay })
+  })
   app.get("/sw.js", (c) =>
     c.body(serviceWorker, 200, {
       "content-type": "text/javascript; charset=utf-8",

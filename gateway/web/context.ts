@@ -20,6 +20,13 @@ export interface WebContext {
   storage?: { problem: string | undefined }
   /** When the newest back-up was made, Unix seconds, 0 for never; and why none can be made. */
   backup?: { newest: number; problem: string | undefined }
+  /** How it is with back-ups at other gateways. */
+  deliveries?: readonly {
+    url: string
+    newest: number | undefined
+    problem: string | undefined
+    refused: boolean
+  }[]
   /** Meters whose last poll failed, with the reason. */
   unreachable: ReadonlyMap<Meter, string>
 }

@@ -213,15 +213,21 @@ t.test("pages", async (t) => {
     for (const language of ["en", "hi", "ar"])
       for (const path of ["/", "/home", "/home/month", "/home/green/2"]) {
         const html = await get(path, as(0))
-        const assets = [...html.matchAll(/(?:src|href)="(\/(?:style|app|icon|manifest)[^"]*)"/g)].map(
-          ([, link]) => link!,
-        )
+        const assets = [
+          ...html.matchAll(/(?:src|href)="(\/(?:style|app|icon|touch-icon|manifest)[^"]*)"/g),
+        ].map(([, link]) => link!)
         const sizes = await Promise.all([path, ...new Set(assets)].map((one) => sizeOf(one, language)))
         const total = sizes.reduce((a, b) => a + b)
         t.ok(total < 60_000, `${path} in ${language}: ${total} bytes, before they are compressed`)
       }
     const packed = await app.request("/home", { headers: { cookie: "visitor=0", "accept-encoding": "gzip" } })
     t.equal(packed.headers.get("content-encoding"), "gzip")
+    const icon = Buffer.from(await (await app.request("/touch-icon.png")).arrayBuffer())
+    t.same(
+      [icon.subarray(1, 4).toString(), icon.readUInt32BE(16)],
+      ["PNG", 180],
+      "phones have one of their own",
+    )
   })
 
   t.test("the language is the browser's, or the one that was chosen, and stays", async (t) => {

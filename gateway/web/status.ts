@@ -1,7 +1,16 @@
 import type { WebContext } from "./context.ts"
 
 /** The gateway's state in a few figures, for scripts: GET /api/status. Energies are strings of whole Wh. */
-export function statusOf({ config, journal, clock, settlement, evidence, storage, backup }: WebContext) {
+export function statusOf({
+  config,
+  journal,
+  clock,
+  settlement,
+  evidence,
+  storage,
+  backup,
+  deliveries,
+}: WebContext) {
   const { accepted, doubtful } = journal.readings.counts()
   const refused = journal.quarantine.counts()
   const sum = (counts: ReadonlyMap<string, number>) => [...counts.values()].reduce((a, b) => a + b, 0)
@@ -35,7 +44,7 @@ export function statusOf({ config, journal, clock, settlement, evidence, storage
     },
     ...(evidence && { evidence: evidence.status() }),
     storage: { problem: storage?.problem, usedBytes: journal.usedBytes() },
-    ...(config.backup && backup && { backup: { ...backup } }),
+    ...(config.backup && backup && { backup: { ...backup, elsewhere: deliveries ?? [] } }),
     recovered: journal.lastRecovery()?.time,
     batches: Object.fromEntries(journal.batches.countsByState()),
   }

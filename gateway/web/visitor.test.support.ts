@@ -47,6 +47,7 @@ export function addBatch(village: Village, number: bigint, state: BatchState = "
     journal.batches.putAttestation(number, {
       validator: `http://${name}.example:9000`,
       validatorSet: 1,
+      signer: undefined,
       signature: i < 2 ? "0x00" : undefined,
       refusal: i < 2 ? undefined : "a reading is not signed by its meter",
     })

@@ -1,5 +1,5 @@
 import { privateKeyToAccount } from "viem/accounts"
-import { signerOf, signProposal } from "../attestation.ts"
+import { signerOf, signProposal, signRefusal, speakerOf } from "../attestation.ts"
 import { concatBytes, fromHex, type Hex, toHex } from "../hex.ts"
 import type { OracleAddress } from "../proposal.ts"
 import { bytesFor, number32, toNumber } from "./fixed-keys.ts"
@@ -15,6 +15,8 @@ export interface AttestationVectors extends OracleAddress {
   cases: { name: string; signature: Hex; signer: Hex | null }[]
   /** What goes to the contract's propose: a bit for each signer, and the signatures in the order of the set. */
   packed: { by: Hex[]; signers: string; signatures: Hex }[]
+  /** Signatures under a refusal of the proposal. */
+  refusals: { name: string; refused: string[]; signature: Hex; signer: Hex }[]
 }
 
 /** The order of secp256k1 (SEC 2, 2.4.1). */
@@ -33,6 +35,13 @@ export async function attestationVectors(): Promise<AttestationVectors> {
   const [r, vs] = [signature.subarray(0, 32), signature.subarray(32)]
   const s = toNumber(vs) % 2n ** 255n
   const nobody = (name: string, bytes: Uint8Array) => ({ name, signature: toHex(bytes), signer: null })
+  const refusal = async (name: string, refused: string[], signed = refused) => {
+    const signature = await signRefusal(oracle, proposal, signed, validators[0]!.secret)
+    const signer = (await speakerOf(oracle, proposal, { refused, signature }))!
+    return { name, refused, signature, signer }
+  }
+  const why = "site 1 batch 42: entry 0: claimed 1001, the readings give 1000"
+  const late = "time 1782043200 is in the future"
   const subsets = [[0, 1], [0, 2], [1, 2], [0, 1, 2], [2]]
   return {
     about: [
@@ -75,5 +84,16 @@ export async function attestationVectors(): Promise<AttestationVectors> {
       signers: subset.reduce((bits, i) => bits | (1n << BigInt(i)), 0n).toString(),
       signatures: toHex(concatBytes(...subset.map((i) => fromHex(signatures[i]!)))),
     })),
+    refusals: [
+      await refusal("for one reason", [why]),
+      await refusal("for two reasons, in other letters too", [late, "Zählerstand ⚡ fällt"]),
+      await refusal("the reasons in another order: nobody's who is known", [late, why], [why, late]),
+      await refusal("two reasons run into one: nobody's who is known", [late + why], [late, why]),
+      {
+        ...(await refusal("what signs the proposal signs no refusal", [why])),
+        signature: signatures[0]!,
+        signer: (await speakerOf(oracle, proposal, { refused: [why], signature: signatures[0]! }))!,
+      },
+    ],
   }
 }

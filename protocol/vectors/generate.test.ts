@@ -85,7 +85,10 @@ t.test("SPEC.md's worked examples and counts are those of the vectors", async (t
     ["statements", ...parts(loadVectors<StatementVectors>("statements"), "cases")],
     ["trees", ...parts(loadVectors<TreeVectors>("trees"), "trees", "wrong")],
     ["proposals", ...parts(loadVectors<ProposalVectors>("proposals"), "cases")],
-    ["attestations", ...parts(loadVectors<AttestationVectors>("attestations"), "cases", "packed")],
+    [
+      "attestations",
+      ...parts(loadVectors<AttestationVectors>("attestations"), "cases", "packed", "refusals"),
+    ],
     ["evidence", ...parts(loadVectors<EvidenceVectors>("evidence"), "valid", "damaged", "chains")],
     ["counters", ...parts(loadVectors<CounterVectors>("counters"), "cases")],
     ["audits", ...parts(loadVectors<AuditVectors>("audits"), "batches", "histories")],

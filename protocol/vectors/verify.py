@@ -560,12 +560,24 @@ PROPOSAL = (
 )
 
 
-def proposal_digest(chain_id, oracle, p):
+REFUSAL = "Refusal(bytes32 proposal,string[] reasons)"
+
+
+def typed_digest(chain_id, oracle, kind, fields):
     name, version = keccak256(b"Commonwatt ImpactOracle"), keccak256(b"1")
     domain = keccak256(keccak256(DOMAIN.encode()) + name + version + word(chain_id) + word(unhex(oracle)))
+    return keccak256(b"\x19\x01" + domain + keccak256(keccak256(kind.encode()) + b"".join(map(word, fields))))
+
+
+def proposal_digest(chain_id, oracle, p):
     fields = [p["site"], int(p["number"]), unhex(p["root"]), unhex(p["evidence"])]
     fields += [int(p["time"]), p["leafCount"], p["validatorSet"]]
-    return keccak256(b"\x19\x01" + domain + keccak256(keccak256(PROPOSAL.encode()) + b"".join(map(word, fields))))
+    return typed_digest(chain_id, oracle, PROPOSAL, fields)
+
+
+def refusal_digest(chain_id, oracle, p, reasons):
+    said = keccak256(b"".join(keccak256(reason.encode()) for reason in reasons))
+    return typed_digest(chain_id, oracle, REFUSAL, [proposal_digest(chain_id, oracle, p), said])
 
 
 # ---------------------------------------------------------------- attestations (SPEC.md, 7; SEC 1, 4.1.6)
@@ -1295,6 +1307,9 @@ def verify_attestations(v, report):
         signatures = unhex(c["signatures"])
         signers = [signer_of(digest, signatures[i : i + 64]) for i in range(0, len(signatures), 64)]
         report.case("packed", c["signers"], signers == bits == [unhex(a) for a in c["by"]])
+    for c in v["refusals"]:
+        refused = refusal_digest(v["chainId"], v["oracle"], v["proposal"], c["refused"])
+        report.case("refusals", c["name"], signer_of(refused, unhex(c["signature"])) == unhex(c["signer"]))
 
 
 def verify_evidence(v, report):

@@ -138,6 +138,10 @@ export async function startBroker(
       if ((packet as { clientId?: string }).clientId) return null
       const from = fromOf(client)
       const { conn } = client
+      if (isRevoked(from.arrival)) {
+        conn.destroy()
+        return null
+      }
       if (conn.writableLength + from.arrival.socket.writableLength > limits.unreadBytes) {
         log.info({ source: sourceOf(from), reason: "it does not read" }, "mqtt client cut")
         conn.destroy()
@@ -153,10 +157,15 @@ export async function startBroker(
     user: string | undefined,
     password: Buffer | undefined,
   ): Promise<Identity | undefined> {
+    if (isRevoked(arrival)) throw new Error("its certificate is revoked")
     if (arrival.certificate) return identities.byCertificate(arrival.certificate)
     if (password === undefined) return !arrival.secure && anonymous ? { kind: "anyone" } : undefined
     if (!arrival.secure && !allowPlainPasswords) throw new Error("passwords are not taken without TLS")
     return identities.byPassword(user ?? "", password, address)
+  }
+
+  function isRevoked({ certificate }: Arrival): boolean {
+    return certificate !== undefined && identities.isRevoked(certificate)
   }
 
   /** The connections of each who logged in, oldest first. */
@@ -191,6 +200,7 @@ export async function startBroker(
   async function take(client: Client, packet: PublishPacket): Promise<void> {
     const from = fromOf(client)
     const { identity, arrival, gone } = from
+    if (isRevoked(arrival)) throw new Error("its certificate is revoked")
     packet.retain = false
     if (identity.kind === "hub" && packet.topic === hubBirthTopic) return
     const bytes = typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload

@@ -18,6 +18,8 @@ export interface ShownCertificate {
 }
 
 export interface Identities {
+  /** The list is read anew each time: it may grow while the gateway runs. */
+  isRevoked(shown: ShownCertificate): boolean
   byCertificate(shown: ShownCertificate): Identity | undefined
   /** @param address where the attempt comes from: each may be wrong only so often. */
   byPassword(user: string, password: Buffer, address: string): Promise<Identity | undefined>
@@ -36,10 +38,11 @@ const isFingerprint = (text: string) => /^([0-9a-fA-F]{2}:?){32}$/.test(text.rep
  * (X.520, ub-common-name), so a meterId stands there without its 0x.
  */
 export function createIdentities(
-  { clients = [], hubs = [] }: Pick<MqttSettings, "clients" | "hubs">,
+  settings: Pick<MqttSettings, "clients" | "hubs" | "tls">,
   meters: readonly Meter[],
   now: () => number = () => performance.now(),
 ): Identities {
+  const { clients = [], hubs = [] } = settings
   const certificates = new Map<string, Identity>()
   const passwords = new Map<string, { identity: Identity; hash: string }>()
   const keyOf = (certificate: string) =>
@@ -65,9 +68,16 @@ export function createIdentities(
   let waiting = 0
   let queue = Promise.resolve<unknown>(undefined)
 
+  const isRevoked = ({ fingerprint }: ShownCertificate) =>
+    (settings.tls?.revoked ?? []).some((one) => keyOf(one) === `sha256 ${bare(fingerprint)}`)
+
   return {
-    byCertificate: ({ commonName, fingerprint }) =>
-      certificates.get(`sha256 ${bare(fingerprint)}`) ?? certificates.get(`cn ${commonName}`),
+    isRevoked,
+    byCertificate: (shown) =>
+      isRevoked(shown)
+        ? undefined
+        : (certificates.get(`sha256 ${bare(shown.fingerprint)}`) ??
+          certificates.get(`cn ${shown.commonName}`)),
     async byPassword(user, password, address) {
       if (waiting >= mostWaiting) return undefined
       if (wrong.take(address, 1) > 0) {

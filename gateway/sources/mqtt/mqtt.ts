@@ -1,5 +1,4 @@
 import { type BrokerParts, type MqttSource, startBroker } from "./broker.ts"
-import { connectBroker } from "./external.ts"
 import type { MqttSettings } from "./settings.ts"
 
 /** A meter's own readings a minute, unless configured otherwise (two a second). */
@@ -7,5 +6,8 @@ export const usualReadingsPerMinute = 120
 
 /** Readings by MQTT: from the embedded broker, or from one of the operator's own. */
 export async function startMqtt(settings: MqttSettings, parts: BrokerParts): Promise<MqttSource> {
-  return settings.broker ? connectBroker(settings.broker, parts) : startBroker(settings, parts)
+  if (!settings.broker) return startBroker(settings, parts)
+  // Loaded only where it is wanted: a client of a broker takes as much memory as a broker.
+  const { connectBroker } = await import("./external.ts")
+  return connectBroker(settings.broker, parts)
 }

@@ -38,6 +38,19 @@ export const mqttShape = z.strictObject({
         .boolean()
         .exactOptional()
         .describe("Takes clients without a certificate too, if they log in with a password."),
+      revoked: z
+        .array(
+          z
+            .string()
+            .regex(
+              /^sha256:([0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2}$/,
+              "must be sha256: and 32 bytes with colons between",
+            ),
+        )
+        .exactOptional()
+        .describe(
+          "Certificates that let nobody in any more, by their fingerprints: `sha256:AB:CD…`. Taken at once on SIGHUP, from who is connected too.",
+        ),
     })
     .exactOptional()
     .describe("A listener with TLS, where meters show certificates."),

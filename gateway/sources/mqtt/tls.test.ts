@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process"
+import { X509Certificate } from "node:crypto"
 import { once } from "node:events"
 import { copyFileSync, readFileSync, utimesSync } from "node:fs"
 import { connect as connectSocket, type Socket } from "node:net"
@@ -9,6 +10,7 @@ import { start, type TestMeter, testMeter } from "../../intake.test.support.ts"
 import { hashPassword } from "../../password.ts"
 import { event, listen, plainly, topicOf, until } from "./broker.test.support.ts"
 import { issuer, lacking, type Pair } from "./certificates.test.support.ts"
+import type { MqttSettings } from "./settings.ts"
 import { receiptsTopic } from "./topics.ts"
 
 const skip = lacking("openssl", "mosquitto_pub", "mosquitto_sub")
@@ -167,11 +169,7 @@ else {
   )
 
   t.test("a certificate can be given to a meter or a hub by its name or its fingerprint", async (t) => {
-    const fingerprint = (
-      await import("node:crypto").then(
-        ({ X509Certificate }) => new X509Certificate(readFileSync(certificates.nobody.certFile)),
-      )
-    ).fingerprint256
+    const fingerprint = new X509Certificate(readFileSync(certificates.nobody.certFile)).fingerprint256
     const { tlsPort, stored } = await listen(t, meters, {
       settings: {
         tls,
@@ -185,6 +183,27 @@ else {
     t.equal(await publishes(tlsPort, certificates.nobody, topicOf(other), other.says(1)), 0)
     t.same([stored(roof), stored(other)], [[1], [1]])
   })
+
+  t.test(
+    "a certificate that is revoked while the gateway runs lets nobody in, and cuts who is in",
+    async (t) => {
+      const fingerprint = new X509Certificate(readFileSync(certificates.nobody.certFile)).fingerprint256
+      const settings: MqttSettings = {
+        tls: { ...tls },
+        clients: [{ meter: "other roof", certificate: `sha256:${fingerprint}` }],
+      }
+      const { tlsPort, overTls, stored } = await listen(t, meters, { settings })
+      const client = await overTls(of(certificates.nobody))
+      await client.publishAsync(topicOf(other), Buffer.from(other.says(1)), { qos: 1 })
+      settings.tls!.revoked = [`sha256:${fingerprint.toLowerCase()}`]
+      client.on("error", () => {})
+      const cut = event(client, "close")
+      client.publish(topicOf(other), Buffer.from(other.says(2)), { qos: 1 })
+      await cut
+      t.not(await publishes(tlsPort, certificates.nobody, topicOf(other), other.says(3)), 0)
+      t.same(stored(other), [1])
+    },
+  )
 
   t.test("a hub sees its own household's meters and the gateway's status, and nothing else", async (t) => {
     const { overTls, broker } = await listen(t, meters, {

@@ -2,6 +2,8 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
 import type { MiddlewareHandler } from "hono"
 import { verifyPassword } from "../../password.ts"
 import type { WebEnv } from "../context.ts"
+import { askerOf } from "../session/asker.ts"
+import { createAttempts, type Limits } from "../session/attempts.ts"
 
 export interface OperatorAccess {
   /** scrypt hash of the operator's password; undefined: nobody has one. */
@@ -12,9 +14,8 @@ export interface OperatorAccess {
   monotonic: () => number
 }
 
-/** Wrong passwords taken at once, and how soon one more is. */
-const burst = 5
-const refillMs = 12_000
+/** Wrong passwords: a person who mistypes has enough, and a neighbour who guesses uses up his own. */
+const limits: Limits = { most: 5, refillSeconds: 12, mostOfAll: 60, refillOfAllSeconds: 2 }
 const mostHeaderBytes = 512
 
 export function newOperatorToken(): string {
@@ -31,24 +32,19 @@ export function operatorOnly({ passwordHash, token, monotonic }: OperatorAccess)
   const tokenDigest = digest(token)
   /** Of the password that was right: pages after the first one cost no scrypt. */
   let right: Buffer | undefined
-  let tries = { left: burst, atMs: monotonic() }
+  const attempts = createAttempts(() => monotonic() / 1000, limits)
   /** One at a time: each takes 16 MB and a tenth of a second. */
   let checking: Promise<unknown> = Promise.resolve()
 
-  function hasTry(): boolean {
-    const now = monotonic()
-    tries = { left: Math.min(burst, tries.left + (now - tries.atMs) / refillMs), atMs: now }
-    return tries.left >= 1
-  }
-
-  async function isRight(password: string): Promise<boolean> {
+  async function isRight(password: string, address: string): Promise<boolean> {
     if (right && timingSafeEqual(digest(password), right)) return true
-    if (!hasTry()) return false
-    tries.left--
+    if (!attempts.allowed(address)) return false
+    // Wrong until it is looked at: many at once are no way around the limit.
+    attempts.failed(address)
     const check = checking.then(() => verifyPassword(Buffer.from(password), passwordHash!))
     checking = check.catch(() => {})
     if (!(await check)) return false
-    tries.left = Math.min(burst, tries.left + 1)
+    attempts.forgiven(address)
     right = digest(password)
     return true
   }
@@ -65,9 +61,10 @@ export function operatorOnly({ passwordHash, token, monotonic }: OperatorAccess)
         403,
       )
     const password = kind === "Basic" ? passwordIn(credential) : undefined
-    if (password !== undefined && (await isRight(password))) return next()
-    if (password !== undefined && !hasTry()) {
-      c.header("retry-after", String(Math.ceil(refillMs / 1000)))
+    const { address } = askerOf(c, undefined)
+    if (password !== undefined && (await isRight(password, address))) return next()
+    if (password !== undefined && !attempts.allowed(address)) {
+      c.header("retry-after", String(limits.refillSeconds))
       return c.text("Too many wrong passwords. Wait a moment.\n", 429)
     }
     c.header("www-authenticate", 'Basic realm="Operator", charset="UTF-8"')

@@ -116,7 +116,10 @@ function busesView({ facts, config }: OperatorFacts): Html {
   )
 }
 
-function settlementView({ facts: { settlement, evidence, backup, machine }, batches }: OperatorFacts): Html {
+function settlementView({
+  facts: { settlement, evidence, backup, deliveries = [], machine },
+  batches,
+}: OperatorFacts): Html {
   const { doing, problem, settledUpTo, state, batch, since, account, nodes = [] } = settlement
   return section(
     "settlement",
@@ -160,6 +163,12 @@ ${list([
         ],
       ] as Row[])
     : []),
+  ...deliveries.map(
+    ({ url, newest }): Row => [
+      `Newest back-up at ${url}`,
+      newest ? `${howLong(machine.wallNow - newest)} old` : unknown("not known"),
+    ],
+  ),
 ])}
 ${
   batches.length === 0

@@ -57,7 +57,7 @@ export function layout(options: PageOptions): Html {
 <meta name="theme-color" content="#14543f">
 <title>${title === community ? "" : `${title} · `}${community}</title>
 <link rel="icon" href="/icon.svg" type="image/svg+xml">
-<link rel="apple-touch-icon" href="/icon.svg">
+<link rel="apple-touch-icon" href="/touch-icon.png">
 <link rel="manifest" href="/manifest.webmanifest">
 <link rel="stylesheet" href="${assets.style}">${styles.map((href) => html`<link rel="stylesheet" href="${href}">`)}
 <script src="${assets.script}" defer></script>${scripts.map((src) => html`<script src="${src}" type="module"></script>`)}

@@ -11,6 +11,7 @@ import { greenText, readGreen } from "../../../protocol/green.ts"
 import type { Hex } from "../../../protocol/hex.ts"
 import { paymentLink } from "../../../protocol/payment-request.ts"
 import type { Relay } from "../../journal/relays.ts"
+import { IntentRefused } from "../../relay/judge.ts"
 import type { LoggedIn, WebEnv } from "../context.ts"
 import { createPages, logInPath } from "../page.ts"
 import { askerOf } from "../session/asker.ts"
@@ -184,7 +185,7 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
 
   app.post("/wallet/intents", async (c) => {
     const { household } = c.var
-    const { words } = tongueFor(c)
+    const { words, decimalSign } = tongueFor(c)
     if (!household) return c.json({ error: "Log in first." }, 401)
     if (!relay) return c.json({ error: words.noRelay }, 503)
     const given = submissionShape.safeParse(await c.req.json().catch(() => undefined))
@@ -200,8 +201,10 @@ export function walletRoutes(context: WalletContext, assets: WalletAssets): Hono
         return c.json({ error: words[`why ${taken.refused}`], detail: taken.detail }, 409)
       return c.json({ id: taken.id.toString(), state: taken.state }, 202)
     } catch (error) {
-      if (!(error instanceof PersonError)) throw error
-      return c.json({ error: [error.message, ...error.context, error.next].filter(Boolean).join(" ") }, 422)
+      if (!(error instanceof IntentRefused)) throw error
+      const { reason, values, message } = error
+      const amount = values.wh === undefined ? "" : greenText(BigInt(values.wh), decimalSign)
+      return c.json({ error: say(words[`not taken ${reason}`], { ...values, amount }), detail: message }, 422)
     }
   })
 

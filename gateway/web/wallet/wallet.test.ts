@@ -8,6 +8,7 @@ import { type Intent, typedDataDigest, typedDataOf } from "../../../protocol/int
 import type { RelayChain } from "../../relay/chain.ts"
 import { createRelay } from "../../relay/relay.ts"
 import { openDoor } from "../session/door.test.support.ts"
+import { languageCodes } from "../words/languages.ts"
 
 const at = { chainId: 31_337, oracle: `0x${"0".repeat(40)}` as Hex }
 const contracts = {
@@ -107,7 +108,7 @@ t.test(
       ["to nobody", await signed({ to: `0x${"0".repeat(40)}` }), /nobody/],
       ["one that is void", await signed({ until: now - 1 }), /void/],
       ["one that is void in a moment", await signed({ until: now + 60 }), /void/],
-      ["one that is valid for a year", await signed({ until: now + 365 * 86_400 }), /too long/],
+      ["one that is valid for a year", await signed({ until: now + 365 * 86_400 }), /31 days/],
       ["a nonce in a sequence", await signed({ nonce: `0x${"1".repeat(64)}` }), /nonce/],
       [
         "a retirement without its text",
@@ -139,9 +140,29 @@ t.test(
 t.test("what is on its way is not spent twice", async (t) => {
   const { signed, handIn } = await open(t)
   t.equal((await handIn(await signed({ wh: 3_000n }))).status, 202)
-  t.match(await handIn(await signed({ wh: 2_001n })), { status: 422, said: /2\.000 GREEN are there/ })
+  t.match(await handIn(await signed({ wh: 2_001n })), { status: 422, said: /2\.000 are there/ })
   t.equal((await handIn(await signed({ wh: 2_000n }))).status, 202)
 })
+
+t.test(
+  "why something is not taken is said in the household's language, whichever of the eight it is",
+  async (t) => {
+    const { mine, signed, csrf, first } = await open(t)
+    const mistakes = [await signed({ to: first }), await signed({ wh: 5_001n }), await signed({ until: now })]
+    for (const body of mistakes) {
+      const said = new Set<string>()
+      for (const language of languageCodes) {
+        const headers = { "x-csrf-token": csrf, "accept-language": language }
+        const { error } = (await (await mine.json("/wallet/intents", body, headers)).json()) as {
+          error: string
+        }
+        t.notMatch(error, /[{}]|undefined/)
+        said.add(error)
+      }
+      t.equal(said.size, languageCodes.length)
+    }
+  },
+)
 
 t.test("a nonce serves once", async (t) => {
   const { signed, handIn } = await open(t)

@@ -81,6 +81,22 @@ export const de: WalletWords = {
   "why chain wrong": "der Knoten ist auf einer anderen Chain; Ihr Betreiber weiß es",
   "why gas price": "Gas ist gerade zu teuer",
   "why gas money": "das Konto der Genossenschaft für Gas ist leer; Ihr Betreiber weiß es",
+  "not taken other account":
+    "Das ist für ein anderes Konto unterschrieben als das Ihres Haushalts, {account}.",
+  "not taken to yourself": "Sie würden das sich selbst schicken.",
+  "not taken to contract": "Das ist die Adresse eines Vertrags: GREEN, die dorthin gehen, sind verloren.",
+  "not taken to nobody": "Das ist die Adresse von niemandem.",
+  "not taken clock":
+    "Das wäre sofort ungültig oder viel zu spät. Stellen Sie die Uhr dieses Geräts und unterschreiben Sie noch einmal.",
+  "not taken signer":
+    "Das ist nicht vom Konto Ihres Haushalts unterschrieben. Der Schlüssel auf diesem Gerät ist vielleicht ein anderer, oder die Seite ist alt: Laden Sie sie neu.",
+  "not taken not enough": "Ihr Haushalt hat weniger GREEN: {amount} sind da und nicht unterwegs.",
+  "not taken day own":
+    "Ihr Haushalt hat an einem Tag {count} abgegeben. Die Genossenschaft bezahlt sie; machen Sie morgen weiter.",
+  "not taken day all":
+    "Die Haushalte zusammen haben so viel abgegeben, wie die Genossenschaft an einem Tag bezahlt. Machen Sie morgen weiter.",
+  "not taken not from here":
+    "Das kommt nicht von dieser Seite. Laden Sie sie neu und unterschreiben Sie noch einmal.",
 
   requestTitle: "GREEN empfangen",
   requestLead: "Zeigen Sie diesen Code dem, der Ihnen etwas gibt, oder schicken Sie den Link.",

@@ -81,6 +81,20 @@ export const en = {
   "why chain wrong": "the node is on another chain; your operator has been told",
   "why gas price": "gas is too expensive right now",
   "why gas money": "the cooperative's account for gas is empty; your operator has been told",
+  "not taken other account": "This is signed for another account than your household's, {account}.",
+  "not taken to yourself": "You would send this to yourself.",
+  "not taken to contract": "This is the address of a contract: GREEN sent there is lost.",
+  "not taken to nobody": "This is the address of nobody.",
+  "not taken clock": "This would be void at once, or much too late. Set this device's clock, and sign again.",
+  "not taken signer":
+    "This is not signed by your household's account. The key on this device may be another one, or the page is old: load it again.",
+  "not taken not enough":
+    "Your household has less GREEN than that: {amount} are there and not on their way to somebody.",
+  "not taken day own":
+    "Your household has handed in {count} within a day. The cooperative pays for them; go on tomorrow.",
+  "not taken day all":
+    "The households together have handed in as much as the cooperative pays for in a day. Go on tomorrow.",
+  "not taken not from here": "This was not made by this page. Load the page again, and sign again.",
 
   // Receive
   requestTitle: "Receive GREEN",

@@ -78,6 +78,18 @@ export const es: WalletWords = {
   "why chain wrong": "el nodo está en otra cadena; su operador lo sabe",
   "why gas price": "el gas está demasiado caro ahora mismo",
   "why gas money": "la cuenta de la cooperativa para el gas está vacía; su operador lo sabe",
+  "not taken other account": "Está firmado para otra cuenta que la de su hogar, {account}.",
+  "not taken to yourself": "Se lo enviaría a usted mismo.",
+  "not taken to contract": "Es la dirección de un contrato: los GREEN enviados allí se pierden.",
+  "not taken to nobody": "Es la dirección de nadie.",
+  "not taken clock":
+    "Sería nulo enseguida, o demasiado tarde. Ponga en hora este dispositivo y firme otra vez.",
+  "not taken signer":
+    "No está firmado por la cuenta de su hogar. La clave de este dispositivo puede ser otra, o la página es antigua: cárguela de nuevo.",
+  "not taken not enough": "Su hogar tiene menos GREEN: hay {amount} que no están en camino.",
+  "not taken day own": "Su hogar ha entregado {count} en un día. La cooperativa los paga; siga mañana.",
+  "not taken day all": "Los hogares juntos han entregado lo que la cooperativa paga en un día. Siga mañana.",
+  "not taken not from here": "Esto no viene de esta página. Cárguela de nuevo y firme otra vez.",
 
   requestTitle: "Recibir GREEN",
   requestLead: "Muestre este código a quien le paga, o envíe el enlace.",

@@ -81,6 +81,20 @@ export const fr: WalletWords = {
   "why chain wrong": "le nœud est sur une autre chaîne ; votre opérateur est prévenu",
   "why gas price": "le gaz est trop cher en ce moment",
   "why gas money": "le compte de la coopérative pour le gaz est vide ; votre opérateur est prévenu",
+  "not taken other account": "C’est signé pour un autre compte que celui de votre foyer, {account}.",
+  "not taken to yourself": "Vous vous l’enverriez à vous-même.",
+  "not taken to contract": "C’est l’adresse d’un contrat : les GREEN envoyés là sont perdus.",
+  "not taken to nobody": "Ce n’est l’adresse de personne.",
+  "not taken clock":
+    "Ce serait nul tout de suite, ou bien trop tard. Mettez l’horloge de cet appareil à l’heure et signez de nouveau.",
+  "not taken signer":
+    "Ce n’est pas signé par le compte de votre foyer. La clé de cet appareil est peut-être une autre, ou la page est ancienne : rechargez-la.",
+  "not taken not enough": "Votre foyer a moins de GREEN : {amount} sont là et pas encore en route.",
+  "not taken day own":
+    "Votre foyer en a remis {count} en un jour. La coopérative les paie ; continuez demain.",
+  "not taken day all":
+    "Les foyers ensemble en ont remis autant que la coopérative en paie par jour. Continuez demain.",
+  "not taken not from here": "Cela ne vient pas de cette page. Rechargez-la et signez de nouveau.",
 
   requestTitle: "Recevoir des GREEN",
   requestLead: "Montrez ce code à qui vous paie, ou envoyez le lien.",

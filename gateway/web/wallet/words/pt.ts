@@ -78,6 +78,18 @@ export const pt: WalletWords = {
   "why chain wrong": "o nó está noutra cadeia; o seu operador já sabe",
   "why gas price": "o gás está caro demais neste momento",
   "why gas money": "a conta da cooperativa para o gás está vazia; o seu operador já sabe",
+  "not taken other account": "Está assinado para outra conta que não a da sua casa, {account}.",
+  "not taken to yourself": "Enviaria isto a si próprio.",
+  "not taken to contract": "É o endereço de um contrato: os GREEN enviados para lá perdem-se.",
+  "not taken to nobody": "É o endereço de ninguém.",
+  "not taken clock":
+    "Ficaria sem efeito de imediato, ou tarde demais. Acerte o relógio deste aparelho e assine outra vez.",
+  "not taken signer":
+    "Não está assinado pela conta da sua casa. A chave deste aparelho pode ser outra, ou a página é antiga: carregue-a de novo.",
+  "not taken not enough": "A sua casa tem menos GREEN: há {amount} que não estão a caminho.",
+  "not taken day own": "A sua casa entregou {count} num dia. A cooperativa paga-os; continue amanhã.",
+  "not taken day all": "As casas juntas entregaram o que a cooperativa paga num dia. Continue amanhã.",
+  "not taken not from here": "Isto não vem desta página. Carregue-a de novo e assine outra vez.",
 
   requestTitle: "Receber GREEN",
   requestLead: "Mostre este código a quem lhe paga, ou envie a ligação.",

@@ -77,6 +77,19 @@ export const sw: WalletWords = {
   "why chain wrong": "nodi iko kwenye mnyororo mwingine; mwendeshaji wako anajua",
   "why gas price": "gesi ni ghali mno kwa sasa",
   "why gas money": "akaunti ya ushirika ya gesi ni tupu; mwendeshaji wako anajua",
+  "not taken other account": "Hii imesainiwa kwa akaunti nyingine, si ya nyumba yako, {account}.",
+  "not taken to yourself": "Ungejitumia mwenyewe.",
+  "not taken to contract": "Hii ni anwani ya mkataba: GREEN zinazotumwa huko hupotea.",
+  "not taken to nobody": "Hii si anwani ya mtu yeyote.",
+  "not taken clock":
+    "Hii ingebatilika mara moja, au kuchelewa mno. Rekebisha saa ya kifaa hiki, kisha saini tena.",
+  "not taken signer":
+    "Hii haikusainiwa na akaunti ya nyumba yako. Huenda ufunguo wa kifaa hiki ni mwingine, au ukurasa ni wa zamani: ufungue upya.",
+  "not taken not enough": "Nyumba yako ina GREEN chache kuliko hizo: zipo {amount} ambazo haziko njiani.",
+  "not taken day own": "Nyumba yako imekabidhi {count} kwa siku moja. Ushirika unazilipia; endelea kesho.",
+  "not taken day all":
+    "Nyumba zote pamoja zimekabidhi kiasi ambacho ushirika hulipia kwa siku. Endelea kesho.",
+  "not taken not from here": "Hii haikutengenezwa na ukurasa huu. Ufungue upya, kisha saini tena.",
 
   requestTitle: "Pokea GREEN",
   requestLead: "Mwonyeshe anayekulipa msimbo huu, au tuma kiungo.",

@@ -1,6 +1,6 @@
 import t from "tap"
-import { elevation, sunPosition } from "../../energy/sun.ts"
-import { clearSky, lightOnPanel, panelNormal } from "./sun.ts"
+import { clearSky, lightOnPanel, panelNormal } from "./light.ts"
+import { elevation, sunPosition } from "./sun.ts"
 
 const freiburg = { latitude: 47.995, longitude: 7.85 }
 const at = (text: string) => Date.parse(text) / 1000

@@ -2,29 +2,38 @@ import { randomInt } from "node:crypto"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Hono } from "hono"
-import { evidenceFolder } from "../evidence/folder.ts"
-import { blocksAt } from "../evidence/peer.ts"
-import { createProposedHeads } from "../evidence/proposed.ts"
-import { createReplication, type ReplicationStatus } from "../evidence/replicate.ts"
-import { evidenceRoutes } from "../evidence/serve.ts"
-import { openEvidenceStore } from "../evidence/store.ts"
-import { type BlockSource, BrokenBlock } from "../protocol/block.ts"
+import { type BlockSource, BrokenBlock, type CID } from "../protocol/block.ts"
 import type { Hex } from "../protocol/hex.ts"
-import type { EvidenceSource } from "./evidence-source.ts"
-import type { ValidatorConfig } from "./validator-config.ts"
+import { evidenceFolder } from "./folder.ts"
+import { blocksAt } from "./peer.ts"
+import { createProposedHeads } from "./proposed.ts"
+import { createReplication, type ReplicationStatus } from "./replicate.ts"
+import { evidenceRoutes } from "./serve.ts"
+import type { ReplicateSettings } from "./settings.ts"
+import { openEvidenceStore } from "./store.ts"
 
 const usualLookSeconds = 600
 const stopPatienceMs = 2_000
 
+/** Whose evidence is kept, where, and with whom. */
+export interface Keeping {
+  dataDir: string
+  rpc: string
+  oracle: string
+  sites: readonly { site: number }[]
+  replicate?: ReplicateSettings
+}
+
 /**
- * The evidence that a validator keeps: what it was asked to judge, and, where the configuration names peers, whatever
- * the chain vouches for. On disk, and served to whoever asks.
+ * The evidence that is kept beside a validator: what that was asked to judge, and, where the configuration names peers,
+ * whatever the chain vouches for. On disk, and served to whoever asks. The validator takes bytes from here as from
+ * anywhere, and compares each block with its hash itself.
  */
 export function keepEvidence(
-  { dataDir, oracle, rpc, sites, replicate }: ValidatorConfig,
+  { dataDir, oracle, rpc, sites, replicate }: Keeping,
   log: (what: string, details: Record<string, unknown>) => void,
 ): {
-  from(place: string): EvidenceSource
+  from(place: string): (root: CID) => Promise<BlockSource>
   routes: Hono
   status(): ReplicationStatus
   close(): Promise<void>

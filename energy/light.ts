@@ -1,4 +1,4 @@
-import { elevation, type SunPosition } from "../../energy/sun.ts"
+import { elevation, type SunPosition } from "./sun.ts"
 
 /** Light without clouds in W/m²: `beam` across the ray, `diffuse` from the sky on level ground. */
 export interface ClearSky {
