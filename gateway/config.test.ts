@@ -241,7 +241,7 @@ const bad: Record<string, [change: (config: Input) => unknown, told: RegExp]> = 
     (c) => Object.assign(c, { auditors: ["ssh-ed25519 AAAA"] }),
     /^auditors\.0: .*start with "age1"/,
   ],
-  "no meter": [(c) => Object.assign(c, { meters: [] }), /^meters: .*>=1/],
+  "no meter": [(c) => Object.assign(c, { meters: [] }), /^meters: must name a meter at least/],
   "a batch in the middle of an interval": [
     (c) => Object.assign(c.settlement, { everySeconds: 1000 }),
     /^settlement\.everySeconds: must be a multiple of rules\.intervalSeconds$/,
