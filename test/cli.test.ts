@@ -37,10 +37,9 @@ const run = (...args: string[]) => commonwatt(args).ended
 
 /** A command by its name, out of the file that holds it. */
 async function commandOf(name: string): Promise<Command> {
-  const file = name === "restore" ? "backup" : name
-  const parts = Object.values((await import(`../cli/${file}.js`)) as Record<string, Partial<Command>>)
+  const parts = Object.values((await import(`../cli/${name}.js`)) as Record<string, Partial<Command>>)
   const command = parts.find((part) => part.name === name && part.run)
-  if (!command) throw new Error(`cli/${file}.ts holds no command ${name}`)
+  if (!command) throw new Error(`cli/${name}.ts holds no command ${name}`)
   return command as Command
 }
 

@@ -3,7 +3,7 @@ import { reasonInWords, reasons } from "./reasons.ts"
 
 t.test("each reason has a short phrase of its own and one sentence of meaning", async (t) => {
   const all = Object.values(reasons)
-  t.equal(all.length, 19)
+  t.equal(all.length, 20)
   t.equal(new Set(all.map(({ phrase }) => phrase)).size, all.length)
   for (const { phrase, meaning } of all) {
     t.match(phrase, /^[A-Z][^.]{5,45}$/)

@@ -46,7 +46,7 @@ t.test("the API", async (t) => {
 
   t.test("every address of the web is everyone's or a household's, and says so", async (t) => {
     const open = [
-      ...["/", "/audit", "/style.css", "/app.js", "/icon.svg", "/sw.js", "/manifest.webmanifest"],
+      ...["/", "/audit", "/style.css", "/app.js", "/icon.svg", "/touch-icon.png", "/sw.js", "/manifest.webmanifest"],
       ...["/metrics", "/ipfs/:cid", "/api/openapi.json", "/api/*", "/*"],
       ...endpoints.flatMap(({ owner, path }) => (owner === "public" ? [path] : [])),
     ]
