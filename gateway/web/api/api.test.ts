@@ -46,8 +46,8 @@ t.test("the API", async (t) => {
 
   t.test("every address of the web is everyone's or a household's, and says so", async (t) => {
     const open = [
-      ...["/", "/audit", "/style.css", "/app.js", "/icon.svg", "/touch-icon.png", "/sw.js", "/manifest.webmanifest"],
-      ...["/metrics", "/ipfs/:cid", "/api/openapi.json", "/api/*", "/*"],
+      ...["/", "/audit", "/style.css", "/app.js", "/icon.svg", "/touch-icon.png", "/sw.js"],
+      ...["/manifest.webmanifest", "/metrics", "/ipfs/:cid", "/api/openapi.json", "/api/*", "/*"],
       ...endpoints.flatMap(({ owner, path }) => (owner === "public" ? [path] : [])),
     ]
     const routes = [...new Set(app.routes.map(({ path }) => path))]
