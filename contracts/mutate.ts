@@ -49,7 +49,10 @@ function copy(test: string, optimised: boolean): string {
     cpSync(path, join(root, path), { recursive: true, filter: (name) => !name.endsWith(".ts") })
   }
   const settings = readFileSync("foundry.toml", "utf8")
-  const off = settings.replace(/^optimizer = true$/m, "optimizer = false") + unoptimised
+  const off =
+    settings
+      .replace(/^optimizer = true$/m, "optimizer = false")
+      .replace(/\[profile\.default\.optimizer_details[^[]*/g, "") + unoptimised
   writeFileSync(join(root, "foundry.toml"), optimised ? settings : off)
   for (const name of readdirSync("contracts/test")) {
     // What others import from Signatures.t.sol stays.
