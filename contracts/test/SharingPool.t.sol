@@ -232,6 +232,7 @@ contract SharingPoolTest is Pool {
         settleOne(newer);
         settleOne(older);
         settleOne(newer);
+        settleOne(AccountStatement(homes[0], -300, newer.time));
         equal(pool.position(homes[0]), -250);
     }
 
